@@ -1,0 +1,346 @@
+// The peers of a large swarm: its leechers in one set, its seeders in another, each a hash table
+// of blocks that grows and shrinks one bucket at a time (linear hashing). An announce costs the
+// same among a hundred peers and a million. Called with the lock of the swarm's shard held.
+//
+//   a set:        [ directory | buckets | directory's size in bits ]        3 words of the record
+//   an entry:     [ block | peers in it, kind of the block << 16 ]          2 words of a directory
+//
+// A set's peers are counted in the record, which is `record[TORRENT.leechers + which]`.
+
+import type { Random } from "../memory/random.ts";
+import type { Arena, BlockKind } from "./arena.ts";
+import type { Handout } from "./handout.ts";
+import { TORRENT } from "./layout.ts";
+import { fitsHalf, LARGEST_KIND, type PeerBlocks } from "./peer-blocks.ts";
+import { linearBucket, splitSource } from "./torrents.ts";
+
+const SET_WORDS = 3;
+const BUCKETS = 1;
+const DIRECTORY_BITS = 2;
+
+const ENTRY_WORDS = 2;
+const FILL = 1;
+
+/** A set splits a bucket when it has more peers for each than this … */
+const MOST_PEERS_PER_BUCKET = 16;
+/** … and merges two when it has fewer. */
+const LEAST_PEERS_PER_BUCKET = 10;
+
+const FIRST_DIRECTORY_BITS = 1;
+const MOST_DIRECTORY_BITS = 24;
+const SMALLEST_KIND: BlockKind = 3;
+
+/**
+ * A start is drawn among 64 places in each bucket, and drawn again when the place is empty: so
+ * each peer is as likely as any other. A bucket that is about to be split holds 32 on average;
+ * that one holds more than 64 has odds of one in ten million.
+ */
+const PLACES = 64;
+/** Below so many buckets, counting through them is quicker than drawing until one is hit. */
+const FEW_BUCKETS = 8;
+
+/** The sets of the large swarms of one table. `which` is 0 for leechers, 1 for seeders. */
+export class PeerSets {
+  /** Where `drawStart` ended. */
+  #startBucket = 0;
+  #startPeer = 0;
+
+  constructor(
+    private readonly words: Int32Array,
+    private readonly arena: Arena,
+    private readonly blocks: PeerBlocks,
+    private readonly random: Random,
+  ) {}
+
+  /** Makes an empty set, its count 0. False, with nothing changed, when memory is used up. */
+  create(record: number, which: number): boolean {
+    const { words } = this;
+    const directory = this.arena.allocateDirectory(FIRST_DIRECTORY_BITS);
+    if (directory === 0) return false;
+    const set = setOffset(record, which);
+    words[set] = directory;
+    words[set + BUCKETS] = 1;
+    words[set + DIRECTORY_BITS] = FIRST_DIRECTORY_BITS;
+    words[directory] = 0;
+    words[directory + FILL] = 0;
+    words[record + TORRENT.leechers + which] = 0;
+    return true;
+  }
+
+  /** Frees all that a set holds. */
+  destroy(record: number, which: number): void {
+    const { words } = this;
+    const set = setOffset(record, which);
+    const directory = words[set];
+    for (let bucket = 0; bucket < words[set + BUCKETS]; bucket++) {
+      const entry = directory + bucket * ENTRY_WORDS;
+      if (words[entry] !== 0) this.arena.freeBlock(words[entry], words[entry + FILL] >>> 16);
+    }
+    this.arena.freeDirectory(directory, words[set + DIRECTORY_BITS]);
+  }
+
+  /** The offset of the peer at `key[at]`, whose hash is `hash`, or 0. */
+  find(record: number, which: number, hash: number, key: Int32Array, at: number): number {
+    const entry = this.#entry(setOffset(record, which), hash);
+    return this.blocks.find(this.words[entry], this.words[entry + FILL] & 0xffff, key, at);
+  }
+
+  /** Makes room for a peer with this hash, counts it, and returns its offset; 0 when full. */
+  insert(record: number, which: number, hash: number): number {
+    const { words } = this;
+    const set = setOffset(record, which);
+    const count = words[record + TORRENT.leechers + which];
+    if (count >= words[set + BUCKETS] * MOST_PEERS_PER_BUCKET) this.#split(set);
+    const peer = this.#append(this.#entry(set, hash));
+    if (peer !== 0) words[record + TORRENT.leechers + which] = count + 1;
+    return peer;
+  }
+
+  /** Removes the peer at `peer`, whose hash is `hash`. */
+  remove(record: number, which: number, hash: number, peer: number): void {
+    this.#take(this.#entry(setOffset(record, which), hash), peer);
+    this.words[record + TORRENT.leechers + which]--;
+    this.#mergeSparse(record, which);
+  }
+
+  /**
+   * Removes the peers of one bucket that `isExpired` names by their tick, and returns how many.
+   * Going from the last bucket to the first meets all of them, whatever is merged on the way.
+   */
+  expireBucket(
+    record: number,
+    which: number,
+    bucket: number,
+    isExpired: (tick: number) => boolean,
+  ): number {
+    const { words, blocks } = this;
+    const entry = words[setOffset(record, which)] + bucket * ENTRY_WORDS;
+    let removed = 0;
+    for (let i = (words[entry + FILL] & 0xffff) - 1; i >= 0; i--) {
+      const peer = words[entry] + i * blocks.stride;
+      if (!isExpired(blocks.tickOf(peer))) continue;
+      this.#take(entry, peer);
+      removed++;
+    }
+    words[record + TORRENT.leechers + which] -= removed;
+    if (removed > 0) this.#mergeSparse(record, which);
+    return removed;
+  }
+
+  /** Buckets of a set. */
+  buckets(record: number, which: number): number {
+    return this.words[setOffset(record, which) + BUCKETS];
+  }
+
+  /** Copies all peers of a set to `to`, one behind the other, and returns where they end. */
+  copyAll(record: number, which: number, to: number): number {
+    const { words, blocks } = this;
+    const set = setOffset(record, which);
+    for (let bucket = 0; bucket < words[set + BUCKETS]; bucket++) {
+      const entry = words[set] + bucket * ENTRY_WORDS;
+      const peers = (words[entry + FILL] & 0xffff) * blocks.stride;
+      words.copyWithin(to, words[entry], words[entry] + peers);
+      to += peers;
+    }
+    return to;
+  }
+
+  /**
+   * Hands out the peers that follow a random one of the set; the ones before it are for
+   * `handOutRest`. The set must hold a peer other than the requester.
+   */
+  handOutFromRandom(record: number, which: number, handout: Handout): void {
+    const { words } = this;
+    this.#drawStart(record, which, handout.requester);
+    const set = setOffset(record, which);
+    const bucket = this.#startBucket;
+    const entry = words[set] + bucket * ENTRY_WORDS;
+    this.blocks.handOut(this.#startPeer, this.#endOf(entry), handout);
+    this.#handOutBuckets(set, bucket + 1, handout);
+  }
+
+  /** Hands out the peers of the set from its first bucket on, as far as they are wanted. */
+  handOutRest(record: number, which: number, handout: Handout): void {
+    this.#handOutBuckets(setOffset(record, which), 0, handout);
+  }
+
+  #handOutBuckets(set: number, first: number, handout: Handout): void {
+    const { words } = this;
+    const end = words[set] + words[set + BUCKETS] * ENTRY_WORDS;
+    let entry = words[set] + first * ENTRY_WORDS;
+    for (; entry < end && handout.wanted > 0; entry += ENTRY_WORDS) {
+      this.blocks.handOut(words[entry], this.#endOf(entry), handout);
+    }
+  }
+
+  #drawStart(record: number, which: number, requester: number): void {
+    const { words, random } = this;
+    const set = setOffset(record, which);
+    const directory = words[set];
+    const buckets = words[set + BUCKETS];
+    const count = words[record + TORRENT.leechers + which];
+    do {
+      let bucket: number;
+      let place: number;
+      if (buckets < FEW_BUCKETS) {
+        bucket = 0;
+        place = random.below(count);
+        for (;;) {
+          const fill = words[directory + bucket * ENTRY_WORDS + FILL] & 0xffff;
+          if (place < fill) break;
+          place -= fill;
+          bucket++;
+        }
+      } else {
+        let fill: number;
+        do {
+          bucket = random.below(buckets);
+          place = random.below(PLACES);
+          fill = words[directory + bucket * ENTRY_WORDS + FILL] & 0xffff;
+        } while (place >= fill);
+        if (fill > PLACES) place = random.below(fill);
+      }
+      this.#startBucket = bucket;
+      this.#startPeer = words[directory + bucket * ENTRY_WORDS] + place * this.blocks.stride;
+    } while (this.#startPeer === requester);
+  }
+
+  #entry(set: number, hash: number): number {
+    return this.words[set] + linearBucket(hash, this.words[set + BUCKETS]) * ENTRY_WORDS;
+  }
+
+  #endOf(entry: number): number {
+    return this.words[entry] + (this.words[entry + FILL] & 0xffff) * this.blocks.stride;
+  }
+
+  // Room for one more peer at the end of a bucket.
+  #append(entry: number): number {
+    const { words } = this;
+    const count = words[entry + FILL] & 0xffff;
+    if (!this.#reserve(entry, count + 1)) return 0;
+    words[entry + FILL]++;
+    return words[entry] + count * this.blocks.stride;
+  }
+
+  // Sees to it that a bucket's block has room for `count` peers. False, with nothing changed,
+  // when memory is used up.
+  #reserve(entry: number, count: number): boolean {
+    const { words } = this;
+    let kind = SMALLEST_KIND;
+    if (words[entry] !== 0) {
+      kind = words[entry + FILL] >>> 16;
+      if (count <= 1 << kind) return true;
+    }
+    while (1 << kind < count) kind++;
+    return this.#resize(entry, kind);
+  }
+
+  // Removes a peer from its bucket: the last one there takes its place.
+  #take(entry: number, peer: number): void {
+    const { words, blocks } = this;
+    const last = this.#endOf(entry) - blocks.stride;
+    if (peer !== last) blocks.move(last, peer);
+    words[entry + FILL]--;
+    this.#shrink(entry);
+  }
+
+  // Gives a bucket the smallest block that leaves it room. Without memory for a new block, the
+  // old one stays. An empty bucket has none.
+  #shrink(entry: number): void {
+    const { words } = this;
+    if (words[entry] === 0) return;
+    const count = words[entry + FILL] & 0xffff;
+    const kind = words[entry + FILL] >>> 16;
+    let smaller = kind;
+    while (smaller > SMALLEST_KIND && fitsHalf(count, smaller)) smaller--;
+    if (count === 0) {
+      this.arena.freeBlock(words[entry], kind);
+      words[entry] = 0;
+      words[entry + FILL] = 0;
+    } else if (smaller < kind) {
+      this.#resize(entry, smaller);
+    }
+  }
+
+  #resize(entry: number, kind: BlockKind): boolean {
+    const { words } = this;
+    if (kind > LARGEST_KIND) return false;
+    const fill = words[entry + FILL];
+    const block = this.blocks.copyToBlock(words[entry], fill & 0xffff, kind);
+    if (block === 0) return false;
+    if (words[entry] !== 0) this.arena.freeBlock(words[entry], fill >>> 16);
+    words[entry] = block;
+    words[entry + FILL] = (kind << 16) | (fill & 0xffff);
+    return true;
+  }
+
+  // Adds a bucket and moves to it those peers of its source that hash there now. All memory is
+  // taken beforehand: without it, the set goes on with the buckets it has.
+  #split(set: number): void {
+    const { words, blocks } = this;
+    const bucket = words[set + BUCKETS];
+    if (bucket === 1 << words[set + DIRECTORY_BITS] && !this.#resizeDirectory(set, 1)) return;
+    const source = words[set] + splitSource(bucket) * ENTRY_WORDS;
+    const target = words[set] + bucket * ENTRY_WORDS;
+    const count = words[source + FILL] & 0xffff;
+    words[target] = 0;
+    words[target + FILL] = 0;
+    if (!this.#reserve(target, count)) return;
+    words[set + BUCKETS] = bucket + 1;
+    for (let i = count - 1; i >= 0; i--) {
+      const peer = words[source] + i * blocks.stride;
+      if (linearBucket(blocks.hashPeer(peer), bucket + 1) !== bucket) continue;
+      blocks.move(peer, this.#append(target));
+      this.#take(source, peer);
+    }
+    this.#shrink(target);
+  }
+
+  #mergeSparse(record: number, which: number): void {
+    const { words } = this;
+    const set = setOffset(record, which);
+    const count = words[record + TORRENT.leechers + which];
+    while (
+      words[set + BUCKETS] > 1 &&
+      count < words[set + BUCKETS] * LEAST_PEERS_PER_BUCKET &&
+      this.#merge(set)
+    );
+  }
+
+  // Moves the last bucket back to the one it was split from. False, with nothing changed, when
+  // there is no room for it.
+  #merge(set: number): boolean {
+    const { words, blocks } = this;
+    const bucket = words[set + BUCKETS] - 1;
+    const source = words[set] + bucket * ENTRY_WORDS;
+    const target = words[set] + splitSource(bucket) * ENTRY_WORDS;
+    const count = words[source + FILL] & 0xffff;
+    if (!this.#reserve(target, (words[target + FILL] & 0xffff) + count)) return false;
+    for (let i = 0; i < count; i++) {
+      blocks.move(words[source] + i * blocks.stride, this.#append(target));
+    }
+    if (count > 0) this.arena.freeBlock(words[source], words[source + FILL] >>> 16);
+    words[set + BUCKETS] = bucket;
+    const bits = words[set + DIRECTORY_BITS];
+    if (bits > FIRST_DIRECTORY_BITS && bucket <= 1 << (bits - 2)) this.#resizeDirectory(set, -1);
+    return true;
+  }
+
+  #resizeDirectory(set: number, change: 1 | -1): boolean {
+    const { words } = this;
+    const old = words[set];
+    const bits = words[set + DIRECTORY_BITS];
+    if (bits + change > MOST_DIRECTORY_BITS) return false;
+    const directory = this.arena.allocateDirectory(bits + change);
+    if (directory === 0) return false;
+    words.copyWithin(directory, old, old + words[set + BUCKETS] * ENTRY_WORDS);
+    this.arena.freeDirectory(old, bits);
+    words[set] = directory;
+    words[set + DIRECTORY_BITS] = bits + change;
+    return true;
+  }
+}
+
+function setOffset(record: number, which: number): number {
+  return record + TORRENT.inline + which * SET_WORDS;
+}

@@ -1,0 +1,296 @@
+// One swarm at a time: puts a peer into it, takes one out, chooses whom to hand out. Small swarms
+// keep their peers in the torrent record or in one block, leechers first; large ones in two sets.
+// Called with the lock of the swarm's shard held.
+
+import type { Random } from "../memory/random.ts";
+import type { Arena, BlockKind } from "./arena.ts";
+import type { Handout } from "./handout.ts";
+import { STORAGE_INLINE, STORAGE_SETS, TORRENT, type TablePlan } from "./layout.ts";
+import { fitsHalf, type PeerBlocks } from "./peer-blocks.ts";
+import type { PeerSets } from "./peer-sets.ts";
+
+/** A swarm of more peers than this is kept in sets … */
+const MOST_IN_BLOCK = 64;
+const LARGEST_SMALL_KIND: BlockKind = 6;
+/** … until it has no more than this. */
+const LEAST_IN_SETS = 24;
+const KIND_AFTER_SETS: BlockKind = 5;
+
+const LEECHERS = 0;
+const SEEDERS = 1;
+
+/** The swarms of one table. A swarm is named by the offset of its torrent record. */
+export class Swarms {
+  readonly #inlinePeers: number;
+  readonly #smallestKind: BlockKind;
+
+  constructor(
+    private readonly words: Int32Array,
+    private readonly arena: Arena,
+    private readonly blocks: PeerBlocks,
+    private readonly sets: PeerSets,
+    private readonly random: Random,
+    plan: TablePlan,
+  ) {
+    this.#inlinePeers = Math.floor(TORRENT.inlineWords / plan.peerWords);
+    // The first block has room for twice as many, rounded up to a power of two.
+    this.#smallestKind = 32 - Math.clz32(this.#inlinePeers * 2 - 1);
+  }
+
+  /** The offset of the peer at `key[at]`, or 0. Good until the swarm changes. */
+  find(record: number, key: Int32Array, at: number): number {
+    if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
+      return this.blocks.find(this.#block(record), this.count(record), key, at);
+    }
+    const hash = this.blocks.hashKey(key, at);
+    const leecher = this.sets.find(record, LEECHERS, hash, key, at);
+    return leecher !== 0 ? leecher : this.sets.find(record, SEEDERS, hash, key, at);
+  }
+
+  /** Peers of the swarm. */
+  count(record: number): number {
+    return this.words[record + TORRENT.leechers] + this.words[record + TORRENT.seeders];
+  }
+
+  /**
+   * Notes that the peer at `key[at]`, which `find` gave as `peer`, has announced itself as a
+   * leecher (0) or seeder (1), and returns its offset. 0 when memory is used up: then it stays
+   * what it was.
+   */
+  update(record: number, peer: number, key: Int32Array, at: number, tick: number, which: number) {
+    if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
+      const moved = this.#setStatus(record, peer, which);
+      this.blocks.touch(moved, tick);
+      return moved;
+    }
+    const hash = this.blocks.hashKey(key, at);
+    const same = this.sets.find(record, which, hash, key, at);
+    if (same !== 0) {
+      this.blocks.touch(same, tick);
+      return same;
+    }
+    const moved = this.#addToSet(record, which, key, at, tick);
+    if (moved !== 0) this.sets.remove(record, 1 - which, hash, peer);
+    return moved;
+  }
+
+  /** Adds a peer that is not in the swarm, and returns its offset; 0 when memory is used up. */
+  add(record: number, key: Int32Array, at: number, tick: number, which: number): number {
+    const { words, blocks } = this;
+    if (words[record + TORRENT.storage] === STORAGE_SETS) {
+      return this.#addToSet(record, which, key, at, tick);
+    }
+    const count = this.count(record);
+    if (count === this.#capacity(record)) {
+      if (count === MOST_IN_BLOCK) {
+        return this.#toSets(record) ? this.#addToSet(record, which, key, at, tick) : 0;
+      }
+      if (!this.#resize(record, this.#nextKind(record))) return 0;
+    }
+    let peer = this.#block(record) + count * blocks.stride;
+    if (which === LEECHERS) {
+      const boundary = this.#boundary(record);
+      blocks.move(boundary, peer);
+      peer = boundary;
+    }
+    blocks.write(peer, key, at, tick);
+    words[record + TORRENT.leechers + which]++;
+    return peer;
+  }
+
+  /** Removes the peer at `key[at]`, which `find` gave as `peer`. */
+  remove(record: number, peer: number, key: Int32Array, at: number): void {
+    if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
+      this.removeFromBlock(record, peer);
+      this.shrinkBlock(record);
+      return;
+    }
+    const hash = this.blocks.hashKey(key, at);
+    const leecher = this.sets.find(record, LEECHERS, hash, key, at);
+    this.sets.remove(record, leecher === peer ? LEECHERS : SEEDERS, hash, peer);
+    this.leaveSets(record);
+  }
+
+  /**
+   * Hands out `handout.wanted` peers of the swarm, or as many as there are: to a seeder leechers
+   * only, to a leecher both. The requester's own offset is in the handout. Every other peer is
+   * equally likely: the choice is a run of them that starts at a random one.
+   */
+  handOut(record: number, which: number, handout: Handout): void {
+    const { words, random } = this;
+    const leechers = words[record + TORRENT.leechers];
+    const seeders = which === SEEDERS ? 0 : words[record + TORRENT.seeders];
+    const ownKind = which === SEEDERS || handout.requester === 0 ? 0 : 1;
+    const others = leechers + seeders - ownKind;
+    if (handout.wanted > others) handout.wanted = others;
+    if (handout.wanted === 0) return;
+    if (words[record + TORRENT.storage] !== STORAGE_SETS) {
+      this.#handOutBlock(record, leechers + seeders, others, handout);
+      return;
+    }
+    const first = random.below(others) < leechers - ownKind ? LEECHERS : SEEDERS;
+    this.sets.handOutFromRandom(record, first, handout);
+    if (seeders > 0) this.sets.handOutRest(record, 1 - first, handout);
+    this.sets.handOutRest(record, first, handout);
+  }
+
+  /** Removes a peer of a small swarm: others take its place, its block stays. */
+  removeFromBlock(record: number, peer: number): void {
+    const { words, blocks } = this;
+    const { stride } = blocks;
+    let gap = peer;
+    const boundary = this.#boundary(record);
+    if (peer < boundary) {
+      gap = boundary - stride;
+      if (peer !== gap) blocks.move(gap, peer);
+      words[record + TORRENT.leechers]--;
+    } else {
+      words[record + TORRENT.seeders]--;
+    }
+    const last = this.#block(record) + this.count(record) * stride;
+    if (gap !== last) blocks.move(last, gap);
+  }
+
+  /** Gives a small swarm the smallest block that leaves it room, or none. */
+  shrinkBlock(record: number): void {
+    const storage = this.words[record + TORRENT.storage];
+    if (storage === STORAGE_INLINE) return;
+    const count = this.count(record);
+    let kind = storage;
+    while (kind > this.#smallestKind && fitsHalf(count, kind)) kind--;
+    if (count < this.#inlinePeers || count === 0) kind = STORAGE_INLINE;
+    if (kind !== storage) this.#resize(record, kind);
+  }
+
+  /** Frees what a swarm without peers holds, so that its record can go. */
+  clear(record: number): void {
+    if (this.words[record + TORRENT.storage] === STORAGE_SETS) this.#destroySets(record);
+    else this.shrinkBlock(record);
+  }
+
+  /** Puts a swarm that has become small back into one block. */
+  leaveSets(record: number): void {
+    const { words, arena, sets } = this;
+    if (this.count(record) > LEAST_IN_SETS) return;
+    const block = arena.allocateBlock(KIND_AFTER_SETS);
+    if (block === 0) return;
+    const end = sets.copyAll(record, LEECHERS, block);
+    sets.copyAll(record, SEEDERS, end);
+    this.#destroySets(record);
+    words[record + TORRENT.storage] = KIND_AFTER_SETS;
+    words[record + TORRENT.inline] = block;
+  }
+
+  #handOutBlock(record: number, count: number, others: number, handout: Handout): void {
+    const { blocks } = this;
+    const { stride } = blocks;
+    const { requester } = handout;
+    const block = this.#block(record);
+    const end = block + count * stride;
+    let start = block;
+    if (handout.wanted < others) {
+      start += this.random.below(others) * stride;
+      if (others < count && start >= requester) start += stride;
+    }
+    blocks.handOut(start, end, handout);
+    blocks.handOut(block, start, handout);
+  }
+
+  // Moves a peer of a small swarm across the border between leechers and seeders.
+  #setStatus(record: number, peer: number, which: number): number {
+    const { words, blocks } = this;
+    const boundary = this.#boundary(record);
+    const was = peer < boundary ? LEECHERS : SEEDERS;
+    if (was === which) return peer;
+    const place = which === SEEDERS ? boundary - blocks.stride : boundary;
+    if (peer !== place) blocks.exchange(peer, place);
+    words[record + TORRENT.leechers + was]--;
+    words[record + TORRENT.leechers + which]++;
+    return place;
+  }
+
+  #addToSet(record: number, which: number, key: Int32Array, at: number, tick: number): number {
+    const peer = this.sets.insert(record, which, this.blocks.hashKey(key, at));
+    if (peer !== 0) this.blocks.write(peer, key, at, tick);
+    return peer;
+  }
+
+  // Moves the peers of a full block to sets. False, with nothing changed, without the memory.
+  #toSets(record: number): boolean {
+    const { words, blocks, sets } = this;
+    const block = this.#block(record);
+    const kind = words[record + TORRENT.storage];
+    const leechers = words[record + TORRENT.leechers];
+    const seeders = words[record + TORRENT.seeders];
+    if (sets.create(record, LEECHERS)) {
+      if (sets.create(record, SEEDERS)) {
+        let moved = 0;
+        for (; moved < leechers + seeders; moved++) {
+          const peer = block + moved * blocks.stride;
+          const which = moved < leechers ? LEECHERS : SEEDERS;
+          const room = sets.insert(record, which, blocks.hashPeer(peer));
+          if (room === 0) break;
+          blocks.move(peer, room);
+        }
+        if (moved === leechers + seeders) {
+          this.arena.freeBlock(block, kind);
+          words[record + TORRENT.storage] = STORAGE_SETS;
+          return true;
+        }
+        sets.destroy(record, SEEDERS);
+      }
+      sets.destroy(record, LEECHERS);
+    }
+    words[record + TORRENT.inline] = block;
+    words[record + TORRENT.leechers] = leechers;
+    words[record + TORRENT.seeders] = seeders;
+    return false;
+  }
+
+  #destroySets(record: number): void {
+    this.sets.destroy(record, LEECHERS);
+    this.sets.destroy(record, SEEDERS);
+    this.words[record + TORRENT.storage] = STORAGE_INLINE;
+  }
+
+  #resize(record: number, kind: BlockKind): boolean {
+    const { words, blocks } = this;
+    const storage = words[record + TORRENT.storage];
+    const from = this.#block(record);
+    const count = this.count(record);
+    if (kind === STORAGE_INLINE) {
+      const inline = record + TORRENT.inline;
+      words.copyWithin(inline, from, from + count * blocks.stride);
+    } else {
+      const block = blocks.copyToBlock(from, count, kind);
+      if (block === 0) return false;
+      words[record + TORRENT.inline] = block;
+    }
+    if (storage !== STORAGE_INLINE) this.arena.freeBlock(from, storage);
+    words[record + TORRENT.storage] = kind;
+    return true;
+  }
+
+  // Where a small swarm's peers begin.
+  #block(record: number): number {
+    const inline = record + TORRENT.inline;
+    return this.words[record + TORRENT.storage] === STORAGE_INLINE ? inline : this.words[inline];
+  }
+
+  // Where the seeders of a small swarm begin.
+  #boundary(record: number): number {
+    return this.#block(record) + this.words[record + TORRENT.leechers] * this.blocks.stride;
+  }
+
+  #capacity(record: number): number {
+    const storage = this.words[record + TORRENT.storage];
+    return storage === STORAGE_INLINE ? this.#inlinePeers : 1 << storage;
+  }
+
+  #nextKind(record: number): BlockKind {
+    const storage = this.words[record + TORRENT.storage];
+    return storage === STORAGE_INLINE
+      ? this.#smallestKind
+      : Math.min(storage + 1, LARGEST_SMALL_KIND);
+  }
+}

@@ -1,0 +1,198 @@
+// A table: the torrents and peers of one address family, in memory that all workers share. Each
+// worker has a view of it and works on it by itself; a lock for each shard keeps them apart.
+
+import { halfSipHash13 } from "../memory/hash.ts";
+import { acquire, release } from "../memory/lock.ts";
+import { Random } from "../memory/random.ts";
+import { Arena } from "./arena.ts";
+import { Handout } from "./handout.ts";
+import {
+  ANNOUNCE,
+  FLAG_SEEDER,
+  FLAG_STOPPED,
+  HEADER,
+  INFO_HASH_WORDS,
+  planTable,
+  SHARD,
+  type TableLimits,
+  type TablePlan,
+  TORRENT,
+} from "./layout.ts";
+import { PeerBlocks } from "./peer-blocks.ts";
+import { PeerSets } from "./peer-sets.ts";
+import { Swarms } from "./swarms.ts";
+import { shardOffset, Torrents } from "./torrents.ts";
+
+/** What `announce` returns when a new peer or torrent would exceed the table's limits. */
+export const TABLE_FULL = -1;
+
+/** What a worker needs to view a table that the main thread made. */
+export interface TableMemory {
+  readonly buffer: SharedArrayBuffer;
+  readonly addressBytes: 4 | 16;
+  readonly limits: TableLimits;
+}
+
+/**
+ * Reserves and readies the memory of a table for peers with addresses of 4 or 16 bytes. `key` is
+ * two random words. Throws a RangeError when the limits need more than 4 GiB, or when the system
+ * does not grant the address space.
+ */
+export function createTable(
+  addressBytes: 4 | 16,
+  limits: TableLimits,
+  key: Int32Array,
+): TableMemory {
+  const plan = planTable(addressBytes, limits);
+  const buffer = new SharedArrayBuffer(plan.words * 4);
+  const words = new Int32Array(buffer);
+  words.set(key.subarray(0, 2), HEADER.key);
+  words[HEADER.arenaFresh] = plan.arena;
+  Torrents.initialize(words);
+  return { buffer, addressBytes, limits };
+}
+
+/** One thread's view of a table. */
+export class Table {
+  readonly words: Int32Array;
+  readonly torrents: Torrents;
+  readonly swarms: Swarms;
+  readonly sets: PeerSets;
+  readonly blocks: PeerBlocks;
+  /** Leechers of the swarm that was announced to or scraped last. */
+  leechers = 0;
+  /** Seeders of it. */
+  seeders = 0;
+  readonly #plan: TablePlan;
+  readonly #handout = new Handout();
+
+  constructor(memory: TableMemory, random = Random.fromEntropy()) {
+    const plan = planTable(memory.addressBytes, memory.limits);
+    const words = new Int32Array(memory.buffer);
+    const arena = new Arena(words, plan);
+    this.#plan = plan;
+    this.words = words;
+    this.torrents = new Torrents(words, plan);
+    this.blocks = new PeerBlocks(words, arena, plan);
+    this.sets = new PeerSets(words, arena, this.blocks, random);
+    this.swarms = new Swarms(words, arena, this.blocks, this.sets, random, plan);
+  }
+
+  /** Torrents in the table. */
+  get torrentCount(): number {
+    return Atomics.load(this.words, HEADER.torrents);
+  }
+
+  /** Peers in the table. */
+  get peerCount(): number {
+    return Atomics.load(this.words, HEADER.peers);
+  }
+
+  /** Words of a peer's address. */
+  get addressWords(): number {
+    return this.#plan.peerWords - 1;
+  }
+
+  /**
+   * Carries out the announce at `request[at]` (see ANNOUNCE) at the time `tick`, the low 16 bits
+   * of the clock. Copies the peers for the answer to `halves` from `halfAt` on and returns how
+   * many; TABLE_FULL when the peer is new and there is no room. Leaves the swarm's counts, the
+   * peer included, in `leechers` and `seeders`.
+   */
+  announce(
+    request: Int32Array,
+    at: number,
+    tick: number,
+    halves: Uint16Array,
+    halfAt: number,
+  ): number {
+    const { words, torrents } = this;
+    const key = at + ANNOUNCE.infoHash;
+    const flags = request[at + ANNOUNCE.flags];
+    const hash = halfSipHash13(words, HEADER.key, request, key, INFO_HASH_WORDS);
+    const lock = shardOffset(hash) + SHARD.lock;
+    acquire(words, lock);
+    let record = torrents.find(hash, request, key);
+    let peers = 0;
+    if ((flags & FLAG_STOPPED) !== 0) {
+      if (record !== 0) record = this.#removePeer(record, request, at + ANNOUNCE.peer);
+    } else {
+      const isNew = record === 0;
+      if (isNew) record = torrents.add(hash, request, key);
+      const which = flags & FLAG_SEEDER;
+      const peer = record === 0 ? 0 : this.#putPeer(record, request, at, tick, which);
+      if (peer === 0) {
+        if (isNew && record !== 0) torrents.remove(record);
+        release(words, lock);
+        return TABLE_FULL;
+      }
+      peers = this.#handOut(record, which, peer, request[at + ANNOUNCE.wanted], halves, halfAt);
+    }
+    this.#readCounts(record);
+    release(words, lock);
+    return peers;
+  }
+
+  /** Leaves the counts of the info hash at `request[at]` in `leechers` and `seeders`. */
+  scrape(request: Int32Array, at: number): void {
+    const { words } = this;
+    const hash = halfSipHash13(words, HEADER.key, request, at, INFO_HASH_WORDS);
+    const lock = shardOffset(hash) + SHARD.lock;
+    acquire(words, lock);
+    this.#readCounts(this.torrents.find(hash, request, at));
+    release(words, lock);
+  }
+
+  /** Removes a torrent that has no peers left. The shard's lock is held. */
+  removeTorrent(record: number): void {
+    this.swarms.clear(record);
+    this.torrents.remove(record);
+  }
+
+  #putPeer(record: number, request: Int32Array, at: number, tick: number, which: number): number {
+    const { words, swarms } = this;
+    const key = at + ANNOUNCE.peer;
+    const known = swarms.find(record, request, key);
+    if (known !== 0) return swarms.update(record, known, request, key, tick, which);
+    if (Atomics.add(words, HEADER.peers, 1) < this.#plan.maxPeers) {
+      const peer = swarms.add(record, request, key, tick, which);
+      if (peer !== 0) return peer;
+    }
+    Atomics.sub(words, HEADER.peers, 1);
+    return 0;
+  }
+
+  // Returns the record, or 0 when the torrent went with its last peer.
+  #removePeer(record: number, request: Int32Array, key: number): number {
+    const { words, swarms } = this;
+    const peer = swarms.find(record, request, key);
+    if (peer === 0) return record;
+    swarms.remove(record, peer, request, key);
+    Atomics.sub(words, HEADER.peers, 1);
+    if (swarms.count(record) > 0) return record;
+    this.removeTorrent(record);
+    return 0;
+  }
+
+  #handOut(
+    record: number,
+    which: number,
+    requester: number,
+    wanted: number,
+    halves: Uint16Array,
+    halfAt: number,
+  ): number {
+    const handout = this.#handout;
+    handout.halves = halves;
+    handout.at = halfAt;
+    handout.wanted = wanted;
+    handout.requester = requester;
+    this.swarms.handOut(record, which, handout);
+    return (handout.at - halfAt) / (this.#plan.peerWords * 2 - 1);
+  }
+
+  #readCounts(record: number): void {
+    this.leechers = record === 0 ? 0 : this.words[record + TORRENT.leechers];
+    this.seeders = record === 0 ? 0 : this.words[record + TORRENT.seeders];
+  }
+}

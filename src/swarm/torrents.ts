@@ -1,0 +1,193 @@
+// The torrents of a table: finds, adds and removes their records. Each shard indexes its own by
+// linear hashing: the index grows one bucket at a time, so that no announce ever pays for a
+// rehash of the whole. Called with the shard's lock held.
+
+import {
+  CHUNK_SLOTS,
+  FIRST_BUCKETS,
+  HEADER,
+  INFO_HASH_WORDS,
+  SHARD,
+  SHARD_BITS,
+  SHARDS,
+  TORRENT,
+  type TablePlan,
+} from "./layout.ts";
+
+/** Returns `hash`'s bucket among `buckets`, where those past the last power of two were split. */
+export function linearBucket(hash: number, buckets: number): number {
+  const mask = 0x7fffffff >>> (Math.clz32(buckets) - 1);
+  const bucket = hash & mask;
+  return bucket < buckets ? bucket : bucket & (mask >>> 1);
+}
+
+/** The bucket that gives part of its own to `bucket` when that one is added. */
+export function splitSource(bucket: number): number {
+  return bucket & (0x7fffffff >>> Math.clz32(bucket));
+}
+
+/** The torrent records of one table. */
+export class Torrents {
+  readonly #heads: number;
+  readonly #bucketsPerShard: number;
+  readonly #chunkShards: number;
+  readonly #maxChunks: number;
+  readonly #maxTorrents: number;
+  /** Slots count from 1, so that 0 can mean none. */
+  readonly #slotZero: number;
+
+  constructor(
+    private readonly words: Int32Array,
+    private readonly plan: TablePlan,
+  ) {
+    this.#heads = plan.heads;
+    this.#bucketsPerShard = plan.bucketsPerShard;
+    this.#chunkShards = plan.chunkShards;
+    this.#maxChunks = plan.maxChunks;
+    this.#maxTorrents = plan.maxTorrents;
+    this.#slotZero = plan.torrents - TORRENT.words;
+  }
+
+  /** Readies the shards of zeroed memory. */
+  static initialize(words: Int32Array): void {
+    for (let shard = 0; shard < SHARDS; shard++) {
+      words[HEADER.words + shard * SHARD.words + SHARD.buckets] = FIRST_BUCKETS;
+    }
+  }
+
+  /** The record of the info hash at `key[at]`, whose seeded hash is `hash`, or 0. */
+  find(hash: number, key: Int32Array, at: number): number {
+    const { words } = this;
+    let slot = words[this.#head(hash)];
+    while (slot !== 0) {
+      const record = this.#slotZero + slot * TORRENT.words;
+      if (words[record] === hash && this.#isSame(record + TORRENT.infoHash, key, at)) return record;
+      slot = words[record + TORRENT.next];
+    }
+    return 0;
+  }
+
+  /** Adds a record, its storage INLINE and without peers; 0 when the table is full. */
+  add(hash: number, key: Int32Array, at: number): number {
+    const { words } = this;
+    if (Atomics.add(words, HEADER.torrents, 1) >= this.#maxTorrents) {
+      Atomics.sub(words, HEADER.torrents, 1);
+      return 0;
+    }
+    const shard = shardOffset(hash);
+    if (words[shard + SHARD.freeSlot] === 0 && !this.#takeChunk(shard)) {
+      Atomics.sub(words, HEADER.torrents, 1);
+      return 0;
+    }
+    const slot = words[shard + SHARD.freeSlot];
+    const record = this.#slotZero + slot * TORRENT.words;
+    words[shard + SHARD.freeSlot] = words[record + TORRENT.next];
+    words[shard + SHARD.torrents]++;
+    if (words[shard + SHARD.torrents] > words[shard + SHARD.buckets])
+      this.#splitBucket(shard, hash);
+    const head = this.#head(hash);
+    words[record + TORRENT.hash] = hash;
+    for (let i = 0; i < INFO_HASH_WORDS; i++) words[record + TORRENT.infoHash + i] = key[at + i];
+    words[record + TORRENT.next] = words[head];
+    words[record + TORRENT.leechers] = 0;
+    words[record + TORRENT.seeders] = 0;
+    words[record + TORRENT.storage] = 0;
+    words[head] = slot;
+    return record;
+  }
+
+  /** Removes a record that has no peers left. */
+  remove(record: number): void {
+    const { words } = this;
+    const slot = (record - this.#slotZero) / TORRENT.words;
+    const hash = words[record + TORRENT.hash];
+    const shard = shardOffset(hash);
+    let link = this.#head(hash);
+    while (words[link] !== slot) {
+      link = this.#slotZero + words[link] * TORRENT.words + TORRENT.next;
+    }
+    words[link] = words[record + TORRENT.next];
+    words[record + TORRENT.next] = words[shard + SHARD.freeSlot];
+    words[shard + SHARD.freeSlot] = slot;
+    words[shard + SHARD.torrents]--;
+    Atomics.sub(words, HEADER.torrents, 1);
+  }
+
+  /** Chunks in use: the records of chunk n < chunks() may be live. */
+  chunks(): number {
+    return Math.min(Atomics.load(this.words, HEADER.chunks), this.#maxChunks);
+  }
+
+  /** The first record of a chunk. The others follow, CHUNK_SLOTS in all. */
+  chunkRecord(chunk: number): number {
+    return this.plan.torrents + chunk * CHUNK_SLOTS * TORRENT.words;
+  }
+
+  /** The offset of the shard whose lock guards a chunk; 0 while the shard is still taking it. */
+  chunkShard(chunk: number): number {
+    return Atomics.load(this.words, this.#chunkShards + chunk);
+  }
+
+  // A chunk belongs to its shard for good: the hash spreads torrents evenly enough.
+  #takeChunk(shard: number): boolean {
+    const { words } = this;
+    const chunk = Atomics.add(words, HEADER.chunks, 1);
+    if (chunk >= this.#maxChunks) {
+      Atomics.sub(words, HEADER.chunks, 1);
+      return false;
+    }
+    Atomics.store(words, this.#chunkShards + chunk, shard);
+    const first = chunk * CHUNK_SLOTS + 1;
+    for (let slot = first; slot < first + CHUNK_SLOTS; slot++) {
+      const next = slot + 1 === first + CHUNK_SLOTS ? 0 : slot + 1;
+      words[this.#slotZero + slot * TORRENT.words + TORRENT.next] = next;
+    }
+    words[shard + SHARD.freeSlot] = first;
+    return true;
+  }
+
+  #splitBucket(shard: number, hash: number): void {
+    const { words } = this;
+    const bucket = words[shard + SHARD.buckets];
+    if (bucket === this.#bucketsPerShard) return;
+    const heads = this.#heads + shardOf(hash) * this.#bucketsPerShard;
+    words[shard + SHARD.buckets] = bucket + 1;
+    let slot = words[heads + splitSource(bucket)];
+    words[heads + splitSource(bucket)] = 0;
+    words[heads + bucket] = 0;
+    while (slot !== 0) {
+      const record = this.#slotZero + slot * TORRENT.words;
+      const next = words[record + TORRENT.next];
+      const head = this.#head(words[record + TORRENT.hash]);
+      words[record + TORRENT.next] = words[head];
+      words[head] = slot;
+      slot = next;
+    }
+  }
+
+  #head(hash: number): number {
+    const shard = shardOf(hash);
+    const buckets = this.words[HEADER.words + shard * SHARD.words + SHARD.buckets];
+    return this.#heads + shard * this.#bucketsPerShard + linearBucket(hash >>> SHARD_BITS, buckets);
+  }
+
+  #isSame(a: number, key: Int32Array, at: number): boolean {
+    const { words } = this;
+    return (
+      words[a] === key[at] &&
+      words[a + 1] === key[at + 1] &&
+      words[a + 2] === key[at + 2] &&
+      words[a + 3] === key[at + 3] &&
+      words[a + 4] === key[at + 4]
+    );
+  }
+}
+
+function shardOf(hash: number): number {
+  return hash & (SHARDS - 1);
+}
+
+/** The offset of the shard of `hash`. */
+export function shardOffset(hash: number): number {
+  return HEADER.words + shardOf(hash) * SHARD.words;
+}

@@ -1,0 +1,129 @@
+// A table with plain arguments and results, for the tests of src/swarm; and the same in slow and
+// obvious code, to compare it with.
+
+import { Random } from "../../src/memory/random.ts";
+import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED } from "../../src/swarm/layout.ts";
+import { createTable, Table, TABLE_FULL, type TableMemory } from "../../src/swarm/table.ts";
+
+export interface AnnounceArguments {
+  torrent: number;
+  peer: number;
+  status?: "leecher" | "seeder" | "stopped";
+  wanted?: number;
+  tick?: number;
+}
+
+export interface AnnounceResult {
+  leechers: number;
+  seeders: number;
+  /** Numbers of the peers handed out, in their order. */
+  peers: number[];
+}
+
+const MOST_WANTED = 4000;
+
+/** Peer n has an address and a port of its own, told apart by different words for different n. */
+function peerKey(peer: number, addressBytes: number): number[] {
+  const low = 0x0a000000 + (peer >>> 2);
+  const port = 1000 + (peer & 3);
+  return addressBytes === 4 ? [low, port] : [0x20010db8, peer & 1, -7, low, port];
+}
+
+export class TableHarness {
+  readonly table: Table;
+  readonly memory: TableMemory;
+  readonly #request = new Int32Array(ANNOUNCE.words);
+  readonly #halves = new Uint16Array(MOST_WANTED * 9);
+
+  constructor(
+    readonly addressBytes: 4 | 16,
+    limits = { maxTorrents: 1000, maxPeers: 100_000 },
+    memory?: TableMemory,
+    seed = 1,
+  ) {
+    this.memory = memory ?? createTable(addressBytes, limits, new Int32Array([seed, 7]));
+    this.table = new Table(this.memory, new Random(seed, 2, 3));
+  }
+
+  /** Undefined when the table is full. */
+  announce(args: AnnounceArguments): AnnounceResult | undefined {
+    const { status = "leecher", wanted = 50, tick = 0 } = args;
+    const request = this.#request;
+    request[ANNOUNCE.wanted] = wanted;
+    request[ANNOUNCE.flags] =
+      (status === "seeder" ? FLAG_SEEDER : 0) | (status === "stopped" ? FLAG_STOPPED : 0);
+    request.fill(args.torrent, ANNOUNCE.infoHash, ANNOUNCE.peer);
+    request.set(peerKey(args.peer, this.addressBytes), ANNOUNCE.peer);
+    const count = this.table.announce(request, 0, tick & 0xffff, this.#halves, 0);
+    if (count === TABLE_FULL) return undefined;
+    return {
+      leechers: this.table.leechers,
+      seeders: this.table.seeders,
+      peers: Array.from({ length: count }, (_, i) => this.#readPeer(i)),
+    };
+  }
+
+  scrape(torrent: number): { leechers: number; seeders: number } {
+    this.#request.fill(torrent, 0, 5);
+    this.table.scrape(this.#request, 0);
+    return { leechers: this.table.leechers, seeders: this.table.seeders };
+  }
+
+  #readPeer(index: number): number {
+    const halves = this.addressBytes / 2;
+    const start = index * (halves + 1);
+    const low = this.#halves[start + halves - 2] | (this.#halves[start + halves - 1] << 16);
+    const peer = (low - 0x0a000000) * 4 + (this.#halves[start + halves] - 1000);
+    const words = new Int32Array(this.#halves.slice(start, start + halves + 2).buffer);
+    const expected = peerKey(peer, this.addressBytes).slice(0, -1);
+    if (expected.some((word, i) => word !== words[i]))
+      throw new Error(`not ours: ${words.join(" ")}`);
+    return peer;
+  }
+}
+
+interface ModelPeer {
+  seeder: boolean;
+  tick: number;
+}
+
+/** What the table should do, with a Map in a Map. */
+export class TableModel {
+  readonly torrents = new Map<number, Map<number, ModelPeer>>();
+
+  announce(args: AnnounceArguments): void {
+    const { torrent, peer, status = "leecher", tick = 0 } = args;
+    const swarm = this.torrents.get(torrent) ?? new Map<number, ModelPeer>();
+    if (status === "stopped") swarm.delete(peer);
+    else swarm.set(peer, { seeder: status === "seeder", tick });
+    if (swarm.size > 0) this.torrents.set(torrent, swarm);
+    else this.torrents.delete(torrent);
+  }
+
+  expire(tick: number, maxAge: number): void {
+    for (const [torrent, swarm] of this.torrents) {
+      for (const [peer, { tick: last }] of swarm) if (tick - last > maxAge) swarm.delete(peer);
+      if (swarm.size === 0) this.torrents.delete(torrent);
+    }
+  }
+
+  counts(torrent: number): { leechers: number; seeders: number } {
+    const peers = [...(this.torrents.get(torrent)?.values() ?? [])];
+    const seeders = peers.filter((peer) => peer.seeder).length;
+    return { leechers: peers.length - seeders, seeders };
+  }
+
+  /** Whom a requester may be given. */
+  others(torrent: number, requester: number): Set<number> {
+    const swarm = this.torrents.get(torrent) ?? new Map<number, ModelPeer>();
+    const asSeeder = swarm.get(requester)?.seeder === true;
+    const others = [...swarm].filter(([peer, { seeder }]) => {
+      return peer !== requester && !(asSeeder && seeder);
+    });
+    return new Set(others.map(([peer]) => peer));
+  }
+
+  get peerCount(): number {
+    return [...this.torrents.values()].reduce((sum, swarm) => sum + swarm.size, 0);
+  }
+}
