@@ -1,0 +1,73 @@
+// The main thread's work while the workers serve: it keeps the clock, cleans the tables and writes
+// the statistics. What takes long is done in steps of a millisecond, between which the clock goes
+// on and signals are heard.
+
+import { setImmediate } from "node:timers/promises";
+import { advanceClock, readClock } from "../memory/clock.ts";
+import { Census } from "../swarm/census.ts";
+import { CleaningPass } from "../swarm/clean.ts";
+import type { Table } from "../swarm/table.ts";
+import { Statistics } from "./statistics.ts";
+
+const CLOCK_MILLISECONDS = 200;
+const STEP_MILLISECONDS = 1;
+
+/** Advances the clock at `words[word]`, from now on as second 0. */
+export function keepClock(words: Int32Array, word: number): void {
+  const start = performance.now();
+  setInterval(() => {
+    advanceClock(words, word, Math.floor((performance.now() - start) / 1000));
+  }, CLOCK_MILLISECONDS);
+}
+
+export interface CleaningSettings {
+  /** Seconds from the end of a pass to the next. */
+  readonly interval: number;
+  /** Seconds. */
+  readonly max_peer_age: number;
+}
+
+/** Cleans the tables for ever, on the clock at `words[word]`. */
+export async function keepClean(
+  settings: CleaningSettings,
+  tables: readonly Table[],
+  words: Int32Array,
+  word: number,
+): Promise<never> {
+  for (;;) {
+    await Bun.sleep(settings.interval * 1000);
+    for (const table of tables) {
+      const pass = new CleaningPass(table, settings.max_peer_age);
+      await runInSteps(() => pass.step(readClock(words, word) & 0xffff));
+    }
+  }
+}
+
+/** Writes the statistics to standard output for ever, every `interval` seconds. */
+export async function keepStatistics(
+  interval: number,
+  tables: readonly Table[],
+  counters: SharedArrayBuffer,
+): Promise<never> {
+  const statistics = new Statistics(counters);
+  let last = performance.now();
+  for (;;) {
+    await Bun.sleep(interval * 1000);
+    const census = new Census(tables);
+    await runInSteps(() => census.step());
+    const now = performance.now();
+    const lines = statistics.report((now - last) / 1000, census);
+    last = now;
+    process.stdout.write(`${lines.join("\n")}\n`);
+  }
+}
+
+// Repeats `step` until it is done, and lets timers and signals in between.
+async function runInSteps(step: () => boolean): Promise<void> {
+  let until = performance.now() + STEP_MILLISECONDS;
+  while (!step()) {
+    if (performance.now() < until) continue;
+    await setImmediate();
+    until = performance.now() + STEP_MILLISECONDS;
+  }
+}

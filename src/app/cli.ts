@@ -1,0 +1,58 @@
+// The command line that both trackers share: what each flag does, and the one line on stderr with
+// which a start-up fails. Called by the entries `src/udp.ts` and `src/ws.ts`, on the main thread.
+
+import { stripVTControlCharacters } from "node:util";
+import { defineCommand, renderUsage } from "citty";
+import { version } from "../../package.json" with { type: "json" };
+import { flags, readArguments } from "./arguments.ts";
+import type { Schema } from "./config-field.ts";
+import { defaultConfig, readConfig, type Config } from "./config.ts";
+import { printConfig } from "./config-print.ts";
+import { log, setLogName } from "./log.ts";
+import { StartupError } from "./startup-error.ts";
+
+export interface Program<S extends Schema> {
+  /** The name of the binary, which also leads every line of the log. */
+  readonly name: string;
+  readonly description: string;
+  readonly schema: S;
+  /** Starts the tracker; a StartupError from it becomes one line and exit code 1. */
+  readonly run: (config: Config<S>) => Promise<void>;
+}
+
+/** Does what the command line asks; ends the process with code 1 when that cannot be started. */
+export async function runCli<S extends Schema>(
+  program: Program<S>,
+  rawArgs: readonly string[] = process.argv.slice(2),
+): Promise<void> {
+  setLogName(program.name);
+  try {
+    await obey(program, rawArgs);
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    log(error.message);
+    // Workers may be running already: setting the exit code alone would leave them at it.
+    process.exit(1);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+
+async function obey<S extends Schema>(program: Program<S>, rawArgs: readonly string[]) {
+  const args = readArguments(rawArgs);
+  if (args.help) return console.log(await renderHelp(program));
+  if (args.version) return console.log(`${program.name} ${version}`);
+  if (args["print-config"]) return process.stdout.write(printConfig(program.schema));
+  const { schema, run } = program;
+  await run(args.config === undefined ? defaultConfig(schema) : readConfig(schema, args.config));
+}
+
+/** citty colours its text for pipes and files too, and leaves blanks at the ends of lines. */
+async function renderHelp<S extends Schema>(program: Program<S>): Promise<string> {
+  const { name, description } = program;
+  const usage = await renderUsage(
+    defineCommand({ meta: { name, description, version }, args: flags }),
+  );
+  const text = process.stdout.isTTY ? usage : stripVTControlCharacters(usage);
+  return text.replace(/ +$/gm, "");
+}

@@ -1,0 +1,133 @@
+// The kinds of value a configuration file can hold: each field knows its default, its prose for the
+// printed file, and how to read a parsed TOML value or say what is allowed. The trackers' schemas
+// are made of these; `config.ts` and `config-print.ts` walk them, on the main thread at start-up.
+
+import { describeValue } from "./toml-value.ts";
+
+export type ConfigValue = number | boolean | string | readonly string[];
+
+/** Ends the reading of a file; `reason` follows the name of the key. */
+type Refuse = (reason: string) => never;
+
+export interface Field<T extends ConfigValue> {
+  readonly value: T;
+  readonly prose: string;
+  /** Turns a value as smol-toml gives it (integers as bigint) into the field's, or refuses it. */
+  readonly read: (given: unknown, refuse: Refuse) => T;
+}
+
+/** Fields by their keys, and sections of the file by their names. */
+export interface Schema {
+  readonly [key: string]: Field<ConfigValue> | Schema;
+}
+
+/** Tells a field from a section: only a field's `prose` is a string. */
+export function isField(node: Field<ConfigValue> | Schema): node is Field<ConfigValue> {
+  return typeof node.prose === "string";
+}
+
+/** A whole number from `min` to `max`, both included and both safe integers. */
+export function integer(field: {
+  value: number;
+  min: number;
+  max: number;
+  prose: string;
+}): Field<number> {
+  const { value, min, max, prose } = field;
+  const allowed = `an integer from ${min} to ${max}`;
+  return {
+    value,
+    prose,
+    read(given, refuse) {
+      if (typeof given !== "bigint" || given < BigInt(min) || given > BigInt(max)) {
+        return refuse(`must be ${allowed}, not ${describeValue(given)}`);
+      }
+      return Number(given);
+    },
+  };
+}
+
+export function boolean(field: { value: boolean; prose: string }): Field<boolean> {
+  return {
+    ...field,
+    read(given, refuse) {
+      if (typeof given === "boolean") return given;
+      return refuse(`must be true or false, not ${describeValue(given)}`);
+    },
+  };
+}
+
+/** Any string that is not empty and holds no control characters. */
+export function string(field: { value: string; prose: string }): Field<string> {
+  return {
+    ...field,
+    read(given, refuse) {
+      if (typeof given === "string" && /^\P{Cc}+$/u.test(given)) return given;
+      return refuse(`must be a string of printable characters, not ${describeValue(given)}`);
+    },
+  };
+}
+
+/** One of the strings `among`. */
+export function choice<const T extends string>(field: {
+  value: NoInfer<T>;
+  among: readonly T[];
+  prose: string;
+}): Field<T> {
+  const { value, among, prose } = field;
+  const allowed = among.map(describeValue).join(" or ");
+  return {
+    value,
+    prose,
+    read(given, refuse) {
+      const chosen = among.find((name) => name === given);
+      if (chosen !== undefined) return chosen;
+      return refuse(`must be ${allowed}, not ${describeValue(given)}`);
+    },
+  };
+}
+
+/**
+ * A string, or an array of 1 to `max` of them; read as an array either way.
+ * `normalize` returns a value's one canonical spelling, by which duplicates are found, or throws a
+ * RangeError that says what is allowed. Values are kept as they were written.
+ */
+export function strings(field: {
+  value: readonly string[];
+  max: number;
+  normalize: (text: string) => string;
+  prose: string;
+}): Field<readonly string[]> {
+  const { value, max, normalize, prose } = field;
+  return {
+    value,
+    prose,
+    read(given, refuse) {
+      const texts: unknown[] = Array.isArray(given) ? given : [given];
+      if (texts.length < 1 || texts.length > max) {
+        return refuse(
+          `must be a string or an array of 1 to ${max} strings, not of ${texts.length}`,
+        );
+      }
+      const seen = new Set<string>();
+      return texts.map((text) => {
+        if (typeof text !== "string") {
+          return refuse(`must be a string or an array of strings, not ${describeValue(text)}`);
+        }
+        const canonical = normalizeOrRefuse(text, normalize, refuse);
+        if (seen.has(canonical)) return refuse(`holds ${describeValue(text)} twice`);
+        seen.add(canonical);
+        return text;
+      });
+    },
+  };
+}
+
+function normalizeOrRefuse(text: string, normalize: (text: string) => string, refuse: Refuse) {
+  try {
+    return normalize(text);
+  } catch (error) {
+    if (error instanceof RangeError) return refuse(error.message);
+    throw error;
+  }
+}

@@ -1,0 +1,133 @@
+// Giving up root once every socket is bound, as `[privileges]` asks for: shut the process into a
+// directory and become another user, all threads at once. Called by the entry, on the main thread.
+
+import { CString, type Library, type Pointer, ptr, read } from "bun:ffi";
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { openLibc } from "./libc.ts";
+import { StartupError } from "./startup-error.ts";
+
+/** The section `[privileges]` of a configuration. */
+export interface PrivilegeSettings {
+  readonly drop_privileges: boolean;
+  readonly chroot_path: string;
+  readonly user: string;
+}
+
+/** What is left to do when every worker has bound its sockets. */
+export interface PrivilegeDrop {
+  /**
+   * Changes root and working directory, groups and user of the whole process. Throws a
+   * StartupError when a step fails or when root could be had back; the process must end then.
+   */
+  drop(): void;
+}
+
+interface Account {
+  readonly uid: number;
+  readonly gid: number;
+  /** All groups of the user, the one of `gid` included. */
+  readonly groups: Uint32Array;
+}
+
+/**
+ * Checks the settings and looks the user up, for which the files of the system must still be in
+ * reach. Returns undefined when nothing is to be dropped. Throws a StartupError that names the key:
+ * not root, no such user, or no such directory.
+ */
+export function resolvePrivileges(settings: PrivilegeSettings): PrivilegeDrop | undefined {
+  if (!settings.drop_privileges) return undefined;
+  if (process.geteuid?.() !== 0) {
+    throw new StartupError("privileges.drop_privileges: only root has privileges to drop");
+  }
+  const root = resolveRoot(settings.chroot_path);
+  const libc = openLibc(FUNCTIONS);
+  if (libc === undefined) {
+    throw new StartupError("privileges.drop_privileges: needs the C library of a Linux system");
+  }
+  const account = findAccount(libc, settings.user);
+  return { drop: () => dropPrivileges(libc, root, account) };
+}
+
+function resolveRoot(path: string): string {
+  const fail = (reason: string) =>
+    new StartupError(`privileges.chroot_path: ${JSON.stringify(path)} ${reason}`);
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(path).isDirectory();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw fail(code === "ENOENT" ? "does not exist" : `is no usable path (${code})`);
+  }
+  if (!isDirectory) throw fail("is not a directory");
+  return resolve(path);
+}
+
+// ---------------------------------------------------------------------------------------------
+
+const FUNCTIONS = {
+  __errno_location: { args: [], returns: "ptr" },
+  chdir: { args: ["ptr"], returns: "i32" },
+  chroot: { args: ["ptr"], returns: "i32" },
+  getgrouplist: { args: ["ptr", "u32", "ptr", "ptr"], returns: "i32" },
+  getpwnam: { args: ["ptr"], returns: "ptr" },
+  setgid: { args: ["u32"], returns: "i32" },
+  setgroups: { args: ["usize", "ptr"], returns: "i32" },
+  setuid: { args: ["u32"], returns: "i32" },
+  strerror: { args: ["i32"], returns: "ptr" },
+} as const;
+
+type Libc = Library<typeof FUNCTIONS>["symbols"];
+
+/** Asks the C library, so that users from LDAP and the like are found as well. */
+function findAccount(libc: Libc, user: string): Account {
+  const quoted = JSON.stringify(user);
+  const name = toCString(user);
+  const record = user.includes("\0") ? null : libc.getpwnam(name);
+  if (record === null) throw new StartupError(`privileges.user: there is no user ${quoted}`);
+
+  // struct passwd of glibc and musl, 64 bits: two pointers, then the ids.
+  const uid = read.u32(record, 16);
+  const gid = read.u32(record, 20);
+  if (uid === 0) {
+    throw new StartupError(`privileges.user: ${quoted} is root itself, and would drop nothing`);
+  }
+
+  const count = new Int32Array([64]);
+  for (;;) {
+    const groups = new Uint32Array(count[0]);
+    const found = libc.getgrouplist(name, gid, ptr(groups), ptr(count));
+    // When there are more groups than room, it returns -1 and says how many there are.
+    if (found >= 0) return { uid, gid, groups: groups.subarray(0, found) };
+  }
+}
+
+function dropPrivileges(libc: Libc, root: string, { uid, gid, groups }: Account): void {
+  const errno = libc.__errno_location()!;
+  const attempt = (step: string, call: () => number) => {
+    // The reason is read at once, before anything else of the runtime's can overwrite it.
+    const isDone = call() === 0;
+    const code = read.i32(errno, 0);
+    if (isDone) return;
+    const reason = new CString(libc.strerror(code) as Pointer);
+    throw new StartupError(`${step}: ${reason.toString()}`);
+  };
+
+  const path = toCString(root);
+  attempt(`privileges.chroot_path: chroot to ${JSON.stringify(root)}`, () => libc.chroot(path));
+  // Without this the working directory stays outside, and a way out with it.
+  attempt("privileges.chroot_path: chdir to /", () => libc.chdir(toCString("/")));
+  const list = groups.join(", ");
+  attempt(`privileges.user: setgroups(${list})`, () => libc.setgroups(groups.length, ptr(groups)));
+  attempt(`privileges.user: setgid(${gid})`, () => libc.setgid(gid));
+  // The C library makes every thread of the process change, the workers' included.
+  attempt(`privileges.user: setuid(${uid})`, () => libc.setuid(uid));
+
+  if (libc.setuid(0) === 0) {
+    throw new StartupError("privileges.user: the process can become root again after the drop");
+  }
+}
+
+function toCString(text: string): Buffer {
+  return Buffer.from(`${text}\0`);
+}

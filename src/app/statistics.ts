@@ -1,0 +1,59 @@
+// The statistics that operators watch: three lines on standard output at each interval, and a
+// fourth when something was dropped or refused. Written by the main thread.
+
+import type { Census } from "../swarm/census.ts";
+import { COUNTER, type Counter, sumCounter } from "./counters.ts";
+
+const FAULTS = [
+  ["malformed", COUNTER.malformed],
+  ["invalid connection", COUNTER.invalidConnection],
+  ["table full", COUNTER.tableFull],
+  ["queue full", COUNTER.queueFull],
+  ["send failed", COUNTER.sendFailed],
+] as const satisfies [string, Counter][];
+
+/** Turns counts that only grow into lines about the time since the last ones. */
+export class Statistics {
+  readonly #last = new Map<Counter, number>();
+
+  constructor(private readonly counters: SharedArrayBuffer) {}
+
+  /** The lines for the `seconds` since the last call. */
+  report(seconds: number, census: Census): string[] {
+    const rate = (counter: Counter): number => this.#take(counter) / seconds;
+    const requests = rate(COUNTER.requests);
+    const batches = rate(COUNTER.batches);
+    const lines = [
+      `requests/s: ${requests.toFixed(2)}, responses/s: ${rate(COUNTER.responses).toFixed(2)}, ` +
+        `requests per batch: ${(batches > 0 ? requests / batches : 0).toFixed(2)}`,
+      `bandwidth: ${megabits(rate(COUNTER.bytesIn))} Mbit/s in, ` +
+        `${megabits(rate(COUNTER.bytesOut))} Mbit/s out`,
+      describeSwarms(census),
+    ];
+    const faults = FAULTS.map(([name, counter]) => [name, this.#take(counter)] as const);
+    if (faults.some(([, count]) => count > 0)) {
+      const list = faults.map(([name, count]) => `${name} ${count}`).join(", ");
+      lines.push(`not served: ${list}`);
+    }
+    return lines;
+  }
+
+  #take(counter: Counter): number {
+    const sum = sumCounter(this.counters, counter);
+    const since = sum - (this.#last.get(counter) ?? 0);
+    this.#last.set(counter, sum);
+    return since;
+  }
+}
+
+function megabits(bytes: number): string {
+  return ((bytes * 8) / 1e6).toFixed(2);
+}
+
+function describeSwarms(census: Census): string {
+  const names = { min: 0, p50: 0.5, p75: 0.75, p90: 0.9, p99: 0.99, "p99.9": 0.999, max: 1 };
+  const sizes = Object.entries(names).map(([name, fraction]) => {
+    return `${name} ${census.percentile(fraction)}`;
+  });
+  return `peers per torrent: ${sizes.join(", ")}`;
+}

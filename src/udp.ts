@@ -1,0 +1,118 @@
+// aquatic-udp, from its flags to its end: a UDP BitTorrent tracker (BEP 15). The main thread makes
+// the shared memory, starts the workers and gives up its privileges; from then on it keeps the
+// clock, cleans the tables, writes the statistics and waits for a signal.
+
+import { keepClean, keepClock, keepStatistics } from "./app/background.ts";
+import { runCli } from "./app/cli.ts";
+import { log } from "./app/log.ts";
+import { resolvePrivileges } from "./app/privileges.ts";
+import {
+  formatSocketAddress,
+  parseSocketAddress,
+  type SocketAddress,
+} from "./app/socket-address.ts";
+import { StartupError } from "./app/startup-error.ts";
+import { Workers } from "./app/workers.ts";
+import { ringDoorbell } from "./memory/doorbell.ts";
+import { Table } from "./swarm/table.ts";
+import { type UdpConfig, udpSchema } from "./udp/config.ts";
+import { CONTROL, doorbellWord } from "./udp/control.ts";
+import { allocateSetup, type Bound, type Setup } from "./udp/setup.ts";
+
+await runCli({
+  name: "aquatic-udp",
+  description: "A multi-threaded UDP BitTorrent tracker",
+  schema: udpSchema,
+  run: serve,
+});
+
+async function serve(config: UdpConfig): Promise<void> {
+  const privileges = resolvePrivileges(config.privileges);
+  const setup = allocateSetup(config);
+  const control = new Int32Array(setup.control);
+  const workers = new Workers();
+  keepClock(control, CONTROL.clock);
+
+  await startRequestWorkers(workers, setup);
+  const addresses = await startSocketWorkers(workers, setup);
+  privileges?.drop();
+  for (const address of addresses) log(`listening on ${formatSocketAddress(address)}`);
+
+  const stop = async (): Promise<void> => {
+    await workers.stop(() => {
+      Atomics.store(control, CONTROL.stop, 1);
+      const count = config.socket_workers + config.request_workers;
+      for (let worker = 0; worker < count; worker++) ringDoorbell(control, doorbellWord(worker));
+    });
+    process.exit(0);
+  };
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+
+  const tables = [new Table(setup.ipv4), new Table(setup.ipv6)];
+  void keepClean(config.cleaning, tables, control, CONTROL.clock);
+  const { interval } = config.statistics;
+  if (interval > 0) void keepStatistics(interval, tables, setup.counters);
+}
+
+// `new Worker(new URL(…))` has to stand here: in a compiled binary, every module's URL is this one's.
+
+async function startRequestWorkers(workers: Workers, setup: Setup): Promise<void> {
+  const { request_workers, socket_workers } = setup.config;
+  for (let i = 0; i < request_workers; i++) {
+    const worker = new Worker(new URL("./udp/request-worker.ts", import.meta.url));
+    await workers.start(`request worker ${i}`, worker, { ...setup, worker: socket_workers + i });
+  }
+}
+
+// Returns the addresses with the ports that were bound.
+async function startSocketWorkers(workers: Workers, setup: Setup): Promise<SocketAddress[]> {
+  const { network, socket_workers } = setup.config;
+  let addresses = network.address.map(parseSocketAddress);
+  await refuseTakenAddresses(addresses);
+  for (let i = 0; i < socket_workers; i++) {
+    const worker = new Worker(new URL("./udp/socket-worker.ts", import.meta.url));
+    const start = { ...setup, worker: i, addresses };
+    const bound = await workers.start<Bound>(`socket worker ${i}`, worker, start);
+    // The first worker chooses where any port will do; the others follow.
+    addresses = addresses.map((address, index) => ({ ...address, port: bound.ports[index] }));
+    if (i === 0) reportReceiveBuffer(network.socket_recv_buffer_size, bound.receiveBuffer);
+  }
+  return addresses;
+}
+
+// Sockets that share their port would share it with another tracker too, and each would see half
+// of the clients. A socket that does not share tells.
+async function refuseTakenAddresses(addresses: readonly SocketAddress[]): Promise<void> {
+  for (const address of addresses) {
+    try {
+      const probe = await Bun.udpSocket({ hostname: address.host, port: address.port });
+      probe.close();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const text = formatSocketAddress(address);
+      throw new StartupError(`network.address: cannot bind ${text}: ${describeBindError(code)}`);
+    }
+  }
+}
+
+function describeBindError(code: string | undefined): string {
+  switch (code) {
+    case "EADDRINUSE":
+      return "the address is in use";
+    case "EADDRNOTAVAIL":
+      return "no interface of this machine has the address";
+    case "EACCES":
+      return "ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    default:
+      return code ?? "unknown reason";
+  }
+}
+
+function reportReceiveBuffer(wish: number, granted: number | undefined): void {
+  if (granted === undefined || granted >= wish) return;
+  log(
+    `network.socket_recv_buffer_size: the kernel granted ${granted} of ${wish} bytes; ` +
+      "net.core.rmem_max allows no more",
+  );
+}

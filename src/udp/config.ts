@@ -1,0 +1,168 @@
+// The configuration of aquatic-udp: every key with its default, its range and the prose that `-p`
+// prints above it. Read once at start-up on the main thread and posted to every Worker.
+
+import { boolean, choice, integer, string, strings, type Schema } from "../app/config-field.ts";
+import type { Config } from "../app/config.ts";
+import { formatSocketAddress, parseSocketAddress } from "../app/socket-address.ts";
+
+export type UdpConfig = Config<typeof udpSchema>;
+
+export const udpSchema = {
+  socket_workers: integer({
+    value: 1,
+    min: 1,
+    max: 256,
+    prose: `\
+Threads that read requests from the network and send the responses. Each has a socket of
+its own on every listening address (SO_REUSEPORT); the kernel spreads the clients.`,
+  }),
+  request_workers: integer({
+    value: 1,
+    min: 0,
+    max: 256,
+    prose: `\
+Threads that work on the torrent tables and hand the responses back to the socket workers.
+0: the socket workers answer by themselves.`,
+  }),
+  network: {
+    address: strings({
+      value: ["127.0.0.1:3000"],
+      max: 16,
+      normalize: (text) => formatSocketAddress(parseSocketAddress(text)),
+      prose: `\
+Listening address, 'IPv4:port' or '[IPv6]:port', or an array of up to 16 of them, such as
+['0.0.0.0:3000', '[::]:3000']. Port 0: any free port. An IPv6 socket takes IPv6 clients only,
+except a lone '[::]:port', which takes IPv4 clients as well.`,
+    }),
+    max_scrape_torrents: integer({
+      value: 255,
+      min: 1,
+      max: 3000,
+      prose: `The most torrents answered in one scrape. Info hashes beyond them are ignored.`,
+    }),
+    max_response_peers: integer({
+      value: 255,
+      min: 1,
+      max: 3600,
+      prose: `\
+The most peers in one announce response. Clients that name no number, or a higher one, get
+this many.`,
+    }),
+    peer_announce_interval: integer({
+      value: 900,
+      min: 1,
+      max: 7 * 86400,
+      prose: `Seconds that clients are asked to wait between announces.`,
+    }),
+    socket_recv_buffer_size: integer({
+      value: 524288,
+      min: 0,
+      max: 2 ** 30 - 1,
+      prose: `\
+Bytes of receive buffer for each socket (SO_RCVBUF). The kernel caps it at net.core.rmem_max;
+the tracker says so when it got less. 0: leave the system's default.`,
+    }),
+    poll_event_capacity: integer({
+      value: 4096,
+      min: 1,
+      max: 65536,
+      prose: `\
+The most responses that a socket worker collects before it hands them to the kernel in one go.`,
+    }),
+    socket_backend: choice({
+      value: "auto",
+      among: ["auto", "bun"],
+      prose: `\
+How sockets are driven. 'bun': with Bun.udpSocket, on every system.
+'auto': by the fastest way that works on this one.`,
+    }),
+  },
+  handlers: {
+    max_requests_per_iter: integer({
+      value: 10000,
+      min: 1,
+      max: 1000000,
+      prose: `\
+The most requests that a request worker answers before it hands the responses back.
+Not used when request_workers is 0.`,
+    }),
+    channel_recv_timeout_microseconds: integer({
+      value: 200,
+      min: 0,
+      max: 10000000,
+      prose: `\
+Microseconds that a request worker with responses to hand back waits for further requests
+before it does. 0: not at all. Not used when request_workers is 0.`,
+    }),
+  },
+  statistics: {
+    interval: integer({
+      value: 5,
+      min: 0,
+      max: 86400,
+      prose: `Seconds between two reports of statistics on standard output. 0: none.`,
+    }),
+  },
+  cleaning: {
+    interval: integer({
+      value: 30,
+      min: 1,
+      max: 3600,
+      prose: `\
+Seconds between two sweeps that remove expired peers, and torrents without peers. The tracker
+keeps answering meanwhile.`,
+    }),
+    max_peer_age: integer({
+      value: 1200,
+      min: 1,
+      max: 32400,
+      prose: `\
+Seconds after its last announce at which a peer is removed. Announces get lost: above
+twice peer_announce_interval, a client that lost one stays listed.`,
+    }),
+    max_connection_age: integer({
+      value: 300,
+      min: 1,
+      max: 86400,
+      prose: `\
+Seconds for which a connection id is valid. Clients may use theirs for a minute, and some use
+it for longer.`,
+    }),
+  },
+  privileges: {
+    drop_privileges: boolean({
+      value: false,
+      prose: `\
+Change the root directory and the user once every socket is bound. The tracker must be started
+as root for this, and stops when it fails.`,
+    }),
+    chroot_path: string({
+      value: ".",
+      prose: `\
+The directory that becomes the root directory. '.': the one the tracker was started in.`,
+    }),
+    user: string({
+      value: "nobody",
+      prose: `The user to become, with the groups of that user.`,
+    }),
+  },
+  limits: {
+    max_torrents: integer({
+      value: 5000000,
+      min: 1,
+      max: 50000000,
+      prose: `\
+The most torrents, for IPv4 and IPv6 each. When that many are known, announces for others get
+an error. Address space is reserved for all of them; memory is used only as they arrive.`,
+    }),
+    max_peers: integer({
+      value: 20000000,
+      min: 1,
+      max: 100000000,
+      prose: `\
+The most peers of all torrents together, for IPv4 and IPv6 each. When that many are known, new
+ones get an error. Address space is reserved for all of them; memory is used only as they
+arrive.`,
+    }),
+  },
+} satisfies Schema;

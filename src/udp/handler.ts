@@ -1,0 +1,167 @@
+// What the tracker does with one datagram: bytes in, bytes out. Knows no socket and no worker. A
+// socket worker has requests read here; it or a request worker has them answered here.
+
+import type { Bytes } from "../memory/bytes.ts";
+import { INFO_HASH_WORDS } from "../swarm/layout.ts";
+import { type Table, TABLE_FULL } from "../swarm/table.ts";
+import { COUNTER, type Counters } from "../app/counters.ts";
+import type { ConnectionIds } from "./connection-id.ts";
+import {
+  ACTION_ANNOUNCE,
+  ACTION_CONNECT,
+  ACTION_SCRAPE,
+  ANNOUNCE_BYTES,
+  announceResponseBytes,
+  ERRORS,
+  hasProtocolId,
+  HEADER_BYTES,
+  mostRequestBytes,
+  mostRequestWords,
+  mostResponseBytes,
+  PACKET,
+  peersOffset,
+  readAnnounce,
+  readScrape,
+  scrapeResponseBytes,
+  scrapeWords,
+  writeAnnounceHead,
+  writeError,
+  writeScrapeCounts,
+  writeScrapeHead,
+} from "./packet.ts";
+import { ANNOUNCE_REQUEST, REQUEST, SOURCE } from "./request.ts";
+
+/** What the answers depend on, beside the tables. */
+export interface HandlerSettings {
+  readonly maxScrapeTorrents: number;
+  readonly maxResponsePeers: number;
+  /** Seconds. */
+  readonly announceInterval: number;
+}
+
+/** Reads and answers requests for one worker. */
+export class Handler {
+  /** Bytes of a datagram that `read` looks at. */
+  readonly mostRequestBytes: number;
+  /** Words of the longest request record that `read` writes. */
+  readonly mostRequestWords: number;
+  /** Bytes that the memory for a response must have. */
+  readonly mostResponseBytes: number;
+
+  constructor(
+    private readonly settings: HandlerSettings,
+    private readonly ids: ConnectionIds,
+    private readonly ipv4: Table,
+    private readonly ipv6: Table,
+    private readonly counters: Counters,
+  ) {
+    const { maxResponsePeers, maxScrapeTorrents } = settings;
+    this.mostRequestBytes = mostRequestBytes(maxScrapeTorrents);
+    this.mostRequestWords = mostRequestWords(maxScrapeTorrents);
+    this.mostResponseBytes = mostResponseBytes(maxResponsePeers, maxScrapeTorrents);
+  }
+
+  /**
+   * Reads the datagram of `length` bytes at `input.words[packet]`, from the source that is already
+   * in the request at `request[at]`, received at second `now`. When it is an announce or a scrape
+   * to be answered, completes the request and returns minus the words of it. Otherwise returns the
+   * bytes of the response it wrote to `output.words[response]`, 0 when there is to be none.
+   */
+  read(
+    input: Bytes,
+    packet: number,
+    length: number,
+    request: Int32Array,
+    at: number,
+    output: Bytes,
+    response: number,
+    now: number,
+  ): number {
+    const source = at + REQUEST.source;
+    if (length < HEADER_BYTES || request[source + SOURCE.port] === 0) {
+      return this.#ignore();
+    }
+    const { words } = input;
+    const action = words[packet + PACKET.action];
+    const transaction = words[packet + PACKET.transaction];
+    const address = source + SOURCE.address;
+    const addressWords = request[source + SOURCE.addressBytes] >>> 2;
+
+    if (action === ACTION_CONNECT) {
+      if (!hasProtocolId(input, packet)) return this.#ignore();
+      output.words[response] = ACTION_CONNECT;
+      output.words[response + 1] = transaction;
+      this.ids.write(output.words, response + 2, request, address, addressWords, now);
+      return 16;
+    }
+
+    const isKnown = action === ACTION_ANNOUNCE || action === ACTION_SCRAPE;
+    if (!this.ids.isValid(words, packet, request, address, addressWords, now)) {
+      if (!isKnown) return this.#ignore();
+      this.counters.add(COUNTER.invalidConnection, 1);
+      return writeError(output, response, transaction, ERRORS.connection, length);
+    }
+
+    // From here on the sender has shown that it receives what is sent to its address.
+    let problem: Uint8Array = ERRORS.action;
+    if (action === ACTION_ANNOUNCE) {
+      const { maxResponsePeers } = this.settings;
+      if (length < ANNOUNCE_BYTES) problem = ERRORS.announceLength;
+      else if (!readAnnounce(input, packet, maxResponsePeers, request, at)) problem = ERRORS.port;
+      else return -REQUEST.announceWords;
+    } else if (action === ACTION_SCRAPE) {
+      const { maxScrapeTorrents } = this.settings;
+      if (readScrape(input, packet, length, maxScrapeTorrents, request, at)) {
+        return -scrapeWords(request[at + REQUEST.hashCount]);
+      }
+      problem = ERRORS.scrapeLength;
+    }
+    this.counters.add(COUNTER.malformed, 1);
+    return writeError(output, response, transaction, problem, this.mostResponseBytes);
+  }
+
+  /** Answers the request at `request[at]`; returns the bytes written to `output.words[response]`. */
+  answer(request: Int32Array, at: number, output: Bytes, response: number, now: number): number {
+    const table = request[at + SOURCE.addressBytes] === 4 ? this.ipv4 : this.ipv6;
+    return request[at + REQUEST.kind] === ANNOUNCE_REQUEST
+      ? this.#announce(table, request, at, output, response, now)
+      : this.#scrape(table, request, at, output, response);
+  }
+
+  #ignore(): number {
+    this.counters.add(COUNTER.malformed, 1);
+    return 0;
+  }
+
+  #announce(
+    table: Table,
+    request: Int32Array,
+    at: number,
+    output: Bytes,
+    response: number,
+    now: number,
+  ): number {
+    const transaction = request[at + REQUEST.transaction];
+    const announce = at + REQUEST.announce;
+    const start = peersOffset(response);
+    const peers = table.announce(request, announce, now & 0xffff, output.halves, start);
+    if (peers === TABLE_FULL) {
+      this.counters.add(COUNTER.tableFull, 1);
+      return writeError(output, response, transaction, ERRORS.full, this.mostResponseBytes);
+    }
+    const { announceInterval } = this.settings;
+    const { leechers, seeders } = table;
+    writeAnnounceHead(output, response, transaction, announceInterval, leechers, seeders);
+    return announceResponseBytes(peers, request[at + SOURCE.addressBytes]);
+  }
+
+  #scrape(table: Table, request: Int32Array, at: number, output: Bytes, response: number): number {
+    const count = request[at + REQUEST.hashCount];
+    writeScrapeHead(output, response, request[at + REQUEST.transaction]);
+    for (let i = 0; i < count; i++) {
+      table.scrape(request, at + REQUEST.hashes + i * INFO_HASH_WORDS);
+      writeScrapeCounts(output, response, i, table.seeders, table.leechers);
+    }
+    return scrapeResponseBytes(count);
+  }
+}

@@ -1,0 +1,198 @@
+// The bytes of BEP 15: reads requests from and writes responses to memory, in place, a word at a
+// time. Numbers come from the network in big-endian order; what is only compared or handed back
+// stays in it.
+
+import { type Bytes, swapWord } from "../memory/bytes.ts";
+import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, INFO_HASH_WORDS } from "../swarm/layout.ts";
+import { ANNOUNCE_REQUEST, REQUEST, SCRAPE_REQUEST, SOURCE } from "./request.ts";
+
+/** Bytes of the header that every request has: connection id, action, transaction id. */
+export const HEADER_BYTES = 16;
+/** Bytes of an announce. BEP 41's options may follow. */
+export const ANNOUNCE_BYTES = 98;
+const INFO_HASH_BYTES = 20;
+
+// Actions as they lie in memory.
+export const ACTION_CONNECT = 0;
+export const ACTION_ANNOUNCE = swapWord(1);
+export const ACTION_SCRAPE = swapWord(2);
+const ACTION_ERROR = swapWord(3);
+
+// The magic number 0x41727101980 that stands for a connection id in a connect.
+const PROTOCOL_ID_HIGH = swapWord(0x417);
+const PROTOCOL_ID_LOW = swapWord(0x27101980);
+
+const EVENT_STOPPED = swapWord(3);
+
+/** Offsets of a request's words. */
+export const PACKET = { connectionId: 0, action: 2, transaction: 3 } as const;
+const INFO_HASH = 4;
+const LEFT = 16;
+const EVENT = 20;
+const WANTED = 23;
+/** A half-word: the 16 bits at byte 96. */
+const PORT = 48;
+
+const encoder = new TextEncoder();
+
+/** What a client is told when it cannot be served, ready to be sent. */
+export const ERRORS = {
+  connection: encoder.encode("Connection invalid or expired"),
+  action: encoder.encode("Unknown action"),
+  announceLength: encoder.encode("Announce shorter than 98 bytes"),
+  port: encoder.encode("Announce with port 0"),
+  scrapeLength: encoder.encode("Scrape without an info hash"),
+  full: encoder.encode("Tracker is full"),
+} as const;
+
+/** Bytes of the longest response: memory for one must have room for it. */
+export function mostResponseBytes(mostPeers: number, mostTorrents: number): number {
+  const error = Math.max(...Object.values(ERRORS).map((text) => text.length)) + 8;
+  return Math.max(20 + 18 * mostPeers, 8 + 12 * mostTorrents, error);
+}
+
+/** Bytes of a request that are looked at; more are never needed. A multiple of 4. */
+export function mostRequestBytes(mostTorrents: number): number {
+  return Math.max(ANNOUNCE_BYTES + 2, HEADER_BYTES + INFO_HASH_BYTES * mostTorrents);
+}
+
+/** Words of the longest request record. */
+export function mostRequestWords(mostTorrents: number): number {
+  return Math.max(REQUEST.announceWords, REQUEST.hashes + INFO_HASH_WORDS * mostTorrents);
+}
+
+/** Whether the packet at `input.words[packet]` begins with the protocol id of a connect. */
+export function hasProtocolId(input: Bytes, packet: number): boolean {
+  const { words } = input;
+  return words[packet] === PROTOCOL_ID_HIGH && words[packet + 1] === PROTOCOL_ID_LOW;
+}
+
+/**
+ * Reads an announce of at least ANNOUNCE_BYTES into the request at `request[at]`, whose source is
+ * there already. The address in the packet, the key and all that follows the port are ignored.
+ * False when the port is 0.
+ */
+export function readAnnounce(
+  input: Bytes,
+  packet: number,
+  mostPeers: number,
+  request: Int32Array,
+  at: number,
+): boolean {
+  const { words } = input;
+  const announce = at + REQUEST.announce;
+  request[at + REQUEST.kind] = ANNOUNCE_REQUEST;
+  request[at + REQUEST.transaction] = words[packet + PACKET.transaction];
+  const wanted = swapWord(words[packet + WANTED]);
+  request[announce + ANNOUNCE.wanted] = wanted <= 0 || wanted > mostPeers ? mostPeers : wanted;
+  const isSeeder = (words[packet + LEFT] | words[packet + LEFT + 1]) === 0;
+  const isStopped = words[packet + EVENT] === EVENT_STOPPED;
+  request[announce + ANNOUNCE.flags] =
+    (isSeeder ? FLAG_SEEDER : 0) | (isStopped ? FLAG_STOPPED : 0);
+  for (let i = 0; i < INFO_HASH_WORDS; i++) {
+    request[announce + ANNOUNCE.infoHash + i] = words[packet + INFO_HASH + i];
+  }
+  const source = at + REQUEST.source;
+  const addressWords = request[source + SOURCE.addressBytes] >>> 2;
+  for (let i = 0; i < addressWords; i++) {
+    request[announce + ANNOUNCE.peer + i] = request[source + SOURCE.address + i];
+  }
+  const port = input.halves[packet * 2 + PORT];
+  request[announce + ANNOUNCE.peer + addressWords] = port;
+  return port !== 0;
+}
+
+/** Reads a scrape of `length` bytes into the request at `request[at]`; false without a hash. */
+export function readScrape(
+  input: Bytes,
+  packet: number,
+  length: number,
+  mostTorrents: number,
+  request: Int32Array,
+  at: number,
+): boolean {
+  const { words } = input;
+  const sent = Math.floor((length - HEADER_BYTES) / INFO_HASH_BYTES);
+  const count = Math.min(sent, mostTorrents);
+  request[at + REQUEST.kind] = SCRAPE_REQUEST;
+  request[at + REQUEST.transaction] = words[packet + PACKET.transaction];
+  request[at + REQUEST.hashCount] = count;
+  for (let i = 0; i < count * INFO_HASH_WORDS; i++) {
+    request[at + REQUEST.hashes + i] = words[packet + INFO_HASH + i];
+  }
+  return count > 0;
+}
+
+/** Words of a scrape request of `count` info hashes. */
+export function scrapeWords(count: number): number {
+  return REQUEST.hashes + count * INFO_HASH_WORDS;
+}
+
+/** Bytes of an announce response with `peers` peers of `addressBytes`. */
+export function announceResponseBytes(peers: number, addressBytes: number): number {
+  return 20 + peers * (addressBytes + 2);
+}
+
+/** The half-word at which the peers of a response at `output.words[packet]` begin. */
+export function peersOffset(packet: number): number {
+  return packet * 2 + 10;
+}
+
+/** Writes all of an announce response but the peers. */
+export function writeAnnounceHead(
+  output: Bytes,
+  packet: number,
+  transaction: number,
+  interval: number,
+  leechers: number,
+  seeders: number,
+): void {
+  const { words } = output;
+  words[packet] = ACTION_ANNOUNCE;
+  words[packet + 1] = transaction;
+  words[packet + 2] = swapWord(interval);
+  words[packet + 3] = swapWord(leechers);
+  words[packet + 4] = swapWord(seeders);
+}
+
+/** Writes the head of a scrape response. */
+export function writeScrapeHead(output: Bytes, packet: number, transaction: number): void {
+  output.words[packet] = ACTION_SCRAPE;
+  output.words[packet + 1] = transaction;
+}
+
+/** Writes the counts of the torrent number `index` of a scrape response; downloads are 0. */
+export function writeScrapeCounts(
+  output: Bytes,
+  packet: number,
+  index: number,
+  seeders: number,
+  leechers: number,
+): void {
+  const { words } = output;
+  const entry = packet + 2 + index * 3;
+  words[entry] = swapWord(seeders);
+  words[entry + 1] = 0;
+  words[entry + 2] = swapWord(leechers);
+}
+
+/** Bytes of a scrape response of `count` torrents. */
+export function scrapeResponseBytes(count: number): number {
+  return 8 + count * 12;
+}
+
+/** Writes an error response, cut to at most `mostBytes`, and returns its length in bytes. */
+export function writeError(
+  output: Bytes,
+  packet: number,
+  transaction: number,
+  message: Uint8Array,
+  mostBytes: number,
+): number {
+  output.words[packet] = ACTION_ERROR;
+  output.words[packet + 1] = transaction;
+  const length = Math.min(message.length, mostBytes - 8);
+  const start = packet * 4 + 8;
+  for (let i = 0; i < length; i++) output.bytes[start + i] = message[i];
+  return 8 + length;
+}

@@ -1,0 +1,80 @@
+// A request worker: takes requests from the rings of all socket workers, answers them into the
+// rings back, and sleeps when there are none. It is always in this loop, and runs no events.
+
+import { COUNTER } from "../app/counters.ts";
+import { serveWorker } from "../app/worker.ts";
+import { readClock } from "../memory/clock.ts";
+import { sleepAtDoorbell } from "../memory/doorbell.ts";
+import { RequestEnd } from "./channel.ts";
+import { CONTROL, doorbellWord } from "./control.ts";
+import { RESPONSE, SOURCE } from "./request.ts";
+import { channelPlace, type RequestWorkerSetup, viewSetup } from "./setup.ts";
+
+/** Whoever stops the tracker rings; this is for a bell that was not heard. */
+const LONGEST_SLEEP_MILLISECONDS = 1000;
+
+serveWorker<RequestWorkerSetup, void>(async (setup) => {
+  const { config, worker } = setup;
+  const { channels, control, counters, handler } = viewSetup(setup, worker);
+  const requestWorker = worker - config.socket_workers;
+  const ends = Array.from({ length: config.socket_workers }, (_, socketWorker) => {
+    const place = channelPlace(setup, control, socketWorker, requestWorker, "socket");
+    return new RequestEnd(channels, place);
+  });
+  const { channel_recv_timeout_microseconds, max_requests_per_iter } = config.handlers;
+  const gatherMilliseconds = channel_recv_timeout_microseconds / 1000;
+  const mostPerEnd = Math.ceil(max_requests_per_iter / ends.length);
+  const doorbell = doorbellWord(worker);
+  const responseWords = RESPONSE.datagram + Math.ceil(handler.mostResponseBytes / 4);
+
+  /** Answers what an end holds, up to `most` requests, and returns how many that were. */
+  function answerRequests(end: RequestEnd, most: number): number {
+    const { requests, responses } = end;
+    const now = readClock(control, CONTROL.clock);
+    let count = 0;
+    for (let request = requests.peek(); request >= 0 && count < most; request = requests.peek()) {
+      const at = responses.reserve(responseWords);
+      if (at < 0) {
+        counters.add(COUNTER.queueFull, 1);
+      } else {
+        const { words } = channels;
+        for (let i = 0; i < SOURCE.words; i++) words[at + i] = words[request + i];
+        const bytes = handler.answer(words, request, channels, at + RESPONSE.datagram, now);
+        words[at + RESPONSE.bytes] = bytes;
+        responses.commit(RESPONSE.datagram + ((bytes + 3) >> 2));
+        end.hasUnsent = true;
+      }
+      requests.advance();
+      count++;
+    }
+    if (count > 0) requests.release();
+    return count;
+  }
+
+  const isStopped = (): boolean => Atomics.load(control, CONTROL.stop) !== 0;
+  const hasWork = (): boolean => isStopped() || ends.some((end) => end.requests.peek() >= 0);
+
+  async function serve(): Promise<void> {
+    let answered = 0;
+    while (!isStopped()) {
+      let taken = 0;
+      for (const end of ends) {
+        const left = Math.min(mostPerEnd, max_requests_per_iter - answered);
+        const count = answerRequests(end, left);
+        taken += count;
+        answered += count;
+      }
+      if (taken > 0 && answered < max_requests_per_iter) continue;
+      if (taken === 0 && answered > 0 && gatherMilliseconds > 0) {
+        sleepAtDoorbell(control, doorbell, gatherMilliseconds, hasWork);
+        if (hasWork()) continue;
+      }
+      for (const end of ends) end.flush();
+      if (answered === 0) {
+        sleepAtDoorbell(control, doorbell, LONGEST_SLEEP_MILLISECONDS, hasWork);
+      }
+      answered = 0;
+    }
+  }
+  return { ready: undefined, serve };
+});

@@ -1,0 +1,111 @@
+// What the main thread of the UDP tracker hands to each of its workers, and what they make of it.
+
+import { allocateCounters, Counters } from "../app/counters.ts";
+import type { SocketAddress } from "../app/socket-address.ts";
+import { StartupError } from "../app/startup-error.ts";
+import { Bytes } from "../memory/bytes.ts";
+import { createTable, Table, type TableMemory } from "../swarm/table.ts";
+import { allocateChannels, type ChannelPlace } from "./channel.ts";
+import type { UdpConfig } from "./config.ts";
+import { ConnectionIds } from "./connection-id.ts";
+import { allocateControl, doorbellWord } from "./control.ts";
+import { Handler } from "./handler.ts";
+
+/** Memory and settings that all workers share. */
+export interface Setup {
+  readonly config: UdpConfig;
+  readonly ipv4: TableMemory;
+  readonly ipv6: TableMemory;
+  readonly control: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+  readonly channels: SharedArrayBuffer;
+  /** Two random words. */
+  readonly connectionKey: Int32Array;
+}
+
+/** Reserves the memory of a tracker. Throws a StartupError when the limits ask for too much. */
+export function allocateSetup(config: UdpConfig): Setup {
+  const { limits, request_workers, socket_workers } = config;
+  const workers = socket_workers + request_workers;
+  const tableLimits = { maxTorrents: limits.max_torrents, maxPeers: limits.max_peers };
+  try {
+    return {
+      config,
+      ipv4: createTable(4, tableLimits, randomWords()),
+      ipv6: createTable(16, tableLimits, randomWords()),
+      control: allocateControl(workers),
+      counters: allocateCounters(workers),
+      channels: allocateChannels(socket_workers, request_workers),
+      connectionKey: randomWords(),
+    };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new StartupError(`limits: ${error.message}`);
+  }
+}
+
+function randomWords(): Int32Array {
+  return crypto.getRandomValues(new Int32Array(2));
+}
+
+/** What a socket worker is started with. Workers are numbered: socket workers come first. */
+export interface SocketWorkerSetup extends Setup {
+  readonly worker: number;
+  readonly addresses: readonly SocketAddress[];
+}
+
+/** What a request worker is started with. */
+export interface RequestWorkerSetup extends Setup {
+  readonly worker: number;
+}
+
+/** What a socket worker answers. */
+export interface Bound {
+  readonly ports: readonly number[];
+  /** The least receive buffer granted, in bytes; undefined when the system's was left. */
+  readonly receiveBuffer: number | undefined;
+}
+
+/** A worker's own views of the shared memory. */
+export interface WorkerViews {
+  readonly control: Int32Array;
+  readonly counters: Counters;
+  readonly channels: Bytes;
+  readonly handler: Handler;
+}
+
+/** Views the shared memory as the worker number `worker`. */
+export function viewSetup(setup: Setup, worker: number): WorkerViews {
+  const { cleaning, network } = setup.config;
+  const counters = new Counters(setup.counters, worker);
+  const handler = new Handler(
+    {
+      maxScrapeTorrents: network.max_scrape_torrents,
+      maxResponsePeers: network.max_response_peers,
+      announceInterval: network.peer_announce_interval,
+    },
+    new ConnectionIds(setup.connectionKey, cleaning.max_connection_age),
+    new Table(setup.ipv4),
+    new Table(setup.ipv6),
+    counters,
+  );
+  const control = new Int32Array(setup.control);
+  return { control, counters, channels: new Bytes(setup.channels), handler };
+}
+
+/** The channel between a socket and a request worker, as seen from one of them. */
+export function channelPlace(
+  setup: Setup,
+  control: Int32Array,
+  socketWorker: number,
+  requestWorker: number,
+  otherEnd: "socket" | "request",
+): ChannelPlace {
+  const { request_workers, socket_workers } = setup.config;
+  const other = otherEnd === "socket" ? socketWorker : socket_workers + requestWorker;
+  return {
+    index: socketWorker * request_workers + requestWorker,
+    control,
+    doorbell: doorbellWord(other),
+  };
+}

@@ -1,0 +1,198 @@
+// The socket backend that works everywhere: Bun.udpSocket. Collects the responses to the datagrams
+// of one turn of the event loop and sends them in one go. Runs in a socket worker.
+
+import { COUNTER, type Counters } from "../app/counters.ts";
+import type { SocketAddress } from "../app/socket-address.ts";
+import { readAddress, writeAddress } from "../memory/address.ts";
+import { Bytes } from "../memory/bytes.ts";
+import { readClock } from "../memory/clock.ts";
+import { awaitDoorbell } from "../memory/doorbell.ts";
+import { CONTROL } from "./control.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { RESPONSE, SOURCE } from "./request.ts";
+import type { SocketBackend, SocketSettings } from "./socket-backend.ts";
+import { ignoreUnreachableClients, setReceiveBuffer } from "./socket-options.ts";
+
+// Undocumented flags of Bun.udpSocket.
+const REUSE_PORT = 4;
+const IPV6_ONLY = 8;
+
+type UdpSocket = Bun.udp.Socket<"buffer"> & { readonly fd: number };
+
+/** Memory for the responses of one turn. */
+const OUTPUT_BYTES = 1 << 20;
+
+/** Bun.udpSocket as a SocketBackend. */
+export class BunSockets implements SocketBackend {
+  readonly #sockets: UdpSocket[] = [];
+  /** For each socket: datagram, port, address, datagram, … as sendMany wants them. */
+  readonly #outgoing: (Uint8Array | number | string)[][] = [];
+  readonly #input: Bytes;
+  readonly #output: Bytes;
+  #outputUsed = 0;
+  #queued = 0;
+  #isFlushPlanned = false;
+  /** Names of the interfaces that link-local clients were seen on; a SOURCE has an index here. */
+  readonly #scopes = [""];
+
+  constructor(
+    private readonly settings: SocketSettings,
+    private readonly dispatcher: Dispatcher,
+    private readonly counters: Counters,
+    private readonly control: Int32Array,
+  ) {
+    const { mostRequestBytes, mostResponseBytes } = dispatcher.handler;
+    this.#input = Bytes.allocate(mostRequestBytes);
+    this.#output = Bytes.allocate(Math.max(OUTPUT_BYTES, mostResponseBytes * 2));
+  }
+
+  async open(addresses: readonly SocketAddress[], isDualStack: boolean): Promise<void> {
+    for (const [index, { host, port }] of addresses.entries()) {
+      const outgoing: (Uint8Array | number | string)[] = [];
+      const options = {
+        hostname: host,
+        port,
+        flags: REUSE_PORT | (isDualStack ? 0 : IPV6_ONLY),
+        socket: {
+          data: (_socket: unknown, data: Buffer, sourcePort: number, address: string) => {
+            this.#receive(index, data, sourcePort, address);
+          },
+          // Errors of earlier sends, where they could not be switched off: nobody to tell.
+          error: () => {},
+        },
+      };
+      const socket = (await Bun.udpSocket(options)) as UdpSocket;
+      ignoreUnreachableClients(socket.fd);
+      this.#sockets.push(socket);
+      this.#outgoing.push(outgoing);
+    }
+  }
+
+  get ports(): number[] {
+    return this.#sockets.map((socket) => socket.port);
+  }
+
+  setReceiveBuffers(bytes: number): number {
+    const granted = this.#sockets.map((socket) => setReceiveBuffer(socket.fd, bytes) ?? 0);
+    return Math.min(...granted);
+  }
+
+  /** Sends the responses of request workers as they come. */
+  async serve(): Promise<void> {
+    const { control, dispatcher, settings } = this;
+    while (Atomics.load(control, CONTROL.stop) === 0) {
+      await awaitDoorbell(control, settings.doorbell, dispatcher.hasResponses);
+      this.#flush();
+    }
+    for (const socket of this.#sockets) socket.close();
+  }
+
+  #receive(socket: number, data: Buffer, port: number, address: string): void {
+    const { dispatcher } = this;
+    const input = this.#input;
+    const output = this.#output;
+    const length = Math.min(data.length, input.bytes.length);
+    if (length === data.length) input.bytes.set(data);
+    else input.bytes.set(data.subarray(0, length));
+    this.#writeSource(socket, port, address);
+    this.#makeRoom();
+    const now = readClock(this.control, CONTROL.clock);
+    const start = this.#outputUsed;
+    const bytes = dispatcher.receive(input, 0, length, output, start >> 2, now);
+    if (bytes > 0) {
+      this.#queue(socket, output.bytes.subarray(start, start + bytes), port, address);
+      this.#outputUsed = (start + bytes + 3) & ~3;
+    }
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    // Comes after the datagrams of this turn; a microtask would come after each of them.
+    setImmediate(() => {
+      this.#isFlushPlanned = false;
+      dispatcher.flush();
+      this.#flush();
+    });
+  }
+
+  #writeSource(socket: number, port: number, address: string): void {
+    const { request } = this.dispatcher;
+    const { words } = request;
+    words[SOURCE.socket] = socket;
+    words[SOURCE.port] = port;
+    words[SOURCE.addressBytes] = readAddress(address, request.bytes, SOURCE.address * 4);
+    words[SOURCE.scope] = address.includes("%") ? this.#scopeIndex(address) : 0;
+  }
+
+  // A host has a handful of interfaces, so the list is short, and has an end.
+  #scopeIndex(address: string): number {
+    const scope = address.slice(address.indexOf("%"));
+    const known = this.#scopes.indexOf(scope);
+    return known >= 0 ? known : this.#scopes.push(scope) - 1;
+  }
+
+  #makeRoom(): void {
+    const { mostResponseBytes } = this.dispatcher.handler;
+    const isFull = this.#outputUsed + mostResponseBytes > this.#output.bytes.length;
+    if (isFull || this.#queued >= this.settings.mostQueued) this.#send();
+  }
+
+  #queue(socket: number, datagram: Uint8Array, port: number, address: string): void {
+    this.#outgoing[socket].push(datagram, port, address);
+    this.#queued++;
+  }
+
+  #flush(): void {
+    this.dispatcher.takeResponses(this.#queueResponse);
+    this.#send();
+  }
+
+  readonly #queueResponse = (at: number): void => {
+    const { words, bytes } = this.settings.channels;
+    this.#makeRoom();
+    const start = this.#outputUsed;
+    const datagram = (at + RESPONSE.datagram) * 4;
+    const length = words[at + RESPONSE.bytes];
+    this.#output.bytes.set(bytes.subarray(datagram, datagram + length), start);
+    this.#outputUsed = (start + length + 3) & ~3;
+    const source = at + RESPONSE.source;
+    const addressBytes = words[source + SOURCE.addressBytes];
+    const address = writeAddress(bytes, (source + SOURCE.address) * 4, addressBytes);
+    this.#queue(
+      words[source + SOURCE.socket],
+      this.#output.bytes.subarray(start, start + length),
+      words[source + SOURCE.port],
+      address + this.#scopes[words[source + SOURCE.scope]],
+    );
+  };
+
+  #send(): void {
+    this.#outputUsed = 0;
+    this.#queued = 0;
+    for (const [index, outgoing] of this.#outgoing.entries()) {
+      if (outgoing.length === 0) continue;
+      this.#sendMany(this.#sockets[index], outgoing);
+      outgoing.length = 0;
+    }
+  }
+
+  #sendMany(socket: UdpSocket, outgoing: (Uint8Array | number | string)[]): void {
+    const count = outgoing.length / 3;
+    let next = 0;
+    let failed = 0;
+    // A call ends early at a datagram that the kernel refuses. The others are tried again; what is
+    // still left after the third time is given up, rather than waited for.
+    for (let tries = 0; next < count && tries < 3; tries++) {
+      try {
+        next += socket.sendMany(next === 0 ? outgoing : outgoing.slice(next * 3));
+      } catch {
+        next++;
+        failed++;
+      }
+    }
+    failed += count - next;
+    let bytes = 0;
+    for (let i = 0; i < next; i++) bytes += (outgoing[i * 3] as Uint8Array).length;
+    this.counters.add(COUNTER.responses, count - failed);
+    this.counters.add(COUNTER.bytesOut, bytes);
+    if (failed > 0) this.counters.add(COUNTER.sendFailed, failed);
+  }
+}

@@ -1,0 +1,29 @@
+// A program with the shared command line, run as a process of its own by `cli.test.ts`.
+
+import { runCli } from "../../src/app/cli.ts";
+import { choice, integer } from "../../src/app/config-field.ts";
+import { StartupError } from "../../src/app/startup-error.ts";
+
+await runCli({
+  name: "fixture",
+  description: "Does as it is told",
+  schema: {
+    workers: integer({ value: 1, min: 1, max: 9, prose: "Threads." }),
+    action: choice({
+      value: "print",
+      among: ["print", "fail", "fail later", "break"],
+      prose: "What to do: 'print', 'fail', 'fail later' or 'break'.",
+    }),
+  },
+  async run(config) {
+    if (config.action === "print") console.log(JSON.stringify(config));
+    if (config.action === "break") throw new Error("a bug");
+    if (config.action === "fail") throw new StartupError("the port is taken");
+    if (config.action === "fail later") {
+      // A thread that is already running must not keep the process alive.
+      const worker = new Worker("data:text/javascript,postMessage(0);setInterval(() => {}, 1000)");
+      await new Promise((resolve) => worker.addEventListener("message", resolve));
+      throw new StartupError("the port is taken");
+    }
+  },
+});

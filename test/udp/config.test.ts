@@ -1,0 +1,201 @@
+import { describe, expect, test } from "bun:test";
+import { isField, type Schema } from "../../src/app/config-field.ts";
+import { printConfig } from "../../src/app/config-print.ts";
+import { ConfigError, defaultConfig, parseConfig } from "../../src/app/config.ts";
+import { udpSchema } from "../../src/udp/config.ts";
+
+/** The default configuration of aquatic_udp as the original documents it. */
+const originalDefaults = `\
+socket_workers = 1
+request_workers = 1
+
+[network]
+address = '127.0.0.1:3000'
+max_scrape_torrents = 255
+max_response_peers = 255
+peer_announce_interval = 900
+socket_recv_buffer_size = 524288
+poll_event_capacity = 4096
+
+[handlers]
+max_requests_per_iter = 10000
+channel_recv_timeout_microseconds = 200
+
+[statistics]
+interval = 5
+
+[cleaning]
+interval = 30
+max_peer_age = 1200
+max_connection_age = 300
+
+[privileges]
+drop_privileges = false
+chroot_path = '.'
+user = 'nobody'
+`;
+
+const newKeys = [
+  "socket_backend = 'auto'",
+  "[limits]",
+  "max_torrents = 5000000",
+  "max_peers = 20000000",
+];
+
+function read(text: string) {
+  return parseConfig(udpSchema, text, "udp.toml");
+}
+
+function withoutBlanks(text: string): string[] {
+  return text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+describe("the printed configuration", () => {
+  const printed = printConfig(udpSchema);
+
+  test("holds every key of the original with its value, in its order", () => {
+    const known = withoutBlanks(printed).filter((line) => !newKeys.includes(line));
+    expect(known).toEqual(withoutBlanks(originalDefaults));
+  });
+
+  test("holds the new keys, each in its section", () => {
+    const lines = withoutBlanks(printed);
+    expect(lines.filter((line) => newKeys.includes(line))).toEqual(newKeys);
+    const section = lines.slice(0, lines.indexOf("socket_backend = 'auto'"));
+    expect(section.findLast((line) => line.startsWith("["))).toBe("[network]");
+    expect(lines.slice(-3)).toEqual(newKeys.slice(1));
+  });
+
+  test("has prose above every key, in lines of at most 100 columns", () => {
+    const lines = printed.split("\n");
+    for (const [i, line] of lines.entries()) {
+      expect(line.length).toBeLessThanOrEqual(100);
+      if (line.includes(" = ") && !line.startsWith("#")) expect(lines[i - 1]).toMatch(/^# .*\.$/);
+    }
+  });
+
+  test("reads back to the defaults, as does the original's", () => {
+    expect(read(printed)).toEqual(defaultConfig(udpSchema));
+    expect(read(originalDefaults)).toEqual(defaultConfig(udpSchema));
+  });
+});
+
+describe("ranges", () => {
+  const ranges: [key: string, min: number, max: number][] = [
+    ["socket_workers", 1, 256],
+    ["request_workers", 0, 256],
+    ["network.max_scrape_torrents", 1, 3000],
+    ["network.max_response_peers", 1, 3600],
+    ["network.peer_announce_interval", 1, 604800],
+    ["network.socket_recv_buffer_size", 0, 1073741823],
+    ["network.poll_event_capacity", 1, 65536],
+    ["handlers.max_requests_per_iter", 1, 1000000],
+    ["handlers.channel_recv_timeout_microseconds", 0, 10000000],
+    ["statistics.interval", 0, 86400],
+    ["cleaning.interval", 1, 3600],
+    ["cleaning.max_peer_age", 1, 32400],
+    ["cleaning.max_connection_age", 1, 86400],
+    ["limits.max_torrents", 1, 50000000],
+    ["limits.max_peers", 1, 100000000],
+  ];
+
+  test.each(ranges)("%s: %d to %d", (key, min, max) => {
+    expect(lookUp(read(`${key} = ${min}`), key)).toBe(min);
+    expect(lookUp(read(`${key} = ${max}`), key)).toBe(max);
+    for (const value of [min - 1, max + 1]) {
+      expect(() => read(`${key} = ${value}`)).toThrow(
+        new ConfigError(`udp.toml: ${key}: must be an integer from ${min} to ${max}, not ${value}`),
+      );
+    }
+  });
+
+  test("cover every key that holds a number", () => {
+    const keys = listNumbers(udpSchema, "");
+    expect(ranges.map(([key]) => key)).toEqual(keys);
+  });
+
+  test("keep the largest answers within a UDP datagram over IPv4", () => {
+    const maxPayloadBytes = 65535 - 20 - 8;
+    const range = new Map(ranges.map(([key, , max]) => [key, max]));
+    expect(20 + 18 * range.get("network.max_response_peers")!).toBeLessThanOrEqual(maxPayloadBytes);
+    expect(16 + 20 * range.get("network.max_scrape_torrents")!).toBeLessThanOrEqual(
+      maxPayloadBytes,
+    );
+  });
+});
+
+describe("network.address", () => {
+  test("a string, or an array for IPv4 and IPv6 together", () => {
+    const both = ["0.0.0.0:3000", "[::]:3000"];
+    expect(read("network.address = '[::1]:0'").network.address).toEqual(["[::1]:0"]);
+    expect(read(`[network]\naddress = ${JSON.stringify(both)}`).network.address).toEqual(both);
+  });
+
+  test.each([
+    ["'localhost:3000'", "must be 'IPv4:port' or '[IPv6]:port' with a port from 0 to 65535"],
+    ["'127.0.0.1'", "must be 'IPv4:port' or '[IPv6]:port' with a port from 0 to 65535"],
+    ["['127.0.0.1:1', '::1:1']", "must be 'IPv4:port' or '[IPv6]:port' with a port from 0"],
+    ["'[::ffff:127.0.0.1]:3000'", "must give IPv4 addresses as 'IPv4:port'"],
+    ["['[::1]:1', '[0::1]:1']", "holds '[0::1]:1' twice"],
+    ["3000", "must be a string or an array of strings, not 3000"],
+    ["[]", "must be a string or an array of 1 to 16 strings, not of 0"],
+    [
+      JSON.stringify(Array.from({ length: 17 }, (_, port) => `127.0.0.1:${port + 1}`)),
+      "must be a string or an array of 1 to 16 strings, not of 17",
+    ],
+  ])("%s", (value, message) => {
+    expect(() => read(`[network]\naddress = ${value}`)).toThrow(
+      `udp.toml: network.address: ${message}`,
+    );
+  });
+
+  test("sixteen addresses are allowed", () => {
+    const address = Array.from({ length: 16 }, (_, port) => `127.0.0.1:${port + 1}`);
+    expect(read(`network.address = ${JSON.stringify(address)}`).network.address).toEqual(address);
+  });
+});
+
+describe("other keys", () => {
+  test("network.socket_backend", () => {
+    expect(read("network.socket_backend = 'bun'").network.socket_backend).toBe("bun");
+    expect(() => read("network.socket_backend = 'uring'")).toThrow(
+      "udp.toml: network.socket_backend: must be 'auto' or 'bun', not 'uring'",
+    );
+  });
+
+  test("privileges", () => {
+    const text = "[privileges]\ndrop_privileges = true\nchroot_path = '/srv'\nuser = 'tracker'\n";
+    expect(read(text).privileges).toEqual({
+      drop_privileges: true,
+      chroot_path: "/srv",
+      user: "tracker",
+    });
+    expect(() => read("privileges.user = ''")).toThrow("udp.toml: privileges.user: must be");
+    expect(() => read("privileges.chroot_path = ''")).toThrow(
+      "udp.toml: privileges.chroot_path: must be",
+    );
+  });
+
+  test.each([
+    ["address = '0.0.0.0:3000'", 'address: unknown key, did you mean "network.address"?'],
+    ["socket_worker = 2", 'socket_worker: unknown key, did you mean "socket_workers"?'],
+    ["[network]\nsocket_workers = 2", 'did you mean "socket_workers"?'],
+    ["[network]\nmax_scrape_torrent = 2", 'did you mean "network.max_scrape_torrents"?'],
+    ["interval = 2", 'did you mean "statistics.interval" or "cleaning.interval"?'],
+    ["[limit]\nmax_peers = 2", 'limit: unknown key, did you mean "limits"?'],
+    ["[network]\nuse_tls = true", "network.use_tls: unknown key; allowed here: address, max_scra"],
+  ])("a slip is met with a hint: %j", (text, message) => {
+    expect(() => read(text)).toThrow(message);
+  });
+});
+
+function lookUp(config: object, key: string): unknown {
+  return key.split(".").reduce<any>((node, part) => node[part], config);
+}
+
+function listNumbers(schema: Schema, path: string): string[] {
+  return Object.entries(schema).flatMap(([key, node]) => {
+    if (!isField(node)) return listNumbers(node, `${path}${key}.`);
+    return typeof node.value === "number" ? [path + key] : [];
+  });
+}
