@@ -2,7 +2,7 @@
 // the shared memory, starts the workers and gives up its privileges; from then on it keeps the
 // clock, cleans the tables, writes the statistics and waits for a signal.
 
-import { keepClean, keepClock, keepStatistics } from "./app/background.ts";
+import { keepClean, keepClock, keepStatistics, reportFullTable } from "./app/background.ts";
 import { runCli } from "./app/cli.ts";
 import { log } from "./app/log.ts";
 import { resolvePrivileges } from "./app/privileges.ts";
@@ -51,6 +51,7 @@ async function serve(config: UdpConfig): Promise<void> {
 
   const tables = [new Table(setup.ipv4), new Table(setup.ipv6)];
   void keepClean(config.cleaning, tables, control, CONTROL.clock);
+  reportFullTable(setup.counters);
   const { interval } = config.statistics;
   if (interval > 0) void keepStatistics(interval, tables, setup.counters);
 }

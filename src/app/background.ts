@@ -7,9 +7,12 @@ import { advanceClock, readClock } from "../memory/clock.ts";
 import { Census } from "../swarm/census.ts";
 import { CleaningPass } from "../swarm/clean.ts";
 import type { Table } from "../swarm/table.ts";
+import { COUNTER, sumCounter } from "./counters.ts";
+import { log } from "./log.ts";
 import { Statistics } from "./statistics.ts";
 
 const CLOCK_MILLISECONDS = 200;
+const FULL_TABLE_MILLISECONDS = 1000;
 const STEP_MILLISECONDS = 1;
 
 /** Advances the clock at `words[word]`, from now on as second 0. */
@@ -18,6 +21,15 @@ export function keepClock(words: Int32Array, word: number): void {
   setInterval(() => {
     advanceClock(words, word, Math.floor((performance.now() - start) / 1000));
   }, CLOCK_MILLISECONDS);
+}
+
+/** Says in the log, once, that newcomers are being refused. */
+export function reportFullTable(counters: SharedArrayBuffer): void {
+  const timer = setInterval(() => {
+    if (sumCounter(counters, COUNTER.tableFull) === 0) return;
+    log("limits: a table is full, new torrents or peers are being refused");
+    clearInterval(timer);
+  }, FULL_TABLE_MILLISECONDS);
 }
 
 export interface CleaningSettings {
