@@ -1,0 +1,72 @@
+// The compiled tracker: built as an operator would, then run where the repository cannot be seen.
+
+import { afterAll, beforeAll, expect } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { buildAnnounce, parseResponse } from "../support/bep15.ts";
+import { testWith } from "../support/requirements.ts";
+import { runTracker, startTracker } from "../support/tracker.ts";
+import { openUdpClient } from "../support/udp-client.ts";
+
+const repository = resolve(import.meta.dir, "../..");
+let directory: string;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), "aquatic-binary-"));
+  const build = Bun.spawn(["bun", "run", "build.ts", "--outdir", directory], {
+    cwd: repository,
+    stderr: "pipe",
+  });
+  expect({ code: await build.exited, stderr: await build.stderr.text() }).toMatchObject({
+    code: 0,
+  });
+}, 60_000);
+
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** Runs the binary in a mount namespace of its own, in which the repository is an empty folder. */
+function hidden(): string[] {
+  const script = `mount -t tmpfs none "$1" && ! test -e "$1/src" && shift && exec "$@"`;
+  const binary = join(directory, "aquatic-udp");
+  return ["unshare", "--mount", "sh", "-c", script, "sh", repository, binary];
+}
+
+await testWith(["mount namespaces"], "serves with every kind of worker", async () => {
+  await using tracker = await startTracker({
+    command: hidden(),
+    cwd: "/",
+    config: `
+      socket_workers = 2
+      request_workers = 2
+      [network]
+      address = ['127.0.0.1:0', '[::1]:0']
+      [privileges]
+      drop_privileges = true
+      chroot_path = '/tmp'`,
+  });
+  for (const [index, address] of ["127.0.0.1", "::1"].entries()) {
+    await using client = await openUdpClient({ address, port: tracker.ports[index] });
+    const connectionId = await client.connect();
+    const infoHash = randomBytes(20);
+    for (let port = 1; port <= 20; port++) {
+      const announce = buildAnnounce({ connectionId, infoHash, port, left: 1n });
+      const response = parseResponse((await client.request(announce))!, client.addressBytes);
+      expect(response).toMatchObject({ leechers: port, peers: { length: port - 1 } });
+    }
+  }
+  expect(await tracker.stop()).toBe(0);
+});
+
+await testWith(["mount namespaces"], "prints its configuration and its errors", async () => {
+  const printed = await runTracker({ command: hidden(), cwd: "/", args: ["-p"] });
+  expect(printed).toMatchObject({ code: 0, stderr: "" });
+  const accepted = await runTracker({
+    command: hidden(),
+    cwd: "/",
+    config: printed.stdout.replace("127.0.0.1:3000", "192.0.2.1:3000"),
+  });
+  expect(accepted.code).toBe(1);
+  expect(accepted.stderr).toContain("no interface of this machine has the address");
+});

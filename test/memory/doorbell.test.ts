@@ -1,0 +1,80 @@
+// The doorbell as one thread sees it, on its event loop. Threads that ring for each other are in
+// test/threads/.
+
+import { describe, expect, test } from "bun:test";
+import { awaitDoorbell, ringDoorbell, sleepAtDoorbell } from "../../src/memory/doorbell.ts";
+
+const BELL = 2;
+const nothing = () => false;
+
+function newBell(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(16));
+}
+
+describe("sleepAtDoorbell", () => {
+  test("does not sleep when there is work after all, and asks once it would be rung for", () => {
+    const words = newBell();
+    const seen: number[] = [];
+    sleepAtDoorbell(words, BELL, Infinity, () => {
+      seen.push(words[BELL]);
+      return true;
+    });
+    // Whoever publishes from here on sees a sleeper.
+    expect(seen).toEqual([1]);
+    expect(words[BELL]).toBe(0);
+  });
+
+  test("does not sleep when the bell rings while it looks for work", () => {
+    const words = newBell();
+    sleepAtDoorbell(words, BELL, Infinity, () => {
+      ringDoorbell(words, BELL);
+      return false;
+    });
+    expect([...words]).toEqual([0, 0, 0, 0]);
+  });
+
+  test("gives up when the time has passed", () => {
+    const words = newBell();
+    sleepAtDoorbell(words, BELL, 1, nothing);
+    expect([...words]).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe("awaitDoorbell", () => {
+  test("resolves when the bell rings, and not before", async () => {
+    const words = newBell();
+    let isAwake = false;
+    const sleep = awaitDoorbell(words, BELL, nothing).then(() => (isAwake = true));
+    for (let i = 0; i < 3; i++) await new Promise(setImmediate);
+    expect([isAwake, words[BELL]]).toEqual([false, 1]);
+    ringDoorbell(words, BELL);
+    await sleep;
+    expect([isAwake, words[BELL]]).toEqual([true, 0]);
+  });
+
+  test("resolves at once when there is work, or when the bell rings meanwhile", async () => {
+    const words = newBell();
+    await awaitDoorbell(words, BELL, () => words[BELL] === 1);
+    await awaitDoorbell(words, BELL, () => {
+      ringDoorbell(words, BELL);
+      return false;
+    });
+    expect(words[BELL]).toBe(0);
+  });
+
+  test("can be slept at again and again", async () => {
+    const words = newBell();
+    for (let i = 0; i < 100; i++) {
+      const sleep = awaitDoorbell(words, BELL, nothing);
+      ringDoorbell(words, BELL);
+      await sleep;
+    }
+    expect(words[BELL]).toBe(0);
+  });
+});
+
+test("ringing for someone who is awake does nothing", () => {
+  const words = newBell();
+  ringDoorbell(words, BELL);
+  expect([...words]).toEqual([0, 0, 0, 0]);
+});

@@ -1,0 +1,223 @@
+// The ring against a plain queue, both ends driven by one thread. Real threads are in
+// test/threads/.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { RingReader, ringWords, RingWriter } from "../../src/memory/ring.ts";
+
+const BASE = 24;
+const GUARD = 0x5a5a5a5a;
+
+/** Where the counters of words written and read stand in a ring. */
+const COUNTERS = [0, 16];
+
+/** Both ends of a ring whose counters start at `start`, amid words that nobody may touch. */
+class Ends {
+  readonly words: Int32Array;
+  readonly writer: RingWriter;
+  readonly reader: RingReader;
+
+  constructor(
+    readonly capacity: number,
+    start = 0,
+  ) {
+    const end = BASE + ringWords(capacity);
+    this.words = new Int32Array(new SharedArrayBuffer((end + 24) * 4));
+    this.words.fill(GUARD, 0, BASE).fill(GUARD, end);
+    for (const counter of COUNTERS) this.words[BASE + counter] = start;
+    this.writer = new RingWriter(this.words, BASE, capacity);
+    this.reader = new RingReader(this.words, BASE, capacity);
+  }
+
+  /** Writes a message without publishing it; false when the ring is full. */
+  write(message: number[], reserved = message.length): boolean {
+    const at = this.writer.reserve(reserved);
+    if (at < 0) return false;
+    // All that was reserved may be written, even if less of it is queued.
+    this.words.fill(-1, at, at + reserved);
+    this.words.set(message, at);
+    this.writer.commit(message.length);
+    return true;
+  }
+
+  /** Takes the oldest message, or undefined; its words are not given back. */
+  read(length: number): number[] | undefined {
+    const at = this.reader.peek();
+    if (at < 0) return undefined;
+    const message = [...this.words.subarray(at, at + length)];
+    this.reader.advance();
+    return message;
+  }
+
+  checkGuards(): void {
+    const end = BASE + ringWords(this.capacity);
+    const around = [...this.words.subarray(0, BASE), ...this.words.subarray(end)];
+    expect(around.every((word) => word === GUARD)).toBe(true);
+  }
+}
+
+type Step =
+  | { do: "write"; length: number; reserved: number }
+  | { do: "abandon"; length: number }
+  | { do: "publish" | "read" | "release" };
+
+const CAPACITY = 32;
+const LONGEST = (CAPACITY - 1) >> 1;
+
+const length = fc.nat({ max: LONGEST });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc
+      .tuple(length, length)
+      .map(([a, b]) => ({ do: "write", length: Math.min(a, b), reserved: Math.max(a, b) })),
+  },
+  { weight: 1, arbitrary: length.map((length) => ({ do: "abandon", length })) },
+  { weight: 3, arbitrary: fc.constant({ do: "publish" }) },
+  { weight: 6, arbitrary: fc.constant({ do: "read" }) },
+  { weight: 3, arbitrary: fc.constant({ do: "release" }) },
+);
+
+/** Before the counters' first word, before their sign turns, and before they are 0 again. */
+const starts = [0, 2 ** 31 - 50, 2 ** 32 - 50];
+
+describe.each(starts)("a ring whose counters start at %i", (start) => {
+  test("is a queue, whatever is done at its ends", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), fc.nat(CAPACITY), (steps, skip) => {
+        const ends = new Ends(CAPACITY, start + skip);
+        const unpublished: number[][] = [];
+        const published: number[][] = [];
+        const unreleased: { at: number; message: number[] }[] = [];
+        let serial = 0;
+        for (const todo of steps) {
+          switch (todo.do) {
+            case "write": {
+              const message = Array.from({ length: todo.length }, () => serial++);
+              const isIdle = unpublished.length + published.length + unreleased.length === 0;
+              const isTaken = ends.write(message, todo.reserved);
+              if (isTaken) unpublished.push(message);
+              else expect(isIdle).toBe(false);
+              break;
+            }
+            case "abandon": {
+              const at = ends.writer.reserve(todo.length);
+              if (at >= 0) ends.words.fill(-2, at, at + todo.length);
+              break;
+            }
+            case "publish":
+              ends.writer.publish();
+              published.push(...unpublished.splice(0));
+              break;
+            case "read": {
+              const at = ends.reader.peek();
+              expect(ends.reader.peek()).toBe(at);
+              const message = published.shift();
+              if (message === undefined) {
+                expect(at).toBe(-1);
+              } else {
+                unreleased.push({ at, message });
+                ends.reader.advance();
+              }
+              break;
+            }
+            case "release":
+              ends.reader.release();
+              unreleased.length = 0;
+          }
+          for (const { at, message } of unreleased) {
+            expect([...ends.words.subarray(at, at + message.length)]).toEqual(message);
+          }
+        }
+        ends.checkGuards();
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test("goes round and round", () => {
+    const ends = new Ends(16, start);
+    for (let round = 0; round < 200; round++) {
+      const message = Array.from({ length: round % 8 }, (_, i) => round * 10 + i);
+      expect(ends.write(message)).toBe(true);
+      ends.writer.publish();
+      expect(ends.read(message.length)).toEqual(message);
+      ends.reader.release();
+    }
+    // At most 8 words a message, and the counters count words: they have passed their turn.
+    expect(Atomics.load(ends.words, BASE)).not.toBe(start | 0);
+    ends.checkGuards();
+  });
+
+  test("holds exactly its capacity, and says so when it is full", () => {
+    const ends = new Ends(16, start - (start % 16));
+    expect(ends.write([1, 2, 3, 4, 5, 6, 7])).toBe(true);
+    expect(ends.write([8, 9, 10, 11, 12, 13, 14])).toBe(true);
+    expect(ends.write([])).toBe(false);
+    ends.writer.publish();
+    expect(ends.read(7)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(ends.write([])).toBe(false);
+    ends.reader.release();
+    expect(ends.write([15, 16, 17, 18, 19, 20, 21])).toBe(true);
+    expect(ends.write([])).toBe(false);
+    ends.writer.publish();
+    expect(ends.read(7)).toEqual([8, 9, 10, 11, 12, 13, 14]);
+    expect(ends.read(7)).toEqual([15, 16, 17, 18, 19, 20, 21]);
+    expect(ends.read(0)).toBeUndefined();
+  });
+});
+
+test("an empty ring takes the longest message wherever it stands", () => {
+  for (let skip = 0; skip < CAPACITY; skip++) {
+    const ends = new Ends(CAPACITY, skip);
+    const message = Array.from({ length: LONGEST }, (_, i) => 100 + i);
+    expect(ends.write(message)).toBe(true);
+    ends.writer.publish();
+    expect(ends.read(LONGEST)).toEqual(message);
+    ends.checkGuards();
+  }
+});
+
+test("shows nothing before it is published, and everything then", () => {
+  const ends = new Ends(CAPACITY);
+  ends.write([1]);
+  ends.write([2, 3]);
+  expect(ends.read(1)).toBeUndefined();
+  ends.writer.publish();
+  ends.write([4]);
+  expect(ends.read(1)).toEqual([1]);
+  expect(ends.read(2)).toEqual([2, 3]);
+  expect(ends.read(1)).toBeUndefined();
+  ends.writer.publish();
+  expect(ends.read(1)).toEqual([4]);
+});
+
+test("an abandoned reservation leaves nothing behind, not even at the end of the ring", () => {
+  const ends = new Ends(16, 12);
+  // No room for it before the end: the place is the start, and what is left there is passed over.
+  expect(ends.writer.reserve(7)).toBe(BASE + ringWords(0) + 1);
+  ends.writer.publish();
+  expect(ends.read(0)).toBeUndefined();
+  expect(ends.write([1, 2, 3, 4, 5, 6, 7])).toBe(true);
+  ends.writer.publish();
+  expect(ends.read(7)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  expect(ends.read(0)).toBeUndefined();
+});
+
+test("ends made later go on where the first ones were", () => {
+  const ends = new Ends(CAPACITY, 5);
+  ends.write([1, 2]);
+  ends.write([3, 4]);
+  ends.writer.publish();
+  ends.read(2);
+  ends.reader.release();
+  const reader = new RingReader(ends.words, BASE, CAPACITY);
+  const writer = new RingWriter(ends.words, BASE, CAPACITY);
+  const at = writer.reserve(1);
+  ends.words[at] = 5;
+  writer.commit(1);
+  writer.publish();
+  expect(ends.words[reader.peek() + 1]).toBe(4);
+  reader.advance();
+  expect(ends.words[reader.peek()]).toBe(5);
+});

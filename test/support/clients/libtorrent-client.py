@@ -1,0 +1,61 @@
+"""Seeds or fetches one torrent with libtorrent and reports on stdout, one JSON object a line.
+
+usage: libtorrent-client.py TORRENT DIRECTORY LISTEN_INTERFACES
+SIGINT or SIGTERM announces `stopped` and ends.
+"""
+
+import json
+import signal
+import sys
+import time
+
+import libtorrent
+
+torrent_path, directory, listen_interfaces = sys.argv[1:]
+stopping = False
+
+
+def stop(_signal, _frame):
+    global stopping
+    stopping = True
+
+
+def report(**fields):
+    print(json.dumps(fields), flush=True)
+
+
+signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGTERM, stop)
+
+session = libtorrent.session(
+    {
+        "listen_interfaces": listen_interfaces,
+        "enable_dht": False,
+        "enable_lsd": False,
+        "enable_incoming_utp": False,
+        "enable_natpmp": False,
+        "enable_outgoing_utp": False,
+        "enable_upnp": False,
+        "alert_mask": libtorrent.alert.category_t.tracker_notification
+        | libtorrent.alert.category_t.error_notification
+        | libtorrent.alert.category_t.status_notification,
+        "stop_tracker_timeout": 1,
+    }
+)
+torrent = session.add_torrent(
+    {"ti": libtorrent.torrent_info(torrent_path), "save_path": directory}
+)
+finished = False
+stop_at = None
+while stop_at is None or time.monotonic() < stop_at:
+    session.wait_for_alert(100)
+    for alert in session.pop_alerts():
+        report(event="alert", name=type(alert).__name__, message=alert.message())
+        if stopping and isinstance(alert, libtorrent.tracker_reply_alert):
+            stop_at = 0
+    if not finished and torrent.status().is_seeding:
+        finished = True
+        report(event="finished")
+    if stopping and stop_at is None:
+        stop_at = time.monotonic() + 2
+        session.pause()

@@ -1,0 +1,45 @@
+// Drives transmission-cli for the end-to-end tests.
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { startChild } from "../child.ts";
+import { CLIENT_PORT, type Client, type ClientOptions } from "./client.ts";
+
+const SETTINGS = {
+  "dht-enabled": false,
+  "lpd-enabled": false,
+  "pex-enabled": false,
+  "port-forwarding-enabled": false,
+  "utp-enabled": false,
+};
+
+/** Runs the rest of its arguments with a file of the first one's name in place of /etc/hosts. */
+const WITH_HOSTS = 'mount --bind "$0" /etc/hosts && exec "$@"';
+
+export interface TransmissionOptions extends ClientOptions {
+  /** Lines for /etc/hosts, which only this client sees. */
+  etcHosts: string;
+}
+
+export function startTransmission(options: TransmissionOptions): Client {
+  const { host, torrent, directory, state, etcHosts } = options;
+  const hostsFile = join(state, "hosts");
+  writeFileSync(hostsFile, etcHosts);
+  writeFileSync(join(state, "settings.json"), JSON.stringify(SETTINGS));
+  const flags = ["-g", state, "-w", directory, "-p", String(CLIENT_PORT), "-M"];
+  const command = ["transmission-cli", ...flags, torrent];
+  // `ip netns exec` gives each program mounts of its own, so this one ends with the client.
+  const child = startChild(["sh", "-c", WITH_HOSTS, hostsFile, ...command], {
+    netns: host.netns,
+    env: { HOME: state },
+  });
+  return {
+    waitForPayload: (timeoutMs) => child.waitForLine(/^Seeding, uploading to/, timeoutMs),
+    stop: () => child.stop("SIGINT"),
+    get output() {
+      return child.stdout + child.stderr;
+    },
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,88 @@
+// Starts the UDP tracker as its users do, as a program with a configuration file, and waits until
+// it says that it listens.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { type Child, startChild } from "./child.ts";
+
+export interface TrackerOptions {
+  /** By default the binary $AQUATIC_UDP names, or else the source run by this Bun. */
+  command?: string[];
+  /** TOML, put into a file that is passed with `-c`. */
+  config?: string;
+  /** More arguments, after `-c`. */
+  args?: string[];
+  env?: Record<string, string>;
+  netns?: string;
+  cwd?: string;
+}
+
+export interface Tracker extends Child {
+  /** The port of each configured address, in their order. */
+  readonly ports: number[];
+}
+
+const SOURCE = resolve(import.meta.dir, "../../src/udp.ts");
+const START_TIMEOUT_MS = 15_000;
+const LISTENING = /^aquatic-udp: listening on .*:(\d+)$/gm;
+
+/** Rejects with what the tracker printed when it ends, or takes too long, before it listens. */
+export async function startTracker(options: TrackerOptions = {}): Promise<Tracker> {
+  const { child, cleanUp } = spawnTracker(options);
+  try {
+    const count = countAddresses(options.config);
+    await child.waitForOutput(() => listeningPorts(child.stderr).length >= count, START_TIMEOUT_MS);
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
+  const ports = listeningPorts(child.stderr);
+  // Not a spread: the child's getters have to go on telling what it has printed so far.
+  return Object.create(child, {
+    ports: { value: ports },
+    [Symbol.asyncDispose]: { value: cleanUp },
+  });
+}
+
+/** Runs a tracker that is meant to end by itself: a wrong configuration, `-p`, `-h`. */
+export async function runTracker(
+  options: TrackerOptions,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { child, cleanUp } = spawnTracker(options);
+  const kill = setTimeout(cleanUp, START_TIMEOUT_MS);
+  const code = await child.exited;
+  clearTimeout(kill);
+  await cleanUp();
+  return { code, stdout: child.stdout, stderr: child.stderr };
+}
+
+/** The tracker's command line without its arguments, see `TrackerOptions.command`. */
+function trackerCommand(): string[] {
+  const binary = process.env.AQUATIC_UDP;
+  return binary ? [resolve(binary)] : [process.execPath, "run", SOURCE];
+}
+
+function spawnTracker(options: TrackerOptions) {
+  const directory = mkdtempSync(join(tmpdir(), "aquatic-udp-"));
+  const configPath = join(directory, "config.toml");
+  if (options.config !== undefined) writeFileSync(configPath, options.config);
+  const configArgs = options.config === undefined ? [] : ["-c", configPath];
+  const argv = [...(options.command ?? trackerCommand()), ...configArgs, ...(options.args ?? [])];
+  const child = startChild(argv, options);
+  const cleanUp = async () => {
+    await child[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  };
+  return { child, cleanUp };
+}
+
+function countAddresses(config = ""): number {
+  const { network } = Bun.TOML.parse(config) as { network?: { address?: string | string[] } };
+  return Array.isArray(network?.address) ? network.address.length : 1;
+}
+
+function listeningPorts(stderr: string): number[] {
+  return [...stderr.matchAll(LISTENING)].map((match) => Number(match[1]));
+}
