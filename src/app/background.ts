@@ -62,6 +62,8 @@ export async function keepStatistics(
   counters: SharedArrayBuffer,
 ): Promise<never> {
   const statistics = new Statistics(counters);
+  // Whoever read them may go; that is no reason to stop serving.
+  process.stdout.on("error", () => {});
   let last = performance.now();
   for (;;) {
     await Bun.sleep(interval * 1000);

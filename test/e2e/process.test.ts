@@ -159,6 +159,22 @@ test("writes its statistics, three lines at a time", async () => {
   expect(lines[first - 1]).toMatch(/^bandwidth: 0\.0\d Mbit\/s in, 0\.0\d Mbit\/s out$/);
 });
 
+test("serves on when nobody reads its statistics any more", async () => {
+  await using tracker = await startTracker({
+    command: ["bash", "-c", 'exec "$@" > >(head -n 1)', "bash", process.execPath, "src/udp.ts"],
+    cwd: `${import.meta.dir}/../..`,
+    config: `${PORT_0}[statistics]\ninterval = 1`,
+  });
+  await using client = await openClient(tracker);
+  const start = performance.now();
+  // Past the second report, which meets a closed pipe.
+  while (performance.now() - start < 2500) {
+    await client.connect();
+    await Bun.sleep(50);
+  }
+  expect(await tracker.stop()).toBe(0);
+});
+
 test("survives a flood that it cannot keep up with", async () => {
   await using tracker = await startTracker({
     config: `request_workers = 1\n${PORT_0}[statistics]\ninterval = 0`,
