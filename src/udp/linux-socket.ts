@@ -1,0 +1,97 @@
+// Datagram sockets made by hand, for the batched calls: opened, bound, connected, closed. Called at
+// the start and the end of a socket worker or of a load worker, never for a datagram.
+
+import { ptr } from "bun:ffi";
+import { getSystemErrorName } from "node:util";
+import type { SocketAddress } from "../app/socket-address.ts";
+import { Bytes } from "../memory/bytes.ts";
+import { AF_INET, AF_INET6, NAME_BYTES, readNamePort, writeName } from "./socket-name.ts";
+import { calls, checkResult } from "./system-calls.ts";
+
+// From the kernel's headers; the same on x64 and arm64.
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_REUSEPORT = 15;
+const IPPROTO_IP = 0;
+const IP_PKTINFO = 8;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const IPV6_RECVPKTINFO = 49;
+
+export interface LinuxSocketOptions {
+  /** Shares the port with the other sockets that do. */
+  readonly reusePort?: boolean;
+  /** A socket on `[::]` takes IPv4 as well. */
+  readonly isDualStack?: boolean;
+  /** Each datagram comes with the address it was sent to: see packet-info.ts. */
+  readonly packetInfo?: boolean;
+}
+
+/** A system call that failed. */
+export class SocketError extends Error {
+  override name = "SocketError";
+  /** The error's name, such as EADDRINUSE. */
+  readonly code: string;
+
+  constructor(call: string, errno: number) {
+    const code = getSystemErrorName(-errno);
+    super(`${call}: ${code}`);
+    this.code = code;
+  }
+}
+
+/** Opens a socket that never blocks, bound to the address; throws a SocketError. */
+export function openLinuxSocket(address: SocketAddress, options: LinuxSocketOptions = {}): number {
+  const family = address.family === 4 ? AF_INET : AF_INET6;
+  const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const fd = check("socket", calls.socket(family, type, 0));
+  try {
+    if (options.reusePort) switchOption(fd, SOL_SOCKET, SO_REUSEPORT, true);
+    if (address.family === 6) {
+      switchOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, !options.isDualStack);
+      if (options.packetInfo) switchOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, true);
+    } else if (options.packetInfo) {
+      switchOption(fd, IPPROTO_IP, IP_PKTINFO, true);
+    }
+    const name = Bytes.allocate(NAME_BYTES);
+    const length = writeName(name, 0, address);
+    check("bind", calls.bind(fd, ptr(name.bytes), length));
+  } catch (error) {
+    calls.close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/** Sets where a socket sends to; from then on it hears nobody else. Throws a SocketError. */
+export function connectLinuxSocket(fd: number, address: SocketAddress): void {
+  const name = Bytes.allocate(NAME_BYTES);
+  const length = writeName(name, 0, address);
+  check("connect", calls.connect(fd, ptr(name.bytes), length));
+}
+
+/** The port that a socket is bound to; throws a SocketError. */
+export function readLocalPort(fd: number): number {
+  const name = Bytes.allocate(NAME_BYTES);
+  const length = new Uint32Array([NAME_BYTES]);
+  check("getsockname", calls.getsockname(fd, ptr(name.bytes), ptr(length)));
+  return readNamePort(name, 0);
+}
+
+/** Closes a socket. */
+export function closeLinuxSocket(fd: number): void {
+  calls.close(fd);
+}
+
+function switchOption(fd: number, level: number, option: number, isOn: boolean): void {
+  const value = new Int32Array([isOn ? 1 : 0]);
+  check("setsockopt", calls.setsockopt(fd, level, option, ptr(value), 4));
+}
+
+function check(call: string, returned: number): number {
+  const result = checkResult(returned);
+  if (result < 0) throw new SocketError(call, -result);
+  return result;
+}

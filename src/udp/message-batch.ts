@@ -1,0 +1,179 @@
+// Many datagrams for one system call: the arrays that recvmmsg(2) and sendmmsg(2) work on, built
+// once over one stretch of memory and then read and written in place. A thread that drives sockets
+// has one to receive into and one to send from; nothing is allocated for a datagram or a call.
+
+import { ptr } from "bun:ffi";
+import { Bytes } from "../memory/bytes.ts";
+import {
+  type BatchLayout,
+  type BatchShape,
+  HEADER,
+  layOutBatch,
+  NAME_SLOT_WORDS,
+  VECTOR,
+} from "./message-layout.ts";
+import { NAME_BYTES } from "./socket-name.ts";
+import { receiveMessages, sendMessages } from "./system-calls.ts";
+
+const MSG_CTRUNC = 0x08;
+const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
+
+const HIGH_WORD = 2 ** 32;
+
+/** Bytes of memory for a batch. */
+export function messageBatchBytes(shape: BatchShape): number {
+  return layOutBatch(shape).end * 4;
+}
+
+/** A batch of datagrams. Words are indices into `memory.words` unless said otherwise. */
+export class MessageBatch {
+  readonly slots: number;
+  readonly memory: Bytes;
+  /** Words from one slot's payload to the next. */
+  readonly payloadWords: number;
+  readonly #words: Int32Array;
+  readonly #layout: BatchLayout;
+  readonly #controlBytes: number;
+  /** Address of the memory; bytes of one buffer never move. */
+  readonly #address: number;
+  /** Slots whose header the kernel may have written to since `receive` last put them right. */
+  #used = 0;
+
+  /** `buffer` may be shared with other threads, and must be zeroed; by default it is a new one. */
+  constructor(shape: BatchShape, buffer?: ArrayBuffer | SharedArrayBuffer) {
+    const layout = layOutBatch(shape);
+    this.slots = shape.slots;
+    this.memory = new Bytes(buffer ?? new ArrayBuffer(layout.end * 4));
+    this.payloadWords = layout.payloadWords;
+    this.#words = this.memory.words;
+    this.#layout = layout;
+    this.#controlBytes = shape.controlBytes;
+    this.#address = ptr(this.memory.bytes);
+    for (let slot = 0; slot < shape.slots; slot++) this.#build(slot, shape.payloadBytes);
+  }
+
+  /**
+   * Receives what is there, up to `most` datagrams, into the first slots. Never waits. Returns how
+   * many, or minus the error number: EAGAIN when there are none.
+   */
+  receive(fd: number, most = this.slots): number {
+    const words = this.#words;
+    const controlBytes = this.#controlBytes;
+    for (let header = (this.#used - 1) * HEADER.words; header >= 0; header -= HEADER.words) {
+      words[header + HEADER.nameLength] = NAME_BYTES;
+      words[header + HEADER.controlLength] = controlBytes;
+    }
+    const count = receiveMessages(fd, this.#address, most, MSG_DONTWAIT);
+    this.#used = count > 0 ? count : 0;
+    return count;
+  }
+
+  /**
+   * Sends the `count` slots from `first` on. Never waits. Returns how many the kernel took, at
+   * least one, or minus the error number of the first.
+   */
+  send(fd: number, first: number, count: number): number {
+    return sendMessages(fd, this.#address + first * HEADER.words * 4, count, MSG_DONTWAIT);
+  }
+
+  /** Bytes received into the slot, at most those of its payload. */
+  length(slot: number): number {
+    return this.#words[slot * HEADER.words + HEADER.messageLength];
+  }
+
+  /** Whether the datagram had more bytes than the slot. */
+  isTruncated(slot: number): boolean {
+    return (this.#words[slot * HEADER.words + HEADER.flags] & MSG_TRUNC) !== 0;
+  }
+
+  /** Whether the slot holds a whole control message. */
+  hasControl(slot: number): boolean {
+    const header = slot * HEADER.words;
+    const isCut = (this.#words[header + HEADER.flags] & MSG_CTRUNC) !== 0;
+    return !isCut && this.#words[header + HEADER.controlLength] > 0;
+  }
+
+  /** The first word of the slot's own payload. */
+  payload(slot: number): number {
+    return this.#layout.payloads + slot * this.payloadWords;
+  }
+
+  /** The first word of the slot's own name, the source of what was received: see NAME. */
+  name(slot: number): number {
+    return this.#layout.names + slot * NAME_SLOT_WORDS;
+  }
+
+  /** The first word of the slot's own control memory. */
+  control(slot: number): number {
+    return this.#layout.controls + slot * this.#layout.controlWords;
+  }
+
+  /** Sets the bytes to send from where the slot's payload is. */
+  setLength(slot: number, bytes: number): void {
+    this.#words[this.#layout.vectors + slot * VECTOR.words + VECTOR.length] = bytes;
+  }
+
+  /** The address of a word, for `setPayload`. */
+  addressOf(word: number): number {
+    return this.#address + word * 4;
+  }
+
+  /** Sends `bytes` from an address, in this batch's memory or any other that stays alive. */
+  setPayload(slot: number, address: number, bytes: number): void {
+    const vector = this.#layout.vectors + slot * VECTOR.words;
+    this.#writePointer(vector + VECTOR.base, address);
+    this.#words[vector + VECTOR.length] = bytes;
+  }
+
+  /** Sends to whom the datagram in a slot of another batch came from; nothing is copied. */
+  setTarget(slot: number, other: MessageBatch, otherSlot: number): void {
+    const words = this.#words;
+    const from = other.#words;
+    const header = slot * HEADER.words;
+    const otherHeader = otherSlot * HEADER.words;
+    words[header + HEADER.namePointer] = from[otherHeader + HEADER.namePointer];
+    words[header + HEADER.namePointer + 1] = from[otherHeader + HEADER.namePointer + 1];
+    words[header + HEADER.nameLength] = from[otherHeader + HEADER.nameLength];
+  }
+
+  /** Sends with the control message in a slot of another batch; nothing is copied. */
+  setControl(slot: number, other: MessageBatch, otherSlot: number): void {
+    const words = this.#words;
+    const from = other.#words;
+    const header = slot * HEADER.words;
+    const otherHeader = otherSlot * HEADER.words;
+    words[header + HEADER.controlPointer] = from[otherHeader + HEADER.controlPointer];
+    words[header + HEADER.controlPointer + 1] = from[otherHeader + HEADER.controlPointer + 1];
+    words[header + HEADER.controlLength] = from[otherHeader + HEADER.controlLength];
+  }
+
+  /** Sends to the name written to the slot's own, of `bytes`; 0 for a connected socket. */
+  setOwnTarget(slot: number, bytes: number): void {
+    const header = slot * HEADER.words;
+    this.#writePointer(header + HEADER.namePointer, this.addressOf(this.name(slot)));
+    this.#words[header + HEADER.nameLength] = bytes;
+  }
+
+  /** Sends with `bytes` of the slot's own control memory; 0 for none. */
+  setOwnControl(slot: number, bytes: number): void {
+    const header = slot * HEADER.words;
+    this.#writePointer(header + HEADER.controlPointer, this.addressOf(this.control(slot)));
+    this.#words[header + HEADER.controlLength] = bytes;
+  }
+
+  #build(slot: number, payloadBytes: number): void {
+    const header = slot * HEADER.words;
+    const vector = this.#layout.vectors + slot * VECTOR.words;
+    this.setOwnTarget(slot, NAME_BYTES);
+    this.setOwnControl(slot, this.#controlBytes);
+    this.#writePointer(header + HEADER.vectorPointer, this.addressOf(vector));
+    this.#words[header + HEADER.vectorCount] = 1;
+    this.setPayload(slot, this.addressOf(this.payload(slot)), payloadBytes);
+  }
+
+  #writePointer(word: number, address: number): void {
+    this.#words[word] = address | 0;
+    this.#words[word + 1] = Math.floor(address / HIGH_WORD);
+  }
+}

@@ -1,0 +1,60 @@
+// Socket addresses as the kernel reads and writes them, in memory shared with it. Used by whoever
+// opens a Linux socket, and by whoever looks at the source of a datagram in place.
+//
+//   struct sockaddr_in               struct sockaddr_in6
+//   byte  0  sin_family  2           byte  0  sin6_family   10
+//         2  sin_port                      2  sin6_port
+//         4  sin_addr                      4  sin6_flowinfo
+//         8  8 bytes of padding            8  sin6_addr, 16 bytes
+//        16                               24  sin6_scope_id
+//                                         28
+//
+// Ports and addresses are in network order, the rest in the machine's.
+
+import type { SocketAddress } from "../app/socket-address.ts";
+import { readAddress } from "../memory/address.ts";
+import type { Bytes } from "../memory/bytes.ts";
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+
+/** Bytes of the longest name. */
+export const NAME_BYTES = 28;
+const IPV4_NAME_BYTES = 16;
+
+/** Where the parts of a name are, from its first word on. */
+export const NAME = {
+  /** Half-words. */
+  familyHalf: 0,
+  portHalf: 1,
+  /** Words. */
+  ipv4: 1,
+  ipv6: 2,
+  scope: 6,
+} as const;
+
+/** Writes the name of an address to `memory.words[at]` and returns its length in bytes. */
+export function writeName(memory: Bytes, at: number, address: SocketAddress): number {
+  const { bytes, halves, words } = memory;
+  const { family, host, port } = address;
+  words.fill(0, at, at + NAME_BYTES / 4);
+  halves[at * 2 + NAME.familyHalf] = family === 4 ? AF_INET : AF_INET6;
+  halves[at * 2 + NAME.portHalf] = swapHalf(port);
+  if (family === 4) {
+    const address4 = new Uint8Array(16);
+    readAddress(host, address4, 0);
+    bytes.set(address4.subarray(0, 4), (at + NAME.ipv4) * 4);
+    return IPV4_NAME_BYTES;
+  }
+  readAddress(host, bytes, (at + NAME.ipv6) * 4);
+  return NAME_BYTES;
+}
+
+/** The port of the name at `memory.words[at]`, as a number. */
+export function readNamePort(memory: Bytes, at: number): number {
+  return swapHalf(memory.halves[at * 2 + NAME.portHalf]);
+}
+
+function swapHalf(half: number): number {
+  return ((half & 0xff) << 8) | (half >>> 8);
+}

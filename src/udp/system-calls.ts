@@ -1,0 +1,76 @@
+// The system calls that no function of the runtime stands for: batches of datagrams, raw sockets,
+// waiting for several of them. Linux on x64 and arm64 with glibc or musl. Each thread that imports
+// this opens its own; called by the files of the batched sockets beside this one.
+
+import { type Pointer, read } from "bun:ffi";
+import { openLibc } from "../app/libc.ts";
+
+// From asm/unistd_64.h and asm-generic/unistd.h.
+const NUMBERS = {
+  x64: { recvmmsg: 299, sendmmsg: 307 },
+  arm64: { recvmmsg: 243, sendmmsg: 269 },
+} as const;
+
+const numbers =
+  process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64")
+    ? NUMBERS[process.arch]
+    : undefined;
+
+// `syscall` is declared with C's `...`; both ABIs pass whole numbers there as anywhere else.
+const libc =
+  numbers &&
+  openLibc({
+    syscall: { args: ["u64", "i32", "ptr", "u32", "u32", "ptr"], returns: "i32" },
+    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+    bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+    getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+    setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+    ppoll: { args: ["ptr", "u64", "ptr", "ptr"], returns: "i32" },
+    close: { args: ["i32"], returns: "i32" },
+    __errno_location: { args: [], returns: "ptr" },
+  });
+
+// A thread's errno stays where it is.
+const errnoAddress = libc?.__errno_location() ?? undefined;
+
+/** Whether this system has all that the batched sockets need. */
+export const hasSystemCalls = libc !== undefined && errnoAddress !== undefined;
+
+/** The C library; only to be called where `hasSystemCalls` is true. */
+export const calls = libc!;
+
+export const EINTR = 4;
+export const EAGAIN = 11;
+export const EPERM = 1;
+export const EMSGSIZE = 90;
+export const ENOBUFS = 105;
+export const ECONNREFUSED = 111;
+
+/**
+ * Turns what a call returned into what its caller is told: the result, or minus the error number.
+ * To be called before anything else is: errno is that of the thread's last failed call. The
+ * runtime's own calls between the two were not seen to overwrite it, under a million allocations.
+ */
+export function checkResult(result: number): number {
+  return result >= 0 ? result : -read.i32(errnoAddress!, 0);
+}
+
+/**
+ * recvmmsg(2): fills up to `count` of the messages at `headers`, without waiting, and returns how
+ * many, or minus the error number. Goes past the C library, as `sendMessages` has to.
+ */
+export function receiveMessages(fd: number, headers: number, count: number, flags: number): number {
+  const number = numbers!.recvmmsg;
+  return checkResult(calls.syscall(number, fd, headers as Pointer, count, flags, null));
+}
+
+/**
+ * sendmmsg(2): sends the `count` messages at `headers` and returns how many went, at least one, or
+ * minus the error number of the first. musl's own sendmmsg is a loop around sendmsg, a system call
+ * for each datagram, so this goes past the C library.
+ */
+export function sendMessages(fd: number, headers: number, count: number, flags: number): number {
+  const number = numbers!.sendmmsg;
+  return checkResult(calls.syscall(number, fd, headers as Pointer, count, flags, null));
+}
