@@ -15,9 +15,11 @@ import { StartupError } from "./app/startup-error.ts";
 import { Workers } from "./app/workers.ts";
 import { ringDoorbell } from "./memory/doorbell.ts";
 import { Table } from "./swarm/table.ts";
+import { chooseBackend } from "./udp/backend.ts";
 import { type UdpConfig, udpSchema } from "./udp/config.ts";
 import { CONTROL, doorbellWord } from "./udp/control.ts";
 import { allocateSetup, type Bound, type Setup } from "./udp/setup.ts";
+import { signalWakeEvent } from "./udp/wake-event.ts";
 
 await runCli({
   name: "aquatic-udp",
@@ -28,7 +30,7 @@ await runCli({
 
 async function serve(config: UdpConfig): Promise<void> {
   const privileges = resolvePrivileges(config.privileges);
-  const setup = allocateSetup(config);
+  const setup = allocateSetup(config, chooseBackend(config.network.socket_backend));
   const control = new Int32Array(setup.control);
   const workers = new Workers();
   keepClock(control, CONTROL.clock);
@@ -43,6 +45,7 @@ async function serve(config: UdpConfig): Promise<void> {
       Atomics.store(control, CONTROL.stop, 1);
       const count = config.socket_workers + config.request_workers;
       for (let worker = 0; worker < count; worker++) ringDoorbell(control, doorbellWord(worker));
+      setup.wakeEvents.forEach(signalWakeEvent);
     });
     process.exit(0);
   };

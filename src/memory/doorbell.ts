@@ -6,12 +6,31 @@ const ASLEEP = 1;
 
 /** Wakes the sleeper, if it sleeps. Call it after the work has been published. */
 export function ringDoorbell(words: Int32Array, word: number): void {
-  if (
+  if (claimSleeper(words, word)) Atomics.notify(words, word, 1);
+}
+
+/**
+ * Whether somebody slept at the doorbell, whom the caller now has to wake: for a sleeper that waits
+ * for more than the doorbell, and is woken by other means.
+ */
+export function claimSleeper(words: Int32Array, word: number): boolean {
+  return (
     Atomics.load(words, word) === ASLEEP &&
     Atomics.compareExchange(words, word, ASLEEP, AWAKE) === ASLEEP
-  ) {
-    Atomics.notify(words, word, 1);
-  }
+  );
+}
+
+/**
+ * Announces that this thread is about to sleep by means of its own. Only then must it look for work
+ * a last time: whoever published before was not going to ring.
+ */
+export function lieDown(words: Int32Array, word: number): void {
+  Atomics.store(words, word, ASLEEP);
+}
+
+/** The end of what `lieDown` began. */
+export function getUp(words: Int32Array, word: number): void {
+  Atomics.store(words, word, AWAKE);
 }
 
 /**
@@ -25,9 +44,9 @@ export function sleepAtDoorbell(
   milliseconds: number,
   hasWork: () => boolean,
 ): void {
-  Atomics.store(words, word, ASLEEP);
+  lieDown(words, word);
   if (!hasWork()) Atomics.wait(words, word, ASLEEP, milliseconds);
-  Atomics.store(words, word, AWAKE);
+  getUp(words, word);
 }
 
 /** The same for a thread with an event loop: resolves when the doorbell rings. */
@@ -36,10 +55,10 @@ export async function awaitDoorbell(
   word: number,
   hasWork: () => boolean,
 ): Promise<void> {
-  Atomics.store(words, word, ASLEEP);
+  lieDown(words, word);
   if (!hasWork()) {
     const rung = Atomics.waitAsync(words, word, ASLEEP);
     if (rung.async) await rung.value;
   }
-  Atomics.store(words, word, AWAKE);
+  getUp(words, word);
 }

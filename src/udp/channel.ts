@@ -3,8 +3,9 @@
 // worker. Nothing here waits: a message that finds no room is dropped and counted.
 
 import type { Bytes } from "../memory/bytes.ts";
-import { ringDoorbell } from "../memory/doorbell.ts";
+import { claimSleeper, ringDoorbell } from "../memory/doorbell.ts";
 import { RingReader, ringWords, RingWriter } from "../memory/ring.ts";
+import { signalWakeEvent } from "./wake-event.ts";
 
 // Some 2,500 announces and as many answers with 30 peers: what a request worker can do in the few
 // milliseconds for which the system may leave it waiting for a core.
@@ -24,6 +25,8 @@ export interface ChannelPlace {
   readonly control: Int32Array;
   /** The word in `control` at which the other end sleeps. */
   readonly doorbell: number;
+  /** The eventfd in which the other end sleeps; negative when it sleeps at the doorbell itself. */
+  readonly wakeEvent: number;
 }
 
 /** A socket worker's end of a channel. */
@@ -92,6 +95,8 @@ export class RequestEnd {
     if (!this.hasUnsent) return;
     this.hasUnsent = false;
     this.responses.publish();
-    ringDoorbell(this.place.control, this.place.doorbell);
+    const { control, doorbell, wakeEvent } = this.place;
+    if (wakeEvent < 0) ringDoorbell(control, doorbell);
+    else if (claimSleeper(control, doorbell)) signalWakeEvent(wakeEvent);
   }
 }

@@ -67,14 +67,15 @@ the tracker says so when it got less. 0: leave the system's default.`,
       min: 1,
       max: 65536,
       prose: `\
-The most responses that a socket worker collects before it hands them to the kernel in one go.`,
+The most datagrams handled in one go: taken off a socket and answered with 'mmsg', which
+takes no more than 256; answered with 'bun', which takes them one by one.`,
     }),
     socket_backend: choice({
       value: "auto",
-      among: ["auto", "bun"],
+      among: ["auto", "bun", "mmsg"],
       prose: `\
-How sockets are driven. 'bun': with Bun.udpSocket, on every system.
-'auto': by the fastest way that works on this one.`,
+How sockets are driven. 'mmsg': in batches, with recvmmsg and sendmmsg, on Linux (x64, arm64).
+'bun': with Bun.udpSocket, on every system. 'auto': 'mmsg' where it works.`,
     }),
   },
   handlers: {

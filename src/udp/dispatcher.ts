@@ -21,6 +21,11 @@ export class Dispatcher {
     this.request = Bytes.allocate(handler.mostRequestWords * 4);
   }
 
+  /** Whether responses come back by way of `takeResponses`. */
+  get isRelaying(): boolean {
+    return this.channels.length > 0;
+  }
+
   /**
    * Takes the datagram of `length` bytes at `input.words[packet]`, received at second `now`.
    * Returns the bytes of the response written to `output.words[response]`, to be sent to the
@@ -47,7 +52,6 @@ export class Dispatcher {
 
   /** Ends a batch of datagrams: the request workers see them, and are woken if they sleep. */
   flush(): void {
-    this.counters.add(COUNTER.batches, 1);
     for (const channel of this.channels) channel.flush();
   }
 
@@ -56,15 +60,24 @@ export class Dispatcher {
     return this.channels.some((channel) => channel.responses.peek() >= 0);
   };
 
-  /** Calls `send` with the place of each response handed back so far: see RESPONSE. */
-  takeResponses(send: (at: number) => void): void {
+  /**
+   * Calls `queue` with the place of each response handed back so far (see RESPONSE), then `send`;
+   * until that returns the responses stay where they are. Returns how many there were.
+   */
+  takeResponses(queue: (at: number) => void, send: () => void): number {
+    let count = 0;
     for (const { responses } of this.channels) {
+      const before = count;
       for (let at = responses.peek(); at >= 0; at = responses.peek()) {
-        send(at);
+        queue(at);
         responses.advance();
+        count++;
       }
+      if (count === before) continue;
+      send();
       responses.release();
     }
+    return count;
   }
 
   // One torrent's requests go to one worker, which finds it in its cache.

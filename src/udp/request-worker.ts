@@ -8,7 +8,7 @@ import { sleepAtDoorbell } from "../memory/doorbell.ts";
 import { RequestEnd } from "./channel.ts";
 import { CONTROL, doorbellWord } from "./control.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
-import { channelPlace, type RequestWorkerSetup, viewSetup } from "./setup.ts";
+import { placeForRequest, type RequestWorkerSetup, viewSetup } from "./setup.ts";
 
 /** Whoever stops the tracker rings; this is for a bell that was not heard. */
 const LONGEST_SLEEP_MILLISECONDS = 1000;
@@ -18,8 +18,7 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
   const { channels, control, counters, handler } = viewSetup(setup, worker);
   const requestWorker = worker - config.socket_workers;
   const ends = Array.from({ length: config.socket_workers }, (_, socketWorker) => {
-    const place = channelPlace(setup, control, socketWorker, requestWorker, "socket");
-    return new RequestEnd(channels, place);
+    return new RequestEnd(channels, placeForRequest(setup, socketWorker, requestWorker));
   });
   const { channel_recv_timeout_microseconds, max_requests_per_iter } = config.handlers;
   const gatherMilliseconds = channel_recv_timeout_microseconds / 1000;

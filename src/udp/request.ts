@@ -4,18 +4,17 @@
 
 import { ANNOUNCE } from "../swarm/layout.ts";
 
-/** Who sent a datagram and which socket received it. */
+/** Who sent a datagram, and the way back. */
 export const SOURCE = {
-  /** Index of the socket among its worker's. */
-  socket: 0,
-  port: 1,
+  /** 0 is the only value that matters to anybody but the backend. */
+  port: 0,
   /** 4 or 16. */
-  addressBytes: 2,
+  addressBytes: 1,
   /** Four words, the address as the network has it; of IPv4 only the first counts. */
-  address: 3,
-  /** What the socket backend needs to send to a link-local address; 0 for none. */
-  scope: 7,
-  words: 8,
+  address: 2,
+  /** 18 words for the backend, which finds its own way back by them. */
+  reply: 6,
+  words: 24,
 } as const;
 
 const BODY = 2 + SOURCE.words;

@@ -5,11 +5,15 @@ import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { Bytes } from "../memory/bytes.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
-import { allocateChannels, type ChannelPlace } from "./channel.ts";
+import { allocateChannels } from "./channel.ts";
 import type { UdpConfig } from "./config.ts";
 import { ConnectionIds } from "./connection-id.ts";
 import { allocateControl, doorbellWord } from "./control.ts";
 import { Handler } from "./handler.ts";
+import { openWakeEvent } from "./wake-event.ts";
+
+/** How sockets are driven: see socket-bun.ts and socket-mmsg.ts. */
+export type Backend = "bun" | "mmsg";
 
 /** Memory and settings that all workers share. */
 export interface Setup {
@@ -19,12 +23,15 @@ export interface Setup {
   readonly control: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly channels: SharedArrayBuffer;
+  readonly backend: Backend;
+  /** With 'mmsg', an eventfd for each socket worker: see wake-event.ts. */
+  readonly wakeEvents: readonly number[];
   /** Two random words. */
   readonly connectionKey: Int32Array;
 }
 
 /** Reserves the memory of a tracker. Throws a StartupError when the limits ask for too much. */
-export function allocateSetup(config: UdpConfig): Setup {
+export function allocateSetup(config: UdpConfig, backend: Backend): Setup {
   const { limits, request_workers, socket_workers } = config;
   const workers = socket_workers + request_workers;
   const tableLimits = { maxTorrents: limits.max_torrents, maxPeers: limits.max_peers };
@@ -36,6 +43,8 @@ export function allocateSetup(config: UdpConfig): Setup {
       control: allocateControl(workers),
       counters: allocateCounters(workers),
       channels: allocateChannels(socket_workers, request_workers),
+      backend,
+      wakeEvents: Array.from({ length: backend === "mmsg" ? socket_workers : 0 }, openWakeEvent),
       connectionKey: randomWords(),
     };
   } catch (error) {
@@ -93,19 +102,21 @@ export function viewSetup(setup: Setup, worker: number): WorkerViews {
   return { control, counters, channels: new Bytes(setup.channels), handler };
 }
 
-/** The channel between a socket and a request worker, as seen from one of them. */
-export function channelPlace(
-  setup: Setup,
-  control: Int32Array,
-  socketWorker: number,
-  requestWorker: number,
-  otherEnd: "socket" | "request",
-): ChannelPlace {
-  const { request_workers, socket_workers } = setup.config;
-  const other = otherEnd === "socket" ? socketWorker : socket_workers + requestWorker;
-  return {
-    index: socketWorker * request_workers + requestWorker,
-    control,
-    doorbell: doorbellWord(other),
-  };
+/** The channel between a socket and a request worker, as the socket worker sees it. */
+export function placeForSocket(setup: Setup, socketWorker: number, requestWorker: number) {
+  const { socket_workers } = setup.config;
+  const doorbell = doorbellWord(socket_workers + requestWorker);
+  return { ...channelPlace(setup, socketWorker, requestWorker), doorbell, wakeEvent: -1 };
+}
+
+/** The same channel as the request worker sees it. */
+export function placeForRequest(setup: Setup, socketWorker: number, requestWorker: number) {
+  const doorbell = doorbellWord(socketWorker);
+  const wakeEvent = setup.wakeEvents[socketWorker] ?? -1;
+  return { ...channelPlace(setup, socketWorker, requestWorker), doorbell, wakeEvent };
+}
+
+function channelPlace(setup: Setup, socketWorker: number, requestWorker: number) {
+  const index = socketWorker * setup.config.request_workers + requestWorker;
+  return { index, control: new Int32Array(setup.control) };
 }

@@ -10,6 +10,8 @@ export interface SocketSettings {
   readonly mostQueued: number;
   /** The word in the control memory at which this worker sleeps. */
   readonly doorbell: number;
+  /** The eventfd that wakes this worker from a poll; negative where there is none. */
+  readonly wakeEvent: number;
   /** The memory of the channels to the request workers. */
   readonly channels: Bytes;
 }

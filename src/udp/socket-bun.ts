@@ -19,6 +19,9 @@ const IPV6_ONLY = 8;
 
 type UdpSocket = Bun.udp.Socket<"buffer"> & { readonly fd: number };
 
+/** The words of a SOURCE that are this backend's: indices of the socket and of the scope. */
+const REPLY = { socket: SOURCE.reply, scope: SOURCE.reply + 1 } as const;
+
 /** Memory for the responses of one turn. */
 const OUTPUT_BYTES = 1 << 20;
 
@@ -32,7 +35,7 @@ export class BunSockets implements SocketBackend {
   #outputUsed = 0;
   #queued = 0;
   #isFlushPlanned = false;
-  /** Names of the interfaces that link-local clients were seen on; a SOURCE has an index here. */
+  /** Interfaces that link-local clients were seen on, as their addresses end: "%eth0". */
   readonly #scopes = [""];
 
   constructor(
@@ -108,6 +111,7 @@ export class BunSockets implements SocketBackend {
     // Comes after the datagrams of this turn; a microtask would come after each of them.
     setImmediate(() => {
       this.#isFlushPlanned = false;
+      this.counters.add(COUNTER.batches, 1);
       dispatcher.flush();
       this.#flush();
     });
@@ -116,10 +120,10 @@ export class BunSockets implements SocketBackend {
   #writeSource(socket: number, port: number, address: string): void {
     const { request } = this.dispatcher;
     const { words } = request;
-    words[SOURCE.socket] = socket;
+    words[REPLY.socket] = socket;
     words[SOURCE.port] = port;
     words[SOURCE.addressBytes] = readAddress(address, request.bytes, SOURCE.address * 4);
-    words[SOURCE.scope] = address.includes("%") ? this.#scopeIndex(address) : 0;
+    words[REPLY.scope] = address.includes("%") ? this.#scopeIndex(address) : 0;
   }
 
   // A host has a handful of interfaces, so the list is short, and has an end.
@@ -141,30 +145,26 @@ export class BunSockets implements SocketBackend {
   }
 
   #flush(): void {
-    this.dispatcher.takeResponses(this.#queueResponse);
+    this.dispatcher.takeResponses(this.#queueResponse, this.#send);
     this.#send();
   }
 
   readonly #queueResponse = (at: number): void => {
     const { words, bytes } = this.settings.channels;
-    this.#makeRoom();
-    const start = this.#outputUsed;
+    if (this.#queued >= this.settings.mostQueued) this.#send();
     const datagram = (at + RESPONSE.datagram) * 4;
-    const length = words[at + RESPONSE.bytes];
-    this.#output.bytes.set(bytes.subarray(datagram, datagram + length), start);
-    this.#outputUsed = (start + length + 3) & ~3;
     const source = at + RESPONSE.source;
     const addressBytes = words[source + SOURCE.addressBytes];
     const address = writeAddress(bytes, (source + SOURCE.address) * 4, addressBytes);
     this.#queue(
-      words[source + SOURCE.socket],
-      this.#output.bytes.subarray(start, start + length),
+      words[source + REPLY.socket],
+      bytes.subarray(datagram, datagram + words[at + RESPONSE.bytes]),
       words[source + SOURCE.port],
-      address + this.#scopes[words[source + SOURCE.scope]],
+      address + this.#scopes[words[source + REPLY.scope]],
     );
   };
 
-  #send(): void {
+  readonly #send = (): void => {
     this.#outputUsed = 0;
     this.#queued = 0;
     for (const [index, outgoing] of this.#outgoing.entries()) {
@@ -172,7 +172,7 @@ export class BunSockets implements SocketBackend {
       this.#sendMany(this.#sockets[index], outgoing);
       outgoing.length = 0;
     }
-  }
+  };
 
   #sendMany(socket: UdpSocket, outgoing: (Uint8Array | number | string)[]): void {
     const count = outgoing.length / 3;

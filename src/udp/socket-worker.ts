@@ -4,23 +4,26 @@
 import { SocketEnd } from "./channel.ts";
 import { doorbellWord } from "./control.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { type Bound, channelPlace, type SocketWorkerSetup, viewSetup } from "./setup.ts";
+import { type Bound, placeForSocket, type SocketWorkerSetup, viewSetup } from "./setup.ts";
 import { BunSockets } from "./socket-bun.ts";
+import { MmsgSockets } from "./socket-mmsg.ts";
 import { serveWorker } from "../app/worker.ts";
 
 serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const { addresses, config, worker } = setup;
   const { channels, control, counters, handler } = viewSetup(setup, worker);
   const ends = Array.from({ length: config.request_workers }, (_, requestWorker) => {
-    return new SocketEnd(channels, channelPlace(setup, control, worker, requestWorker, "request"));
+    return new SocketEnd(channels, placeForSocket(setup, worker, requestWorker));
   });
   const dispatcher = new Dispatcher(handler, ends, counters);
   const settings = {
     mostQueued: config.network.poll_event_capacity,
     doorbell: doorbellWord(worker),
+    wakeEvent: setup.wakeEvents[worker] ?? -1,
     channels,
   };
-  const sockets = new BunSockets(settings, dispatcher, counters, control);
+  const Sockets = setup.backend === "mmsg" ? MmsgSockets : BunSockets;
+  const sockets = new Sockets(settings, dispatcher, counters, control);
   await sockets.open(addresses, addresses.length === 1 && addresses[0].host === "::");
   const wish = config.network.socket_recv_buffer_size;
   return {

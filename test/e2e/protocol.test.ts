@@ -15,15 +15,15 @@ import {
 import { startTracker, type Tracker } from "../support/tracker.ts";
 import { openUdpClient, type UdpClient } from "../support/udp-client.ts";
 
-const setUps = [1, 2].flatMap((sockets) =>
-  [0, 1, 2].map((requests) => [sockets, requests] as const),
+const setUps = ["mmsg", "bun"].flatMap((backend) =>
+  [1, 2].flatMap((sockets) => [0, 1, 2].map((requests) => [backend, sockets, requests] as const)),
 );
 const families = [
   { name: "IPv4", address: "127.0.0.1", index: 0 },
   { name: "IPv6", address: "::1", index: 1 },
 ] as const;
 
-describe.each(setUps)("%i socket workers, %i request workers", (sockets, requests) => {
+describe.each(setUps)("%s, %i socket workers, %i request workers", (backend, sockets, requests) => {
   let tracker: Tracker;
 
   beforeAll(async () => {
@@ -33,6 +33,7 @@ describe.each(setUps)("%i socket workers, %i request workers", (sockets, request
         request_workers = ${requests}
         [network]
         address = ['127.0.0.1:0', '[::1]:0']
+        socket_backend = '${backend}'
         max_response_peers = 60
         max_scrape_torrents = 100
         [statistics]

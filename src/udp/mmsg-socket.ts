@@ -1,0 +1,189 @@
+// One socket of the mmsg backend and the responses queued for it: datagrams are answered where
+// they were received, responses are sent many at a time from where they were written.
+
+import { ptr } from "bun:ffi";
+import { COUNTER, type Counters } from "../app/counters.ts";
+import type { SocketAddress } from "../app/socket-address.ts";
+import { Bytes } from "../memory/bytes.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { closeLinuxSocket, openLinuxSocket, readLocalPort } from "./linux-socket.ts";
+import { MessageBatch } from "./message-batch.ts";
+import { forgetInterface, PACKET_INFO_BYTES } from "./packet-info.ts";
+import { PollSet } from "./poll-set.ts";
+import { RESPONSE, SOURCE } from "./request.ts";
+import { AF_INET, NAME, NAME_BYTES } from "./socket-name.ts";
+import { EAGAIN, EINTR } from "./system-calls.ts";
+
+/** Memory for the responses of one batch. */
+const OUTPUT_BYTES = 1 << 19;
+
+/** What is left for the kernel to make room for responses before they are given up. */
+const WAIT_FOR_ROOM_MICROSECONDS = 10_000;
+
+/** The first two bytes of ::ffff:0:0/96 that are not zero, as a word. */
+const MAPPED = 0xffff0000 | 0;
+
+const NAME_WORDS = NAME_BYTES / 4;
+const CONTROL_WORDS = PACKET_INFO_BYTES / 4;
+/** The words of a SOURCE that are this backend's: socket, client's name, our own address. */
+const REPLY = {
+  socket: SOURCE.reply,
+  name: SOURCE.reply + 1,
+  control: SOURCE.reply + 1 + NAME_WORDS,
+} as const;
+
+/** Index of the socket that the response at `words[at]` has to go out of. */
+export function socketOfResponse(words: Int32Array, at: number): number {
+  return words[at + RESPONSE.source + REPLY.socket];
+}
+
+/** One bound socket. */
+export class MmsgSocket {
+  readonly fd: number;
+  readonly #outgoing: MessageBatch;
+  readonly #output: Bytes;
+  readonly #outputAddress: number;
+  readonly #room: PollSet;
+  /** On a wildcard address, where it has to say which of ours it answers from. */
+  readonly #isWildcard: boolean;
+  #outputUsed = 0;
+  #queued = 0;
+  #queuedBytes = 0;
+
+  /** Binds the address; throws a SocketError. `slots` bounds a batch. */
+  constructor(
+    private readonly index: number,
+    address: SocketAddress,
+    isDualStack: boolean,
+    slots: number,
+    private readonly dispatcher: Dispatcher,
+    private readonly counters: Counters,
+  ) {
+    const { host } = address;
+    this.#isWildcard = host === "0.0.0.0" || host === "::";
+    const options = { reusePort: true, isDualStack, packetInfo: this.#isWildcard };
+    this.fd = openLinuxSocket(address, options);
+    this.#outgoing = new MessageBatch({ slots, payloadBytes: 0, controlBytes: PACKET_INFO_BYTES });
+    const { mostResponseBytes } = dispatcher.handler;
+    this.#output = Bytes.allocate(Math.max(OUTPUT_BYTES, mostResponseBytes * 2));
+    this.#outputAddress = ptr(this.#output.bytes);
+    this.#room = new PollSet([this.fd]);
+    this.#room.watch(0, "room");
+  }
+
+  get port(): number {
+    return readLocalPort(this.fd);
+  }
+
+  close(): void {
+    closeLinuxSocket(this.fd);
+  }
+
+  /** Takes one batch of datagrams at second `now`, answers them, and returns how many. */
+  receive(input: MessageBatch, now: number): number {
+    const { dispatcher } = this;
+    const { mostResponseBytes } = dispatcher.handler;
+    const output = this.#output;
+    const count = input.receive(this.fd);
+    if (count <= 0) return 0;
+    for (let slot = 0; slot < count; slot++) {
+      this.#readSource(input, slot);
+      if (this.#outputUsed + mostResponseBytes > output.bytes.length) this.send();
+      const start = this.#outputUsed;
+      const response = start >> 2;
+      const length = input.length(slot);
+      const packet = input.payload(slot);
+      const bytes = dispatcher.receive(input.memory, packet, length, output, response, now);
+      if (bytes === 0) continue;
+      this.#outputUsed = (start + bytes + 3) & ~3;
+      this.#outgoing.setTarget(this.#queued, input, slot);
+      if (this.#isWildcard) this.#outgoing.setControl(this.#queued, input, slot);
+      else this.#outgoing.setOwnControl(this.#queued, 0);
+      this.#queue(this.#outputAddress + start, bytes);
+    }
+    this.counters.add(COUNTER.batches, 1);
+    this.send();
+    return count;
+  }
+
+  /** Queues the response of a request worker at `words[at]`, whose address is `address`. */
+  queueRelayed(words: Int32Array, at: number, address: number): void {
+    const outgoing = this.#outgoing;
+    const slot = this.#queued;
+    const source = at + RESPONSE.source;
+    const own = outgoing.memory.words;
+    const name = outgoing.name(slot);
+    for (let i = 0; i < NAME_WORDS; i++) own[name + i] = words[source + REPLY.name + i];
+    outgoing.setOwnTarget(slot, NAME_BYTES);
+    if (this.#isWildcard) {
+      const control = outgoing.control(slot);
+      for (let i = 0; i < CONTROL_WORDS; i++) own[control + i] = words[source + REPLY.control + i];
+    }
+    outgoing.setOwnControl(slot, this.#isWildcard ? PACKET_INFO_BYTES : 0);
+    this.#queue(address, words[at + RESPONSE.bytes]);
+  }
+
+  /** Sends what is queued. What the kernel refuses is counted, and the rest still goes. */
+  send(): void {
+    let next = 0;
+    let failed = 0;
+    let hasWaited = false;
+    while (next < this.#queued) {
+      const sent = this.#outgoing.send(this.fd, next, this.#queued - next);
+      if (sent > 0) {
+        next += sent;
+      } else if (sent === -EAGAIN && !hasWaited) {
+        hasWaited = true;
+        this.#room.wait(WAIT_FOR_ROOM_MICROSECONDS);
+      } else if (sent !== -EINTR) {
+        next++;
+        failed++;
+      }
+    }
+    this.counters.add(COUNTER.responses, next - failed);
+    this.counters.add(COUNTER.bytesOut, this.#queuedBytes);
+    if (failed > 0) this.counters.add(COUNTER.sendFailed, failed);
+    this.#outputUsed = 0;
+    this.#queued = 0;
+    this.#queuedBytes = 0;
+  }
+
+  #queue(address: number, bytes: number): void {
+    this.#outgoing.setPayload(this.#queued, address, bytes);
+    this.#queuedBytes += bytes;
+    this.#queued++;
+    if (this.#queued === this.#outgoing.slots) this.send();
+  }
+
+  // Writes the source of the datagram in a slot to where the dispatcher looks for it.
+  #readSource(input: MessageBatch, slot: number): void {
+    const source = this.dispatcher.request.words;
+    const { halves, words } = input.memory;
+    const name = input.name(slot);
+    source[SOURCE.port] = halves[name * 2 + NAME.portHalf];
+    const ipv6 = name + NAME.ipv6;
+    if (halves[name * 2 + NAME.familyHalf] === AF_INET) {
+      source[SOURCE.addressBytes] = 4;
+      source[SOURCE.address] = words[name + NAME.ipv4];
+    } else if (words[ipv6] === 0 && words[ipv6 + 1] === 0 && words[ipv6 + 2] === MAPPED) {
+      source[SOURCE.addressBytes] = 4;
+      source[SOURCE.address] = words[ipv6 + 3];
+    } else {
+      source[SOURCE.addressBytes] = 16;
+      for (let i = 0; i < 4; i++) source[SOURCE.address + i] = words[ipv6 + i];
+    }
+    if (this.#isWildcard) forgetInterface(words, input.control(slot));
+    if (this.dispatcher.isRelaying) this.#noteWayBack(input, slot);
+  }
+
+  #noteWayBack(input: MessageBatch, slot: number): void {
+    const source = this.dispatcher.request.words;
+    const { words } = input.memory;
+    const name = input.name(slot);
+    source[REPLY.socket] = this.index;
+    for (let i = 0; i < NAME_WORDS; i++) source[REPLY.name + i] = words[name + i];
+    if (!this.#isWildcard) return;
+    const control = input.control(slot);
+    for (let i = 0; i < CONTROL_WORDS; i++) source[REPLY.control + i] = words[control + i];
+  }
+}

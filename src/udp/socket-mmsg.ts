@@ -1,0 +1,112 @@
+// The socket backend for Linux: takes and sends datagrams in batches with recvmmsg and sendmmsg.
+// The socket worker is always in this loop; it runs no events, and sleeps in poll(2).
+
+import { ptr } from "bun:ffi";
+import type { Counters } from "../app/counters.ts";
+import type { SocketAddress } from "../app/socket-address.ts";
+import { readClock } from "../memory/clock.ts";
+import { getUp, lieDown } from "../memory/doorbell.ts";
+import { CONTROL } from "./control.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { MessageBatch } from "./message-batch.ts";
+import { MmsgSocket, socketOfResponse } from "./mmsg-socket.ts";
+import { PACKET_INFO_BYTES } from "./packet-info.ts";
+import { PollSet } from "./poll-set.ts";
+import { RESPONSE } from "./request.ts";
+import type { SocketBackend, SocketSettings } from "./socket-backend.ts";
+import { setReceiveBuffer } from "./socket-options.ts";
+import { clearWakeEvent } from "./wake-event.ts";
+
+/** Larger batches save nothing more, and fall out of the processor's cache. */
+const MOST_SLOTS = 256;
+
+/** Whoever has work for this thread rings; this is for a bell that was not heard. */
+const LONGEST_SLEEP_MICROSECONDS = 1e6;
+
+/** recvmmsg and sendmmsg as a SocketBackend. */
+export class MmsgSockets implements SocketBackend {
+  readonly #sockets: MmsgSocket[] = [];
+  readonly #slots: number;
+  readonly #input: MessageBatch;
+  readonly #channelsAddress: number;
+
+  constructor(
+    private readonly settings: SocketSettings,
+    private readonly dispatcher: Dispatcher,
+    private readonly counters: Counters,
+    private readonly control: Int32Array,
+  ) {
+    this.#slots = Math.min(MOST_SLOTS, settings.mostQueued);
+    this.#input = new MessageBatch({
+      slots: this.#slots,
+      payloadBytes: dispatcher.handler.mostRequestBytes,
+      controlBytes: PACKET_INFO_BYTES,
+    });
+    const { bytes } = settings.channels;
+    this.#channelsAddress = bytes.length === 0 ? 0 : ptr(bytes);
+  }
+
+  async open(addresses: readonly SocketAddress[], isDualStack: boolean): Promise<void> {
+    const { counters, dispatcher } = this;
+    for (const [index, address] of addresses.entries()) {
+      this.#sockets.push(
+        new MmsgSocket(index, address, isDualStack, this.#slots, dispatcher, counters),
+      );
+    }
+  }
+
+  get ports(): number[] {
+    return this.#sockets.map((socket) => socket.port);
+  }
+
+  setReceiveBuffers(bytes: number): number {
+    return Math.min(...this.#sockets.map(({ fd }) => setReceiveBuffer(fd, bytes) ?? 0));
+  }
+
+  async serve(): Promise<void> {
+    const { control, dispatcher } = this;
+    const sockets = this.#sockets;
+    const polls = new PollSet([...sockets.map(({ fd }) => fd), this.settings.wakeEvent]);
+    const isFull = sockets.map(() => false);
+    let isBusy = false;
+    while (Atomics.load(control, CONTROL.stop) === 0) {
+      // A lone socket that filled a batch has more; there is nobody else to look after.
+      if (!(isFull[0] && sockets.length === 1)) {
+        if (isBusy) polls.wait(0);
+        else this.#sleep(polls);
+      }
+      isBusy = false;
+      const now = readClock(control, CONTROL.clock);
+      // One batch for each, so that none starves another.
+      for (let i = 0; i < sockets.length; i++) {
+        if (!isFull[i] && !polls.isReadable(i)) continue;
+        isFull[i] = sockets[i].receive(this.#input, now) === this.#slots;
+        if (isFull[i]) isBusy = true;
+      }
+      if (!dispatcher.isRelaying) continue;
+      dispatcher.flush();
+      if (dispatcher.takeResponses(this.#queueRelayed, this.#sendAll) > 0) isBusy = true;
+    }
+    for (const socket of sockets) socket.close();
+  }
+
+  readonly #queueRelayed = (at: number): void => {
+    const { words } = this.settings.channels;
+    const address = this.#channelsAddress + (at + RESPONSE.datagram) * 4;
+    this.#sockets[socketOfResponse(words, at)].queueRelayed(words, at, address);
+  };
+
+  readonly #sendAll = (): void => {
+    for (const socket of this.#sockets) socket.send();
+  };
+
+  #sleep(polls: PollSet): void {
+    const { control, dispatcher } = this;
+    const { doorbell, wakeEvent } = this.settings;
+    lieDown(control, doorbell);
+    const hasWork = Atomics.load(control, CONTROL.stop) !== 0 || dispatcher.hasResponses();
+    polls.wait(hasWork ? 0 : LONGEST_SLEEP_MICROSECONDS);
+    getUp(control, doorbell);
+    if (polls.isReadable(this.#sockets.length)) clearWakeEvent(wakeEvent);
+  }
+}

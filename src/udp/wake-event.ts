@@ -1,0 +1,33 @@
+// A wake-up for a thread that blocks in poll(2) and so cannot sleep at a doorbell's futex: an
+// eventfd, made by the main thread and rung by request workers and by whoever stops the tracker.
+
+import { ptr } from "bun:ffi";
+import { openLibc } from "../app/libc.ts";
+
+const EFD_NONBLOCK = 0o4000;
+const EFD_CLOEXEC = 0o2000000;
+
+const calls = openLibc({
+  eventfd: { args: ["u32", "i32"], returns: "i32" },
+  read: { args: ["i32", "ptr", "usize"], returns: "i32" },
+  write: { args: ["i32", "ptr", "usize"], returns: "i32" },
+});
+
+// Eight bytes each, as an eventfd wants them: what is added, and where the sum is read to.
+const one = new BigUint64Array([1n]);
+const sum = new BigUint64Array(1);
+
+/** The descriptor of a new event, for any thread of the process; negative when there is none. */
+export function openWakeEvent(): number {
+  return calls?.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) ?? -1;
+}
+
+/** Makes the event readable: ends the sleeper's poll, or its next one. */
+export function signalWakeEvent(fd: number): void {
+  calls?.write(fd, ptr(one), 8);
+}
+
+/** Makes the event unreadable again. */
+export function clearWakeEvent(fd: number): void {
+  calls?.read(fd, ptr(sum), 8);
+}
