@@ -73,8 +73,8 @@ export class SocketEnd {
 export class RequestEnd {
   readonly requests: RingReader;
   readonly responses: RingWriter;
-  /** Responses were queued since the last `flush`. */
-  hasUnsent = false;
+  #hasUnpublished = false;
+  #mayAwait = false;
 
   constructor(
     channels: Bytes,
@@ -90,11 +90,24 @@ export class RequestEnd {
     );
   }
 
-  /** Hands the queued responses back, and wakes the socket worker if it sleeps. */
-  flush(): void {
-    if (!this.hasUnsent) return;
-    this.hasUnsent = false;
+  /** Queues the response written to the reserved place; `length` is what it came to, in words. */
+  commit(length: number): void {
+    this.responses.commit(length);
+    this.#hasUnpublished = true;
+  }
+
+  /** Shows what was queued to the socket worker, which sees it at once if it is awake. */
+  publish(): void {
+    if (!this.#hasUnpublished) return;
+    this.#hasUnpublished = false;
+    this.#mayAwait = true;
     this.responses.publish();
+  }
+
+  /** Wakes the socket worker, if it sleeps over what was published since it was woken last. */
+  wake(): void {
+    if (!this.#mayAwait) return;
+    this.#mayAwait = false;
     const { control, doorbell, wakeEvent } = this.place;
     if (wakeEvent < 0) ringDoorbell(control, doorbell);
     else if (claimSleeper(control, doorbell)) signalWakeEvent(wakeEvent);

@@ -40,13 +40,15 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
         for (let i = 0; i < SOURCE.words; i++) words[at + i] = words[request + i];
         const bytes = handler.answer(words, request, channels, at + RESPONSE.datagram, now);
         words[at + RESPONSE.bytes] = bytes;
-        responses.commit(RESPONSE.datagram + ((bytes + 3) >> 2));
-        end.hasUnsent = true;
+        end.commit(RESPONSE.datagram + ((bytes + 3) >> 2));
       }
       requests.advance();
       count++;
     }
-    if (count > 0) requests.release();
+    if (count > 0) {
+      requests.release();
+      end.publish();
+    }
     return count;
   }
 
@@ -68,7 +70,7 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
         sleepAtDoorbell(control, doorbell, gatherMilliseconds, hasWork);
         if (hasWork()) continue;
       }
-      for (const end of ends) end.flush();
+      for (const end of ends) end.wake();
       if (answered === 0) {
         sleepAtDoorbell(control, doorbell, LONGEST_SLEEP_MILLISECONDS, hasWork);
       }

@@ -159,7 +159,7 @@ describe("other keys", () => {
   test("network.socket_backend", () => {
     expect(read("network.socket_backend = 'bun'").network.socket_backend).toBe("bun");
     expect(() => read("network.socket_backend = 'uring'")).toThrow(
-      "udp.toml: network.socket_backend: must be 'auto' or 'bun', not 'uring'",
+      "udp.toml: network.socket_backend: must be 'auto' or 'bun' or 'mmsg', not 'uring'",
     );
   });
 
