@@ -23,6 +23,9 @@ const SEEDERS = 1;
 export class Swarms {
   readonly #inlinePeers: number;
   readonly #smallestKind: BlockKind;
+  /** Of the peer that `find` found in a set: its hash, and the set. */
+  #hash = 0;
+  #set = 0;
 
   constructor(
     private readonly words: Int32Array,
@@ -37,14 +40,21 @@ export class Swarms {
     this.#smallestKind = 32 - Math.clz32(this.#inlinePeers * 2 - 1);
   }
 
-  /** The offset of the peer at `key[at]`, or 0. Good until the swarm changes. */
-  find(record: number, key: Int32Array, at: number): number {
+  /**
+   * The offset of the peer at `key[at]`, or 0; good until the swarm changes, and for `update` and
+   * `remove`. A peer mostly stays the leecher (0) or seeder (1) that it was: looks there first.
+   */
+  find(record: number, key: Int32Array, at: number, which: number): number {
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
       return this.blocks.find(this.#block(record), this.count(record), key, at);
     }
     const hash = this.blocks.hashKey(key, at);
-    const leecher = this.sets.find(record, LEECHERS, hash, key, at);
-    return leecher !== 0 ? leecher : this.sets.find(record, SEEDERS, hash, key, at);
+    this.#hash = hash;
+    this.#set = which;
+    const peer = this.sets.find(record, which, hash, key, at);
+    if (peer !== 0) return peer;
+    this.#set = 1 - which;
+    return this.sets.find(record, 1 - which, hash, key, at);
   }
 
   /** Peers of the swarm. */
@@ -53,25 +63,20 @@ export class Swarms {
   }
 
   /**
-   * Notes that the peer at `key[at]`, which `find` gave as `peer`, has announced itself as a
-   * leecher (0) or seeder (1), and returns its offset. 0 when memory is used up: then it stays
-   * what it was.
+   * Notes that the peer at `key[at]`, just found at `peer`, has announced itself as a leecher (0) or
+   * seeder (1), and returns its offset. 0 when memory is used up: then it stays what it was.
    */
   update(record: number, peer: number, key: Int32Array, at: number, tick: number, which: number) {
+    let place = peer;
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
-      const moved = this.#setStatus(record, peer, which);
-      this.blocks.touch(moved, tick);
-      return moved;
+      place = this.#setStatus(record, peer, which);
+    } else if (this.#set !== which) {
+      place = this.#addToSet(record, which, key, at, tick);
+      if (place === 0) return 0;
+      this.sets.remove(record, 1 - which, this.#hash, peer);
     }
-    const hash = this.blocks.hashKey(key, at);
-    const same = this.sets.find(record, which, hash, key, at);
-    if (same !== 0) {
-      this.blocks.touch(same, tick);
-      return same;
-    }
-    const moved = this.#addToSet(record, which, key, at, tick);
-    if (moved !== 0) this.sets.remove(record, 1 - which, hash, peer);
-    return moved;
+    this.blocks.touch(place, tick);
+    return place;
   }
 
   /** Adds a peer that is not in the swarm, and returns its offset; 0 when memory is used up. */
@@ -98,17 +103,15 @@ export class Swarms {
     return peer;
   }
 
-  /** Removes the peer at `key[at]`, which `find` gave as `peer`. */
-  remove(record: number, peer: number, key: Int32Array, at: number): void {
+  /** Removes the peer just found at `peer`. */
+  remove(record: number, peer: number): void {
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
       this.removeFromBlock(record, peer);
       this.shrinkBlock(record);
-      return;
+    } else {
+      this.sets.remove(record, this.#set, this.#hash, peer);
+      this.leaveSets(record);
     }
-    const hash = this.blocks.hashKey(key, at);
-    const leecher = this.sets.find(record, LEECHERS, hash, key, at);
-    this.sets.remove(record, leecher === peer ? LEECHERS : SEEDERS, hash, peer);
-    this.leaveSets(record);
   }
 
   /**

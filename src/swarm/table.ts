@@ -152,7 +152,7 @@ export class Table {
   #putPeer(record: number, request: Int32Array, at: number, tick: number, which: number): number {
     const { words, swarms } = this;
     const key = at + ANNOUNCE.peer;
-    const known = swarms.find(record, request, key);
+    const known = swarms.find(record, request, key, which);
     if (known !== 0) return swarms.update(record, known, request, key, tick, which);
     if (Atomics.add(words, HEADER.peers, 1) < this.#plan.maxPeers) {
       const peer = swarms.add(record, request, key, tick, which);
@@ -165,9 +165,9 @@ export class Table {
   // Returns the record, or 0 when the torrent went with its last peer.
   #removePeer(record: number, request: Int32Array, key: number): number {
     const { words, swarms } = this;
-    const peer = swarms.find(record, request, key);
+    const peer = swarms.find(record, request, key, 0);
     if (peer === 0) return record;
-    swarms.remove(record, peer, request, key);
+    swarms.remove(record, peer);
     Atomics.sub(words, HEADER.peers, 1);
     if (swarms.count(record) > 0) return record;
     this.removeTorrent(record);
