@@ -85,6 +85,11 @@ export class PeerSets {
     return this.blocks.find(this.words[entry], this.words[entry + FILL] & 0xffff, key, at);
   }
 
+  /** Where the block is noted that a peer with this hash would be in. */
+  entry(record: number, which: number, hash: number): number {
+    return this.#entry(setOffset(record, which), hash);
+  }
+
   /** Makes room for a peer with this hash, counts it, and returns its offset; 0 when full. */
   insert(record: number, which: number, hash: number): number {
     const { words } = this;
@@ -315,11 +320,13 @@ export class PeerSets {
     const source = words[set] + bucket * ENTRY_WORDS;
     const target = words[set] + splitSource(bucket) * ENTRY_WORDS;
     const count = words[source + FILL] & 0xffff;
-    if (!this.#reserve(target, (words[target + FILL] & 0xffff) + count)) return false;
-    for (let i = 0; i < count; i++) {
-      blocks.move(words[source] + i * blocks.stride, this.#append(target));
+    if (count > 0) {
+      if (!this.#reserve(target, (words[target + FILL] & 0xffff) + count)) return false;
+      for (let i = 0; i < count; i++) {
+        blocks.move(words[source] + i * blocks.stride, this.#append(target));
+      }
+      this.arena.freeBlock(words[source], words[source + FILL] >>> 16);
     }
-    if (count > 0) this.arena.freeBlock(words[source], words[source + FILL] >>> 16);
     words[set + BUCKETS] = bucket;
     const bits = words[set + DIRECTORY_BITS];
     if (bits > FIRST_DIRECTORY_BITS && bucket <= 1 << (bits - 2)) this.#resizeDirectory(set, -1);

@@ -182,6 +182,8 @@ export class Swarms {
     this.#destroySets(record);
     words[record + TORRENT.storage] = KIND_AFTER_SETS;
     words[record + TORRENT.inline] = block;
+    // The cleaner may have left far fewer.
+    this.shrinkBlock(record);
   }
 
   #handOutBlock(record: number, count: number, others: number, handout: Handout): void {

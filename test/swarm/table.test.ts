@@ -43,7 +43,7 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (addressBytes) =
       wanted: fc.nat({ max: 8 }),
     });
     fc.assert(
-      fc.property(fc.array(announce, { maxLength: 120 }), (announces) => {
+      fc.property(fc.array(announce, { maxLength: 120, size: "max" }), (announces) => {
         const harness = new TableHarness(addressBytes);
         const model = new TableModel();
         for (const args of announces) announceBoth(harness, model, args);

@@ -1,0 +1,115 @@
+// Corners of large swarms that chance hardly ever leads to.
+
+import { describe, expect, test } from "bun:test";
+import { CleaningPass } from "../../src/swarm/clean.ts";
+import {
+  HEADER,
+  planTable,
+  STORAGE_INLINE,
+  STORAGE_SETS,
+  TORRENT,
+} from "../../src/swarm/layout.ts";
+import { countUsed } from "./arena-audit.ts";
+import { TableHarness } from "./harness.ts";
+
+const LIMITS = { maxTorrents: 10, maxPeers: 1000 };
+
+/** Peers whose hashes are even: a set that holds only those has every other bucket empty. */
+function findEvenPeers(harness: TableHarness, count: number): number[] {
+  const { blocks, torrents } = harness.table;
+  const peers: number[] = [];
+  for (let peer = 0; peers.length < count; peer++) {
+    // The first torrent of an empty table has the first record, and a lone peer lies in it.
+    harness.announce({ torrent: 1, peer });
+    const isEven = (blocks.hashPeer(torrents.chunkRecord(0) + TORRENT.inline) & 1) === 0;
+    if (isEven) peers.push(peer);
+    harness.announce({ torrent: 1, peer, status: "stopped" });
+  }
+  return peers;
+}
+
+describe.each([4, 16] as const)("a large swarm of %i-byte addresses", (addressBytes) => {
+  const plan = planTable(addressBytes, LIMITS);
+
+  test("loses no memory when it merges empty buckets", () => {
+    const harness = new TableHarness(addressBytes, LIMITS);
+    const leechers = findEvenPeers(harness, 70);
+    const seeders = Array.from({ length: 30 }, (_, i) => 10_000 + i);
+    for (const peer of seeders) harness.announce({ torrent: 1, peer, status: "seeder" });
+    for (const peer of leechers) harness.announce({ torrent: 1, peer });
+    const record = harness.table.torrents.chunkRecord(0);
+    expect(harness.table.words[record + TORRENT.storage]).toBe(STORAGE_SETS);
+    for (const peer of [...leechers, ...seeders]) {
+      harness.announce({ torrent: 1, peer, status: "stopped" });
+    }
+    expect(harness.table.torrentCount).toBe(0);
+    expect(countUsed(harness.table.words, plan)).toBe(0);
+  });
+
+  test("is refused its 65th peer when there is no memory left, and keeps the others", () => {
+    const harness = new TableHarness(addressBytes, LIMITS);
+    for (let peer = 0; peer < 64; peer++) harness.announce({ torrent: 1, peer });
+    const { words } = harness.table;
+    const header = words.slice(0, HEADER.arenaFresh);
+    const used = words[HEADER.arenaFresh];
+    // From nothing at all to enough for one directory, two, and a few blocks.
+    for (let room = 0; room < 200; room += 2) {
+      words[HEADER.arenaFresh] = plan.words - room;
+      words.fill(0, HEADER.arenaFree, HEADER.words);
+      expect(harness.announce({ torrent: 1, peer: 64 })).toBeUndefined();
+      expect(words.slice(0, HEADER.arenaFresh)).toEqual(header);
+      expect(harness.announce({ torrent: 1, peer: 0 })).toMatchObject({ leechers: 64 });
+    }
+    words[HEADER.arenaFresh] = used;
+    expect(harness.announce({ torrent: 1, peer: 64 })).toMatchObject({ leechers: 65 });
+    const peers = harness.announce({ torrent: 1, peer: 64, wanted: 100 })?.peers ?? [];
+    expect(peers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 64 }, (_, i) => i));
+  });
+
+  test("grows and shrinks by buckets, and its directory with them", () => {
+    const harness = new TableHarness(addressBytes, { maxTorrents: 1, maxPeers: 20_000 });
+    const { sets, torrents, words } = harness.table;
+    const record = torrents.chunkRecord(0);
+    for (let peer = 0; peer < 20_000; peer++) harness.announce({ torrent: 1, peer, wanted: 0 });
+    expect(sets.buckets(record, 0)).toBe(20_000 / 16);
+    const big = planTable(addressBytes, { maxTorrents: 1, maxPeers: 20_000 });
+    // Of IPv4, 16 bytes for a peer at most.
+    expect(countUsed(words, big) / 20_000).toBeLessThanOrEqual(2 * plan.peerWords);
+    for (let peer = 0; peer < 20_000 - 100; peer++) {
+      harness.announce({ torrent: 1, peer, status: "stopped" });
+    }
+    expect(sets.buckets(record, 0)).toBe(10);
+    // The third word of a set: the directory, 2^5 entries, is halved when a quarter is in use.
+    expect(words[record + TORRENT.inline + 2]).toBe(5);
+    expect(countUsed(words, big) / 100).toBeLessThanOrEqual(4 * plan.peerWords);
+  });
+
+  const remains = [1, 2, 5, 12, 13, 24];
+  test.each(remains.flatMap((left) => [[left, "expired"] as const, [left, "stopped"] as const]))(
+    "of which all but %i have %s has no more room than it needs",
+    (left, how) => {
+      const harness = new TableHarness(addressBytes, LIMITS);
+      for (let peer = 0; peer < 200; peer++) {
+        harness.announce({ torrent: 1, peer, tick: peer < left ? 100 : 0 });
+      }
+      if (how === "expired") {
+        const pass = new CleaningPass(harness.table, 50);
+        while (!pass.step(100));
+      } else {
+        for (let peer = left; peer < 200; peer++) {
+          harness.announce({ torrent: 1, peer, status: "stopped" });
+        }
+      }
+      const { peerCount, torrents, words } = harness.table;
+      expect(peerCount).toBe(left);
+      const storage = words[torrents.chunkRecord(0) + TORRENT.storage];
+      const isInline = storage === STORAGE_INLINE;
+      // Blocks double when they are full and halve at three eighths, down to the smallest.
+      const room = 2 ** storage;
+      const smallest = addressBytes === 4 ? 8 : 2;
+      expect(isInline).toBe(addressBytes === 4 && left < 3);
+      expect(isInline || left * 8 > room * 3 || room === smallest).toBe(true);
+      expect(countUsed(words, plan)).toBe(isInline ? 0 : room * plan.peerWords);
+    },
+  );
+});
