@@ -93,6 +93,11 @@ export class Table {
     return this.#plan.peerWords - 1;
   }
 
+  /** The seeded hash of the info hash at `key[at]`. */
+  hashInfoHash(key: Int32Array, at: number): number {
+    return halfSipHash13(this.words, HEADER.key, key, at, INFO_HASH_WORDS);
+  }
+
   /**
    * Carries out the announce at `request[at]` (see ANNOUNCE) at the time `tick`, the low 16 bits
    * of the clock. Copies the peers for the answer to `halves` from `halfAt` on and returns how
@@ -109,7 +114,7 @@ export class Table {
     const { words, torrents } = this;
     const key = at + ANNOUNCE.infoHash;
     const flags = request[at + ANNOUNCE.flags];
-    const hash = halfSipHash13(words, HEADER.key, request, key, INFO_HASH_WORDS);
+    const hash = this.hashInfoHash(request, key);
     const lock = shardOffset(hash) + SHARD.lock;
     acquire(words, lock);
     let record = torrents.find(hash, request, key);
@@ -136,7 +141,7 @@ export class Table {
   /** Leaves the counts of the info hash at `request[at]` in `leechers` and `seeders`. */
   scrape(request: Int32Array, at: number): void {
     const { words } = this;
-    const hash = halfSipHash13(words, HEADER.key, request, at, INFO_HASH_WORDS);
+    const hash = this.hashInfoHash(request, at);
     const lock = shardOffset(hash) + SHARD.lock;
     acquire(words, lock);
     this.#readCounts(this.torrents.find(hash, request, at));

@@ -67,6 +67,12 @@ export class Torrents {
     return 0;
   }
 
+  /** The record that comes first in the bucket of `hash`, which mostly is the one; 0 for none. */
+  guess(hash: number): number {
+    const slot = this.words[this.#head(hash)];
+    return slot === 0 ? 0 : this.#slotZero + slot * TORRENT.words;
+  }
+
   /** Adds a record, its storage INLINE and without peers; 0 when the table is full. */
   add(hash: number, key: Int32Array, at: number): number {
     const { words } = this;

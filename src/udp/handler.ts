@@ -61,6 +61,11 @@ export class Handler {
     this.mostResponseBytes = mostResponseBytes(maxResponsePeers, maxScrapeTorrents);
   }
 
+  /** The table of an address family. */
+  table(family: 4 | 6): Table {
+    return family === 4 ? this.ipv4 : this.ipv6;
+  }
+
   /**
    * Reads the datagram of `length` bytes at `input.words[packet]`, from the source that is already
    * in the request at `request[at]`, received at second `now`. When it is an announce or a scrape

@@ -5,10 +5,12 @@ import { ptr } from "bun:ffi";
 import { COUNTER, type Counters } from "../app/counters.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { Bytes } from "../memory/bytes.ts";
+import { Prefetch } from "../swarm/prefetch.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { closeLinuxSocket, openLinuxSocket, readLocalPort } from "./linux-socket.ts";
 import { MessageBatch } from "./message-batch.ts";
 import { forgetInterface, PACKET_INFO_BYTES } from "./packet-info.ts";
+import { INFO_HASH, isSeeder, readPort } from "./packet.ts";
 import { PollSet } from "./poll-set.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
 import { AF_INET, NAME, NAME_BYTES } from "./socket-name.ts";
@@ -44,8 +46,10 @@ export class MmsgSocket {
   readonly #output: Bytes;
   readonly #outputAddress: number;
   readonly #room: PollSet;
+  readonly #prefetch: Prefetch;
   /** On a wildcard address, where it has to say which of ours it answers from. */
   readonly #isWildcard: boolean;
+  readonly #peerKey = new Int32Array(5);
   #outputUsed = 0;
   #queued = 0;
   #queuedBytes = 0;
@@ -67,6 +71,7 @@ export class MmsgSocket {
     const { mostResponseBytes } = dispatcher.handler;
     this.#output = Bytes.allocate(Math.max(OUTPUT_BYTES, mostResponseBytes * 2));
     this.#outputAddress = ptr(this.#output.bytes);
+    this.#prefetch = new Prefetch(dispatcher.handler.table(address.family), slots);
     this.#room = new PollSet([this.fd]);
     this.#room.watch(0, "room");
   }
@@ -86,6 +91,7 @@ export class MmsgSocket {
     const output = this.#output;
     const count = input.receive(this.fd);
     if (count <= 0) return 0;
+    if (!dispatcher.isRelaying) this.#prefetchTorrents(input, count);
     for (let slot = 0; slot < count; slot++) {
       this.#readSource(input, slot);
       if (this.#outputUsed + mostResponseBytes > output.bytes.length) this.send();
@@ -146,6 +152,25 @@ export class MmsgSocket {
     this.#outputUsed = 0;
     this.#queued = 0;
     this.#queuedBytes = 0;
+  }
+
+  // What is no announce, or comes from another family, does no harm here.
+  #prefetchTorrents(input: MessageBatch, count: number): void {
+    const prefetch = this.#prefetch;
+    const { table } = prefetch;
+    const { words } = input.memory;
+    const key = this.#peerKey;
+    const addressWord = table.addressWords === 1 ? NAME.ipv4 : NAME.ipv6;
+    for (let slot = 0; slot < count; slot++) {
+      const packet = input.payload(slot);
+      const name = input.name(slot);
+      for (let i = 0; i < table.addressWords; i++) key[i] = words[name + addressWord + i];
+      key[table.addressWords] = readPort(input.memory, packet);
+      prefetch.torrents[slot] = table.hashInfoHash(words, packet + INFO_HASH);
+      prefetch.peers[slot] = table.blocks.hashKey(key, 0);
+      prefetch.which[slot] = isSeeder(words, packet) ? 1 : 0;
+    }
+    prefetch.run(count);
   }
 
   #queue(address: number, bytes: number): void {
