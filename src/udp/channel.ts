@@ -7,8 +7,8 @@ import { claimSleeper, ringDoorbell } from "../memory/doorbell.ts";
 import { RingReader, ringWords, RingWriter } from "../memory/ring.ts";
 import { signalWakeEvent } from "./wake-event.ts";
 
-// Some 2,500 announces and as many answers with 30 peers: what a request worker can do in the few
-// milliseconds for which the system may leave it waiting for a core.
+// Some 1,700 announces and as many answers with 30 peers: what comes in the few milliseconds for
+// which the system may leave a worker waiting for a core.
 const REQUEST_RING_WORDS = 1 << 16;
 const RESPONSE_RING_WORDS = 1 << 17;
 const CHANNEL_WORDS = ringWords(REQUEST_RING_WORDS) + ringWords(RESPONSE_RING_WORDS);

@@ -1,7 +1,6 @@
 // A request worker: takes requests from the rings of all socket workers, answers them into the
 // rings back, and sleeps when there are none. It is always in this loop, and runs no events.
 
-import { COUNTER } from "../app/counters.ts";
 import { serveWorker } from "../app/worker.ts";
 import { readClock } from "../memory/clock.ts";
 import { sleepAtDoorbell } from "../memory/doorbell.ts";
@@ -10,19 +9,25 @@ import { CONTROL, doorbellWord } from "./control.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
 import { placeForRequest, type RequestWorkerSetup, viewSetup } from "./setup.ts";
 
+/** Requests of one socket worker that are answered before it sees the responses, if it is awake. */
+const MOST_AT_ONCE = 64;
+
+/** For a socket worker to make room for more responses. */
+const NAP_MILLISECONDS = 1;
+
 /** Whoever stops the tracker rings; this is for a bell that was not heard. */
 const LONGEST_SLEEP_MILLISECONDS = 1000;
 
 serveWorker<RequestWorkerSetup, void>(async (setup) => {
   const { config, worker } = setup;
-  const { channels, control, counters, handler } = viewSetup(setup, worker);
+  const { channels, control, handler } = viewSetup(setup, worker);
   const requestWorker = worker - config.socket_workers;
   const ends = Array.from({ length: config.socket_workers }, (_, socketWorker) => {
     return new RequestEnd(channels, placeForRequest(setup, socketWorker, requestWorker));
   });
   const { channel_recv_timeout_microseconds, max_requests_per_iter } = config.handlers;
   const gatherMilliseconds = channel_recv_timeout_microseconds / 1000;
-  const mostPerEnd = Math.ceil(max_requests_per_iter / ends.length);
+  const mostAtOnce = Math.min(MOST_AT_ONCE, Math.ceil(max_requests_per_iter / ends.length));
   const doorbell = doorbellWord(worker);
   const responseWords = RESPONSE.datagram + Math.ceil(handler.mostResponseBytes / 4);
 
@@ -33,15 +38,13 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
     let count = 0;
     for (let request = requests.peek(); request >= 0 && count < most; request = requests.peek()) {
       const at = responses.reserve(responseWords);
-      if (at < 0) {
-        counters.add(COUNTER.queueFull, 1);
-      } else {
-        const { words } = channels;
-        for (let i = 0; i < SOURCE.words; i++) words[at + i] = words[request + i];
-        const bytes = handler.answer(words, request, channels, at + RESPONSE.datagram, now);
-        words[at + RESPONSE.bytes] = bytes;
-        end.commit(RESPONSE.datagram + ((bytes + 3) >> 2));
-      }
+      // Requests wait in their ring for room, and those that find none there are dropped.
+      if (at < 0) break;
+      const { words } = channels;
+      for (let i = 0; i < SOURCE.words; i++) words[at + i] = words[request + i];
+      const bytes = handler.answer(words, request, channels, at + RESPONSE.datagram, now);
+      words[at + RESPONSE.bytes] = bytes;
+      end.commit(RESPONSE.datagram + ((bytes + 3) >> 2));
       requests.advance();
       count++;
     }
@@ -60,19 +63,19 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
     while (!isStopped()) {
       let taken = 0;
       for (const end of ends) {
-        const left = Math.min(mostPerEnd, max_requests_per_iter - answered);
-        const count = answerRequests(end, left);
-        taken += count;
-        answered += count;
+        taken += answerRequests(end, mostAtOnce);
       }
+      answered += taken;
       if (taken > 0 && answered < max_requests_per_iter) continue;
-      if (taken === 0 && answered > 0 && gatherMilliseconds > 0) {
+      if (taken === 0 && answered > 0 && gatherMilliseconds > 0 && !hasWork()) {
         sleepAtDoorbell(control, doorbell, gatherMilliseconds, hasWork);
         if (hasWork()) continue;
       }
       for (const end of ends) end.wake();
       if (answered === 0) {
-        sleepAtDoorbell(control, doorbell, LONGEST_SLEEP_MILLISECONDS, hasWork);
+        // What is there but cannot be taken waits for room.
+        if (hasWork()) sleepAtDoorbell(control, doorbell, NAP_MILLISECONDS, isStopped);
+        else sleepAtDoorbell(control, doorbell, LONGEST_SLEEP_MILLISECONDS, hasWork);
       }
       answered = 0;
     }

@@ -1,0 +1,138 @@
+// A real request worker, with this thread in the place of the socket workers: it puts requests into
+// the rings and takes the responses out.
+
+import { expect, test } from "bun:test";
+import { COUNTER, sumCounter } from "../../src/app/counters.ts";
+import { defaultConfig } from "../../src/app/config.ts";
+import { Bytes } from "../../src/memory/bytes.ts";
+import { ringDoorbell } from "../../src/memory/doorbell.ts";
+import { SocketEnd } from "../../src/udp/channel.ts";
+import { udpSchema } from "../../src/udp/config.ts";
+import { CONTROL, doorbellWord } from "../../src/udp/control.ts";
+import { Dispatcher } from "../../src/udp/dispatcher.ts";
+import { RESPONSE, SOURCE } from "../../src/udp/request.ts";
+import { allocateSetup, placeForSocket, type Setup, viewSetup } from "../../src/udp/setup.ts";
+import { buildAnnounce, buildConnect, parseResponse } from "../support/bep15.ts";
+
+const TIMEOUT_MS = 30_000;
+const infoHash = Buffer.alloc(20, 7);
+
+/** A socket worker without sockets: datagrams come from `send`, and responses are kept. */
+class SocketStandIn {
+  /** The client's port and the datagram. */
+  readonly responses: { port: number; datagram: Buffer }[] = [];
+  readonly #input = Bytes.allocate(8192);
+  readonly #output = Bytes.allocate(8192);
+  readonly #dispatcher: Dispatcher;
+  readonly #channels: Bytes;
+
+  constructor(setup: Setup, worker: number) {
+    const { channels, counters, handler } = viewSetup(setup, worker);
+    const end = new SocketEnd(channels, placeForSocket(setup, worker, 0));
+    this.#dispatcher = new Dispatcher(handler, [end], counters);
+    this.#channels = channels;
+  }
+
+  /** Receives a datagram from 10.0.0.1; returns what is answered at once. */
+  receive(datagram: Buffer, port: number): Buffer {
+    const { words } = this.#dispatcher.request;
+    words[SOURCE.port] = port;
+    words[SOURCE.addressBytes] = 4;
+    words[SOURCE.address] = 0x0100000a;
+    this.#input.bytes.set(datagram);
+    const { length } = datagram;
+    const bytes = this.#dispatcher.receive(this.#input, 0, length, this.#output, 0, 0);
+    return Buffer.from(this.#output.bytes.subarray(0, bytes));
+  }
+
+  /** Announces as the peer with this port, and wants so many others. */
+  announce(connectionId: bigint, port: number, numwant: number): void {
+    this.receive(buildAnnounce({ connectionId, infoHash, left: 1n, port, numwant }), port);
+  }
+
+  connect(): bigint {
+    return this.receive(buildConnect(), 1).readBigUInt64BE(8);
+  }
+
+  flush(): void {
+    this.#dispatcher.flush();
+  }
+
+  take(): void {
+    const { bytes, words } = this.#channels;
+    const keep = (at: number): void => {
+      const start = (at + RESPONSE.datagram) * 4;
+      const datagram = Buffer.from(bytes.slice(start, start + words[at + RESPONSE.bytes]));
+      this.responses.push({ port: words[at + RESPONSE.source + SOURCE.port], datagram });
+    };
+    this.#dispatcher.takeResponses(keep, () => {});
+  }
+}
+
+/** Starts a request worker that so many socket workers share. */
+async function start(socketWorkers: number) {
+  const config = {
+    ...defaultConfig(udpSchema),
+    socket_workers: socketWorkers,
+    limits: { max_torrents: 1000, max_peers: 10_000 },
+  };
+  const setup = allocateSetup(config, "bun");
+  const sockets = Array.from({ length: socketWorkers }, (_, i) => new SocketStandIn(setup, i));
+  const worker = new Worker(new URL("../../src/udp/request-worker.ts", import.meta.url));
+  const messages = { waiting: Promise.withResolvers<{ state: string }>() };
+  worker.onmessage = ({ data }) => messages.waiting.resolve(data);
+  worker.postMessage({ ...setup, worker: socketWorkers });
+  expect(await messages.waiting.promise).toMatchObject({ state: "ready" });
+  const stop = async (): Promise<void> => {
+    messages.waiting = Promise.withResolvers();
+    const control = new Int32Array(setup.control);
+    Atomics.store(control, CONTROL.stop, 1);
+    ringDoorbell(control, doorbellWord(socketWorkers));
+    expect(await messages.waiting.promise).toEqual({ state: "stopped" });
+    worker.terminate();
+  };
+  const countDropped = (): number => sumCounter(setup.counters, COUNTER.queueFull);
+  return { sockets, stop, countDropped };
+}
+
+test(
+  "every request is answered once, to the socket worker and the client it came from",
+  async () => {
+    const { countDropped, sockets, stop } = await start(2);
+    const connectionId = sockets[0].connect();
+    for (let port = 1; port <= 600; port++) {
+      sockets[port % 2].announce(connectionId, port, 1);
+      if (port % 7 === 0) for (const socket of sockets) socket.flush();
+    }
+    for (const socket of sockets) {
+      socket.flush();
+      while (socket.responses.length < 300) socket.take();
+    }
+    for (const [parity, { responses }] of sockets.entries()) {
+      const ports = responses.map(({ port }) => port);
+      expect(ports).toEqual(Array.from({ length: 300 }, (_, i) => 2 * (i + 1) - parity));
+      const kinds = responses.map(({ datagram }) => parseResponse(datagram, 4).kind);
+      expect(new Set(kinds)).toEqual(new Set(["announce"]));
+    }
+    expect(countDropped()).toBe(0);
+    await stop();
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "more responses than fit their ring: they are handed over, and none is dropped",
+  async () => {
+    const { countDropped, sockets, stop } = await start(1);
+    const [socket] = sockets;
+    const connectionId = socket.connect();
+    // As many as the ring of requests takes; so many responses of 200 peers do not fit theirs.
+    const count = 1500;
+    for (let port = 1; port <= count; port++) socket.announce(connectionId, port, 200);
+    socket.flush();
+    while (socket.responses.length + countDropped() < count) socket.take();
+    expect(countDropped()).toBe(0);
+    await stop();
+  },
+  TIMEOUT_MS,
+);
