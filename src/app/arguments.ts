@@ -1,4 +1,4 @@
-// The flags of both trackers, and the reading of a command line into them. citty describes the
+// The flags of every program, and the reading of a command line into them. citty describes the
 // flags and reads them; what it lets through, misspelt or incomplete, is refused here. Called by
 // `cli.ts`.
 
@@ -23,29 +23,41 @@ export const flags = {
   version: { type: "boolean", alias: "v", description: "Print the version and exit" },
 } as const;
 
+/** Flags that one program has beside those: each is given or not. */
+export type Switches = Readonly<Record<string, { type: "boolean"; description: string }>>;
+
+export interface Arguments {
+  readonly args: ParsedArgs<typeof flags>;
+  /** The names of the switches that were given. */
+  readonly switches: ReadonlySet<string>;
+}
+
 /** Reads the arguments after the program's name; throws a StartupError for a wrong one. */
-export function readArguments(rawArgs: readonly string[]): ParsedArgs<typeof flags> {
+export function readArguments(rawArgs: readonly string[], own: Switches = {}): Arguments {
+  const known: Known = { ...own, ...flags };
   const seen = new Set<string>();
-  for (const token of readTokens(rawArgs)) {
+  for (const token of readTokens(rawArgs, known)) {
     if (token.kind === "positional") {
       throw refusal(`unexpected argument ${JSON.stringify(token.value)}`);
     }
     if (token.kind === "option") {
-      checkOption(token);
+      checkOption(token, known);
       if (token.name === "config" && seen.has(token.name)) throw refusal("--config is given twice");
       seen.add(token.name);
     }
   }
-  return parseArgs<typeof flags>([...rawArgs], flags);
+  const args = parseArgs<typeof flags>([...rawArgs], { ...own, ...flags });
+  return { args, switches: new Set([...seen].filter((name) => Object.hasOwn(own, name))) };
 }
 
 // ---------------------------------------------------------------------------------------------
 
+type Known = Readonly<Record<string, { type: "string" | "boolean"; alias?: string }>>;
 type Token = ReturnType<typeof readTokens>[number];
 
-function readTokens(rawArgs: readonly string[]) {
-  const options = Object.entries(flags).map(([name, { type, alias }]) => {
-    return [name, { type, short: alias }] as const;
+function readTokens(rawArgs: readonly string[], known: Known) {
+  const options = Object.entries(known).map(([name, { type, alias }]) => {
+    return [name, alias === undefined ? { type } : { type, short: alias }] as const;
   });
   return tokenize({
     args: [...rawArgs],
@@ -56,10 +68,10 @@ function readTokens(rawArgs: readonly string[]) {
   }).tokens;
 }
 
-function checkOption(option: Extract<Token, { kind: "option" }>): void {
+function checkOption(option: Extract<Token, { kind: "option" }>, known: Known): void {
   const { name, rawName, value, inlineValue } = option;
-  if (!isFlag(name)) throw refusal(explainUnknown(name, rawName));
-  if (flags[name].type === "boolean") {
+  if (!Object.hasOwn(known, name)) throw refusal(explainUnknown(name, rawName, known));
+  if (known[name].type === "boolean") {
     if (value !== undefined) throw refusal(`${rawName} takes no value`);
     return;
   }
@@ -71,12 +83,8 @@ function checkOption(option: Extract<Token, { kind: "option" }>): void {
   }
 }
 
-function isFlag(name: string): name is keyof typeof flags {
-  return Object.hasOwn(flags, name);
-}
-
-function explainUnknown(name: string, rawName: string): string {
-  const nearest = name.length > 1 ? findNearest(name, Object.keys(flags)) : undefined;
+function explainUnknown(name: string, rawName: string, known: Known): string {
+  const nearest = name.length > 1 ? findNearest(name, Object.keys(known)) : undefined;
   const meant = nearest === undefined ? "" : `, did you mean --${nearest}?`;
   return `unknown option ${rawName}${meant}`;
 }

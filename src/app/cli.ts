@@ -1,10 +1,10 @@
-// The command line that both trackers share: what each flag does, and the one line on stderr with
-// which a start-up fails. Called by the entries `src/udp.ts` and `src/ws.ts`, on the main thread.
+// The command line that the trackers and their load testers share: what each flag does, and the one
+// line on stderr with which a start-up fails. Called by the entries, on the main thread.
 
 import { stripVTControlCharacters } from "node:util";
 import { defineCommand, renderUsage } from "citty";
 import { version } from "../../package.json" with { type: "json" };
-import { flags, readArguments } from "./arguments.ts";
+import { flags, readArguments, type Switches } from "./arguments.ts";
 import type { Schema } from "./config-field.ts";
 import { defaultConfig, readConfig, type Config } from "./config.ts";
 import { printConfig } from "./config-print.ts";
@@ -16,8 +16,13 @@ export interface Program<S extends Schema> {
   readonly name: string;
   readonly description: string;
   readonly schema: S;
-  /** Starts the tracker; a StartupError from it becomes one line and exit code 1. */
-  readonly run: (config: Config<S>) => Promise<void>;
+  /** Flags of this program alone. */
+  readonly switches?: Switches;
+  /**
+   * Starts the program, with the names of the switches that were given; a StartupError from it
+   * becomes one line and exit code 1.
+   */
+  readonly run: (config: Config<S>, switches: ReadonlySet<string>) => Promise<void>;
 }
 
 /** Does what the command line asks; ends the process with code 1 when that cannot be started. */
@@ -39,19 +44,20 @@ export async function runCli<S extends Schema>(
 // ---------------------------------------------------------------------------------------------
 
 async function obey<S extends Schema>(program: Program<S>, rawArgs: readonly string[]) {
-  const args = readArguments(rawArgs);
+  const { args, switches } = readArguments(rawArgs, program.switches);
   if (args.help) return console.log(await renderHelp(program));
   if (args.version) return console.log(`${program.name} ${version}`);
   if (args["print-config"]) return process.stdout.write(printConfig(program.schema));
   const { schema, run } = program;
-  await run(args.config === undefined ? defaultConfig(schema) : readConfig(schema, args.config));
+  const { config } = args;
+  await run(config === undefined ? defaultConfig(schema) : readConfig(schema, config), switches);
 }
 
 /** citty colours its text for pipes and files too, and leaves blanks at the ends of lines. */
 async function renderHelp<S extends Schema>(program: Program<S>): Promise<string> {
-  const { name, description } = program;
+  const { name, description, switches } = program;
   const usage = await renderUsage(
-    defineCommand({ meta: { name, description, version }, args: flags }),
+    defineCommand({ meta: { name, description, version }, args: { ...flags, ...switches } }),
   );
   const text = process.stdout.isTTY ? usage : stripVTControlCharacters(usage);
   return text.replace(/ +$/gm, "");

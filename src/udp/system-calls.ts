@@ -42,9 +42,7 @@ export const calls = libc!;
 
 export const EINTR = 4;
 export const EAGAIN = 11;
-export const EPERM = 1;
 export const EMSGSIZE = 90;
-export const ENOBUFS = 105;
 export const ECONNREFUSED = 111;
 
 /**
