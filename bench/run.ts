@@ -1,0 +1,193 @@
+// Compares aquatic-udp with opentracker and with the floor under both, on this machine: every
+// contestant in turn, several rounds, medians. Each is pinned to core 0, the load to core 1. Prints
+// the README's tables; writes bench/results/udp.json and bench/results/udp.svg.
+//
+// usage: bun run bench [--rounds N] [busy] [wide] [memory] [flat] [cleaning]
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { drawBars } from "./compare/chart.ts";
+import {
+  aquatic,
+  cleaningAquatic,
+  type Contestant,
+  floor,
+  opentracker,
+} from "./compare/contestants.ts";
+import { busy, deep, oneSwarm, whileCleaning, wide } from "./compare/loads.ts";
+import { type Load, measure, type Measurement } from "./compare/measure.ts";
+
+const RESULTS = resolve(import.meta.dir, "results");
+const SECTIONS = ["busy", "wide", "memory", "flat", "cleaning"] as const;
+
+const { values, positionals } = parseArgs({
+  options: { rounds: { type: "string", default: "5" } },
+  allowPositionals: true,
+});
+const rounds = Number(values.rounds);
+const sections = positionals.length > 0 ? positionals : [...SECTIONS];
+for (const section of sections) {
+  if (SECTIONS.some((name) => name === section)) continue;
+  throw new Error(`no section ${section}: there are ${SECTIONS.join(", ")}`);
+}
+
+const inline = aquatic(1, 0);
+const all: Measurement[] = [];
+
+if (sections.includes("busy")) {
+  const others = [
+    aquatic(1, 1),
+    aquatic(2, 0),
+    aquatic(1, 0, "bun"),
+    opentracker(0),
+    opentracker(1),
+  ];
+  const rows = await compare([floor, inline, ...others], busy, rounds);
+  printTable(busy, rows);
+  drawChart(rows);
+}
+if (sections.includes("wide")) {
+  printTable(wide, await compare([floor, inline, opentracker(0)], wide, rounds));
+}
+if (sections.includes("memory")) {
+  console.log("\n| memory | bytes each |\n|---|--:|");
+  for (const [load, what, count] of [
+    [wide, "a torrent of two peers", wide.torrents],
+    [deep, "a peer in a swarm of 20,000", deep.peers],
+  ] as const) {
+    for (const row of await compare([inline, opentracker(0)], { ...load, seconds: 2 }, rounds)) {
+      console.log(`| ${row.contestant}: ${what} | ${(row.rss / count).toFixed(1)} |`);
+    }
+  }
+}
+if (sections.includes("flat")) {
+  console.log("\n| one swarm, 9 peers wanted | CPU µs per response |\n|---|--:|");
+  for (const peers of [10, 1000, 100_000, 1_000_000]) {
+    const [row] = await compare([inline], oneSwarm(peers), rounds);
+    console.log(`| ${peers.toLocaleString("en")} peers | ${row.cpu.toFixed(2)} |`);
+  }
+}
+if (sections.includes("cleaning")) {
+  const saturation = all.find(
+    ({ contestant, load }) => contestant === inline.name && load === wide.name,
+  );
+  const rate = Math.round((saturation?.responsesPerSecond ?? 200_000) / 2);
+  console.log("\n| while 2,000,000 peers expire | requests/s | p50 µs | p99 | p99.9 | max |");
+  console.log("|---|--:|--:|--:|--:|--:|");
+  for (let round = 0; round < Math.min(rounds, 3); round++) {
+    const row = await measureAndKeep(cleaningAquatic, whileCleaning(rate));
+    console.log(
+      `| round ${round + 1} | ${Math.round(row.responsesPerSecond)} | ${row.p50} | ${row.p99} | ` +
+        `${row.p999} | ${row.max} |`,
+    );
+  }
+}
+
+mkdirSync(RESULTS, { recursive: true });
+const file = resolve(RESULTS, "udp.json");
+writeFileSync(file, `${JSON.stringify({ ...describeMachine(), measurements: all }, null, 1)}\n`);
+
+/** Medians over the rounds. */
+interface Row {
+  readonly contestant: string;
+  readonly responsesPerSecond: number;
+  readonly cpu: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  /** Bytes that were added to the resident memory. */
+  readonly rss: number;
+  readonly lost: number;
+  readonly errors: number;
+  readonly invalid: number;
+}
+
+// In turn, so that what else the machine does meets all of them.
+async function compare(contestants: Contestant[], load: Load, count: number): Promise<Row[]> {
+  const runs = new Map<string, Measurement[]>();
+  for (let round = 0; round < count; round++) {
+    for (const contestant of contestants) {
+      const measurement = await measureAndKeep(contestant, load);
+      const others = runs.get(contestant.name) ?? [];
+      runs.set(contestant.name, [...others, measurement]);
+    }
+  }
+  return [...runs].map(([contestant, measurements]) => {
+    const middle = (value: (run: Measurement) => number): number => median(measurements.map(value));
+    return {
+      contestant,
+      responsesPerSecond: middle((run) => run.responsesPerSecond),
+      cpu: middle((run) => run.cpu),
+      p50: middle((run) => run.p50),
+      p99: middle((run) => run.p99),
+      p999: middle((run) => run.p999),
+      rss: middle((run) => run.rssAfter - run.rssBefore),
+      lost: middle((run) => run.lost),
+      errors: middle((run) => run.errors),
+      invalid: middle((run) => run.invalid),
+    };
+  });
+}
+
+async function measureAndKeep(contestant: Contestant, load: Load): Promise<Measurement> {
+  // The floor keeps nothing, and its announces have as many peers as the real ones had.
+  const ofOurs = all.findLast((run) => run.contestant === inline.name && run.load === load.name);
+  const peers = ofOurs?.peersPerAnnounce ?? (load === busy ? 26 : 1);
+  const isFloor = contestant === floor;
+  const run = await measure(contestant, isFloor ? { ...load, prefill: false } : load, peers);
+  all.push(run);
+  const { cpu, responsesPerSecond } = run;
+  console.error(
+    `${load.name}: ${contestant.name}: ${Math.round(responsesPerSecond)}/s, ${cpu.toFixed(2)} µs` +
+      `, p99 ${run.p99} µs, lost ${run.lost}, errors ${run.errors}, invalid ${run.invalid}`,
+  );
+  return run;
+}
+
+function printTable(load: Load, rows: Row[]): void {
+  const bare = rows.find((row) => row.contestant === floor.name)!;
+  const rival = rows.find((row) => row.contestant.startsWith("opentracker"))!;
+  console.log(
+    `\n| ${load.name} | responses/s | CPU µs per response | to the floor | to opentracker |`,
+  );
+  console.log("|---|--:|--:|--:|--:|");
+  for (const row of rows) {
+    console.log(
+      `| ${row.contestant} | ${Math.round(row.responsesPerSecond).toLocaleString("en")} | ` +
+        `${row.cpu.toFixed(2)} | ${(row.cpu / bare.cpu).toFixed(2)} | ` +
+        `${(row.cpu / rival.cpu).toFixed(2)} |`,
+    );
+  }
+}
+
+function drawChart(rows: Row[]): void {
+  const bars = rows.map((row) => ({
+    label: row.contestant,
+    value: row.cpu,
+    text: `${row.cpu.toFixed(2)} µs, ${Math.round(row.responsesPerSecond / 1000)}k/s`,
+    isOurs: row.contestant.startsWith("aquatic"),
+  }));
+  const { machine, commit } = describeMachine();
+  const subtitle = `CPU time per response and responses/s, one core; ${machine}, ${commit}`;
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(resolve(RESULTS, "udp.svg"), drawBars(`UDP: ${busy.name}`, subtitle, bars));
+}
+
+function describeMachine() {
+  const git = Bun.spawnSync(["git", "rev-parse", "--short", "HEAD"], { cwd: import.meta.dir });
+  const cores = cpus();
+  return {
+    machine: `${cores.length} x ${cores[0].model}, Linux ${release()}, Bun ${Bun.version}`,
+    commit: git.stdout.toString().trim(),
+    date: new Date().toISOString().slice(0, 10),
+    rounds,
+  };
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
