@@ -2,7 +2,14 @@
 // test/threads/.
 
 import { describe, expect, test } from "bun:test";
-import { awaitDoorbell, ringDoorbell, sleepAtDoorbell } from "../../src/memory/doorbell.ts";
+import {
+  awaitDoorbell,
+  claimSleeper,
+  getUp,
+  lieDown,
+  ringDoorbell,
+  sleepAtDoorbell,
+} from "../../src/memory/doorbell.ts";
 
 const BELL = 2;
 const nothing = () => false;
@@ -55,6 +62,7 @@ describe("awaitDoorbell", () => {
   test("resolves at once when there is work, or when the bell rings meanwhile", async () => {
     const words = newBell();
     await awaitDoorbell(words, BELL, () => words[BELL] === 1);
+    expect(words[BELL]).toBe(0);
     await awaitDoorbell(words, BELL, () => {
       ringDoorbell(words, BELL);
       return false;
@@ -71,6 +79,17 @@ describe("awaitDoorbell", () => {
     }
     expect(words[BELL]).toBe(0);
   });
+});
+
+test("a sleeper by other means is claimed by one thread, and only while it lies", () => {
+  const words = newBell();
+  expect(claimSleeper(words, BELL)).toBe(false);
+  lieDown(words, BELL);
+  expect([claimSleeper(words, BELL), claimSleeper(words, BELL)]).toEqual([true, false]);
+  lieDown(words, BELL);
+  getUp(words, BELL);
+  expect(claimSleeper(words, BELL)).toBe(false);
+  expect([...words]).toEqual([0, 0, 0, 0]);
 });
 
 test("ringing for someone who is awake does nothing", () => {

@@ -68,14 +68,14 @@ const length = fc.nat({ max: LONGEST });
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
-    arbitrary: fc
-      .tuple(length, length)
-      .map(([a, b]) => ({ do: "write", length: Math.min(a, b), reserved: Math.max(a, b) })),
+    arbitrary: fc.tuple(length, length).map(([a, b]): Step => {
+      return { do: "write", length: Math.min(a, b), reserved: Math.max(a, b) };
+    }),
   },
-  { weight: 1, arbitrary: length.map((length) => ({ do: "abandon", length })) },
-  { weight: 3, arbitrary: fc.constant({ do: "publish" }) },
-  { weight: 6, arbitrary: fc.constant({ do: "read" }) },
-  { weight: 3, arbitrary: fc.constant({ do: "release" }) },
+  { weight: 1, arbitrary: length.map((length): Step => ({ do: "abandon", length })) },
+  { weight: 3, arbitrary: fc.constant<Step>({ do: "publish" }) },
+  { weight: 6, arbitrary: fc.constant<Step>({ do: "read" }) },
+  { weight: 3, arbitrary: fc.constant<Step>({ do: "release" }) },
 );
 
 /** Before the counters' first word, before their sign turns, and before they are 0 again. */
@@ -84,53 +84,57 @@ const starts = [0, 2 ** 31 - 50, 2 ** 32 - 50];
 describe.each(starts)("a ring whose counters start at %i", (start) => {
   test("is a queue, whatever is done at its ends", () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), fc.nat(CAPACITY), (steps, skip) => {
-        const ends = new Ends(CAPACITY, start + skip);
-        const unpublished: number[][] = [];
-        const published: number[][] = [];
-        const unreleased: { at: number; message: number[] }[] = [];
-        let serial = 0;
-        for (const todo of steps) {
-          switch (todo.do) {
-            case "write": {
-              const message = Array.from({ length: todo.length }, () => serial++);
-              const isIdle = unpublished.length + published.length + unreleased.length === 0;
-              const isTaken = ends.write(message, todo.reserved);
-              if (isTaken) unpublished.push(message);
-              else expect(isIdle).toBe(false);
-              break;
-            }
-            case "abandon": {
-              const at = ends.writer.reserve(todo.length);
-              if (at >= 0) ends.words.fill(-2, at, at + todo.length);
-              break;
-            }
-            case "publish":
-              ends.writer.publish();
-              published.push(...unpublished.splice(0));
-              break;
-            case "read": {
-              const at = ends.reader.peek();
-              expect(ends.reader.peek()).toBe(at);
-              const message = published.shift();
-              if (message === undefined) {
-                expect(at).toBe(-1);
-              } else {
-                unreleased.push({ at, message });
-                ends.reader.advance();
+      fc.property(
+        fc.array(step, { maxLength: 200, size: "max" }),
+        fc.nat(CAPACITY),
+        (steps, skip) => {
+          const ends = new Ends(CAPACITY, start + skip);
+          const unpublished: number[][] = [];
+          const published: number[][] = [];
+          const unreleased: { at: number; message: number[] }[] = [];
+          let serial = 0;
+          for (const todo of steps) {
+            switch (todo.do) {
+              case "write": {
+                const message = Array.from({ length: todo.length }, () => serial++);
+                const isIdle = unpublished.length + published.length + unreleased.length === 0;
+                const isTaken = ends.write(message, todo.reserved);
+                if (isTaken) unpublished.push(message);
+                else expect(isIdle).toBe(false);
+                break;
               }
-              break;
+              case "abandon": {
+                const at = ends.writer.reserve(todo.length);
+                if (at >= 0) ends.words.fill(-2, at, at + todo.length);
+                break;
+              }
+              case "publish":
+                ends.writer.publish();
+                published.push(...unpublished.splice(0));
+                break;
+              case "read": {
+                const at = ends.reader.peek();
+                expect(ends.reader.peek()).toBe(at);
+                const message = published.shift();
+                if (message === undefined) {
+                  expect(at).toBe(-1);
+                } else {
+                  unreleased.push({ at, message });
+                  ends.reader.advance();
+                }
+                break;
+              }
+              case "release":
+                ends.reader.release();
+                unreleased.length = 0;
             }
-            case "release":
-              ends.reader.release();
-              unreleased.length = 0;
+            for (const { at, message } of unreleased) {
+              expect([...ends.words.subarray(at, at + message.length)]).toEqual(message);
+            }
           }
-          for (const { at, message } of unreleased) {
-            expect([...ends.words.subarray(at, at + message.length)]).toEqual(message);
-          }
-        }
-        ends.checkGuards();
-      }),
+          ends.checkGuards();
+        },
+      ),
       { numRuns: 400 },
     );
   });

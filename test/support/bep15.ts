@@ -54,7 +54,7 @@ export interface Peer {
   port: number;
 }
 
-export interface SwarmCounts {
+interface SwarmCounts {
   seeders: number;
   /** Completed downloads, ever. */
   downloads: number;

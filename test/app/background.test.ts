@@ -1,0 +1,162 @@
+// The work of the main thread, on timers that the tests drive.
+
+import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
+import { keepClean, keepClock, keepStatistics, reportFullTable } from "../../src/app/background.ts";
+import { allocateCounters, COUNTER, Counters } from "../../src/app/counters.ts";
+import { readClock } from "../../src/memory/clock.ts";
+import { TableHarness } from "../swarm/harness.ts";
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+/**
+ * Lets the next `count` sleeps pass, and none after them; `isOver` resolves when that one is
+ * reached. `onSleep` is called at the start of each.
+ */
+function letSleep(count: number, onSleep = () => {}) {
+  const sleeps: number[] = [];
+  const over = Promise.withResolvers<void>();
+  spyOn(Bun, "sleep").mockImplementation((time) => {
+    sleeps.push(Number(time));
+    onSleep();
+    if (sleeps.length <= count) return Promise.resolve();
+    over.resolve();
+    return new Promise<void>(() => {});
+  });
+  return { sleeps, isOver: over.promise };
+}
+
+test("the clock counts whole seconds from when it is started", () => {
+  const words = new Int32Array(new SharedArrayBuffer(8));
+  const now = spyOn(performance, "now").mockReturnValue(70_000);
+  let tick = (): void => {};
+  const start = spyOn(globalThis, "setInterval").mockImplementation(((callback: () => void) => {
+    tick = callback;
+  }) as never);
+  keepClock(words, 1);
+  expect(start).toHaveBeenCalledTimes(1);
+  // Often enough that no second is missed.
+  expect(start.mock.calls[0][1]).toBeLessThanOrEqual(500);
+  const shown = [70_000, 70_999, 71_000, 75_500, 75_400, 74_000].map((time) => {
+    now.mockReturnValue(time);
+    tick();
+    return readClock(words, 1);
+  });
+  expect(shown).toEqual([0, 0, 1, 5, 5, 5]);
+  expect(words[0]).toBe(0);
+});
+
+test("a full table is reported once, when it has refused somebody", () => {
+  const buffer = allocateCounters(2);
+  const logged = spyOn(console, "error").mockImplementation(() => {});
+  const stop = spyOn(globalThis, "clearInterval").mockImplementation(() => {});
+  let tick = (): void => {};
+  spyOn(globalThis, "setInterval").mockImplementation(((callback: () => void) => {
+    tick = callback;
+    return "the timer";
+  }) as never);
+  reportFullTable(buffer);
+  tick();
+  expect([logged.mock.calls.length, stop.mock.calls.length]).toEqual([0, 0]);
+  new Counters(buffer, 1).add(COUNTER.tableFull, 1);
+  tick();
+  expect(logged.mock.calls).toHaveLength(1);
+  expect(logged.mock.calls[0]).toEqual([expect.stringContaining("limits: a table is full")]);
+  expect(stop.mock.calls).toEqual([["the timer" as never]]);
+});
+
+describe("keepClean", () => {
+  test("cleans all tables after each interval, by the clock of that time", async () => {
+    const harnesses = ([4, 16] as const).map((addressBytes) => new TableHarness(addressBytes));
+    const words = new Int32Array(new SharedArrayBuffer(8));
+    for (const harness of harnesses) {
+      for (let torrent = 1; torrent <= 300; torrent++) {
+        harness.announce({ torrent, peer: torrent, tick: torrent <= 200 ? 70_000 : 70_100 });
+      }
+    }
+    words[1] = 70_200;
+    const { sleeps, isOver } = letSleep(1);
+    const tables = harnesses.map(({ table }) => table);
+    void keepClean({ interval: 30, max_peer_age: 150 }, tables, words, 1);
+    expect(tables.map(({ peerCount }) => peerCount)).toEqual([300, 300]);
+    await isOver;
+    expect(sleeps).toEqual([30_000, 30_000]);
+    expect(tables.map(({ peerCount }) => peerCount)).toEqual([100, 100]);
+  });
+
+  test("goes on for ever", async () => {
+    const harness = new TableHarness(4);
+    const words = new Int32Array(new SharedArrayBuffer(4));
+    harness.announce({ torrent: 1, peer: 1, tick: 0 });
+    const counts: number[] = [];
+    const { isOver } = letSleep(5, () => {
+      counts.push(harness.table.peerCount);
+      words[0] += 10;
+    });
+    void keepClean({ interval: 1, max_peer_age: 30 }, [harness.table], words, 0);
+    await isOver;
+    expect(counts).toEqual([1, 1, 1, 1, 0, 0]);
+  });
+});
+
+test("keepStatistics writes the lines of each interval to standard output", async () => {
+  const harness = new TableHarness(4);
+  harness.announce({ torrent: 1, peer: 1 });
+  const buffer = allocateCounters(1);
+  const counters = new Counters(buffer, 0);
+  // The second interval takes twice as long as it should.
+  let time = 5000;
+  spyOn(performance, "now").mockImplementation(() => time);
+  const { sleeps, isOver } = letSleep(2, () => {
+    time += sleeps.length * 3000;
+    counters.add(COUNTER.requests, 30);
+    if (sleeps.length === 1) counters.add(COUNTER.malformed, 1);
+  });
+  const written: string[] = [];
+  spyOn(process.stdout, "write").mockImplementation((text) => {
+    written.push(String(text));
+    return true;
+  });
+  void keepStatistics(3, [harness.table], buffer);
+  await isOver;
+  jest.restoreAllMocks();
+  expect(sleeps).toEqual([3000, 3000, 3000]);
+  const swarms = "peers per torrent: min 1, p50 1, p75 1, p90 1, p99 1, p99.9 1, max 1";
+  const bandwidth = "bandwidth: 0.00 Mbit/s in, 0.00 Mbit/s out";
+  expect(written.map((text) => text.split("\n"))).toEqual([
+    [
+      "requests/s: 10.00, responses/s: 0.00, requests per batch: 0.00",
+      bandwidth,
+      swarms,
+      "not served: malformed 1, invalid connection 0, table full 0, queue full 0, send failed 0",
+      "",
+    ],
+    ["requests/s: 5.00, responses/s: 0.00, requests per batch: 0.00", bandwidth, swarms, ""],
+  ]);
+});
+
+test.each([
+  ["lets others in between after a millisecond", 10, true],
+  ["lets nobody in between sooner", 0, false],
+] as const)("what takes long %s", async (_what, milliseconds, isShared) => {
+  const harness = new TableHarness(4, { maxTorrents: 20_000, maxPeers: 20_000 });
+  for (let torrent = 1; torrent <= 20_000; torrent++) harness.announce({ torrent, peer: torrent });
+  const words = new Int32Array(new SharedArrayBuffer(4));
+  words[0] = 1000;
+  // What every step takes.
+  let time = 0;
+  spyOn(performance, "now").mockImplementation(() => (time += milliseconds));
+  const { isOver } = letSleep(1);
+  let seen = 0;
+  const watch = (): void => {
+    const { peerCount } = harness.table;
+    if (peerCount > 0 && peerCount < 20_000) seen++;
+    if (peerCount > 0) setImmediate(watch);
+  };
+  watch();
+  void keepClean({ interval: 1, max_peer_age: 10 }, [harness.table], words, 0);
+  await isOver;
+  expect(seen > 0).toBe(isShared);
+  expect(harness.table.peerCount).toBe(0);
+});

@@ -1,0 +1,26 @@
+// A worker that does as its setup says.
+
+import { serveWorker } from "../../src/app/worker.ts";
+
+interface Setup {
+  act: "serve" | "refuse" | "refuse oddly" | "throw" | "exit" | "end" | "fail later" | "ignore";
+  /** A word that is not 0 when it is to stop, and how many have. */
+  memory: Int32Array;
+}
+
+serveWorker<Setup, string>(async ({ act, memory }) => {
+  if (act === "refuse") throw new Error("the port is taken");
+  if (act === "refuse oddly") throw "no reason";
+  if (act === "exit") process.exit(0);
+  return {
+    ready: `ready to ${act}`,
+    async serve() {
+      if (act === "throw") throw new Error("a bug");
+      if (act === "end") process.exit(0);
+      if (act === "ignore") await new Promise(() => {});
+      await Atomics.waitAsync(memory, 0, 0).value;
+      if (act === "fail later") throw new Error("a bug at the end");
+      Atomics.add(memory, 1, 1);
+    },
+  };
+});

@@ -1,0 +1,65 @@
+// Workers that start, refuse, die and stop, in a process of their own: some of it ends the process.
+
+import { describe, expect, test } from "bun:test";
+import { startChild } from "../support/child.ts";
+
+const fixture = new URL("workers-fixture.ts", import.meta.url).pathname;
+
+async function run(...acts: string[]) {
+  await using child = startChild([process.execPath, fixture, ...acts]);
+  const code = await child.exited;
+  return { code, lines: child.stdout.trimEnd().split("\n"), stderr: child.stderr };
+}
+
+function stopped(count: number): string {
+  return `stopped, ${count} of them by themselves`;
+}
+
+describe("workers", () => {
+  test("say when they are ready, and are waited for when they stop", async () => {
+    expect(await run("patient", "serve", "serve")).toEqual({
+      code: 0,
+      lines: ["1: ready to serve", "2: ready to serve", stopped(2)],
+      stderr: "",
+    });
+  });
+
+  test("that cannot be set up give their name and their reason", async () => {
+    expect(await run("serve", "refuse", "refuse oddly")).toEqual({
+      code: 0,
+      lines: [
+        "0: ready to serve",
+        "1: StartupError: worker 1: the port is taken",
+        "2: StartupError: worker 2: no reason",
+        stopped(1),
+      ],
+      stderr: "",
+    });
+  });
+
+  test("that end before they are ready cannot be started", async () => {
+    const { code, lines } = await run("exit");
+    expect([code, ...lines]).toEqual([0, "0: StartupError: worker 0: it ended", stopped(0)]);
+  });
+
+  test("that throw take the process with them, and say why", async () => {
+    const { code, stderr } = await run("serve", "throw", "wait");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^fixture: worker 1 died: .*a bug/m);
+  });
+
+  test("that end take the process with them as well", async () => {
+    const { code, stderr } = await run("end", "wait");
+    expect([code, stderr]).toEqual([1, "fixture: worker 0 died: it ended\n"]);
+  });
+
+  test("that do not stop are given up", async () => {
+    const { code, lines } = await run("serve", "ignore");
+    expect([code, lines.at(-1)]).toEqual([0, stopped(1)]);
+  });
+
+  test("that fail while they stop fail no more", async () => {
+    const { code, lines } = await run("fail later", "serve");
+    expect([code, lines.at(-1)]).toEqual([0, stopped(1)]);
+  });
+});

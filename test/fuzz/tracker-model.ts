@@ -1,0 +1,150 @@
+// What the tracker has to answer to any datagram, read from BEP 15 and written down as plainly as
+// can be: the fuzzer's oracle.
+
+/** Who sends: the address as text, and the family by its length in bytes. */
+export interface Client {
+  readonly address: string;
+  readonly addressBytes: 4 | 16;
+  readonly port: number;
+}
+
+export interface ModelSettings {
+  readonly maxScrapeTorrents: number;
+  readonly maxResponsePeers: number;
+  readonly maxConnectionAge: number;
+  readonly limits: { readonly maxTorrents: number; readonly maxPeers: number };
+}
+
+/** What the answer has to be; of an announce, all but the choice of the peers. */
+export type Expected =
+  | { kind: "nothing" }
+  | { kind: "connect"; transactionId: number }
+  | { kind: "error"; transactionId: number; message: string }
+  | {
+      kind: "announce";
+      transactionId: number;
+      leechers: number;
+      seeders: number;
+      /** How many peers, and from among whom, each as "address port". */
+      given: number;
+      others: Set<string>;
+    }
+  | { kind: "scrape"; transactionId: number; swarms: [seeders: number, leechers: number][] };
+
+interface Peer {
+  isSeeder: boolean;
+  seen: number;
+}
+
+type Swarm = Map<string, Peer>;
+
+const PROTOCOL_ID = 0x41727101980n;
+
+/** One tracker. */
+export class TrackerModel {
+  readonly swarms: Record<4 | 16, Map<string, Swarm>> = { 4: new Map(), 16: new Map() };
+  /** The seconds at which an id was given to an address, by "address id". */
+  readonly #issued = new Map<string, number>();
+
+  constructor(private readonly settings: ModelSettings) {}
+
+  /** Notes that the tracker gave an id to the client. */
+  noteConnectionId(id: bigint, { address }: Client, now: number): void {
+    this.#issued.set(`${address} ${id}`, now);
+  }
+
+  /** Peers of one family. */
+  countPeers(addressBytes: 4 | 16): number {
+    let count = 0;
+    for (const swarm of this.swarms[addressBytes].values()) count += swarm.size;
+    return count;
+  }
+
+  /** Forgets who was last seen more than `maxAge` seconds ago. */
+  clean(now: number, maxAge: number): void {
+    for (const torrents of [this.swarms[4], this.swarms[16]]) {
+      for (const [infoHash, swarm] of torrents) {
+        for (const [peer, { seen }] of swarm) if (now - seen > maxAge) swarm.delete(peer);
+        if (swarm.size === 0) torrents.delete(infoHash);
+      }
+    }
+  }
+
+  /** What is to be answered to a datagram. Does what the datagram asks for. */
+  receive(datagram: Buffer, client: Client, now: number): Expected {
+    if (datagram.length < 16 || client.port === 0) return { kind: "nothing" };
+    const id = datagram.readBigUInt64BE(0);
+    const action = datagram.readUInt32BE(8);
+    const transactionId = datagram.readUInt32BE(12);
+    if (action === 0) {
+      return id === PROTOCOL_ID ? { kind: "connect", transactionId } : { kind: "nothing" };
+    }
+    const fail = (message: string): Expected => ({ kind: "error", transactionId, message });
+    if (!this.#isValid(id, client, now)) {
+      if (action !== 1 && action !== 2) return { kind: "nothing" };
+      return fail("Connection invalid or expired".slice(0, datagram.length - 8));
+    }
+    if (action === 2) return this.#scrape(datagram, client, transactionId);
+    if (action !== 1) return fail("Unknown action");
+    if (datagram.length < 98) return fail("Announce shorter than 98 bytes");
+    if (datagram.readUInt16BE(96) === 0) return fail("Announce with port 0");
+    return this.#announce(datagram, client, now) ?? fail("Tracker is full");
+  }
+
+  #isValid(id: bigint, { address }: Client, now: number): boolean {
+    const issued = this.#issued.get(`${address} ${id}`);
+    const age = issued === undefined ? -1 : now - issued;
+    return age >= 0 && age <= this.settings.maxConnectionAge;
+  }
+
+  // Undefined when the tracker is full.
+  #announce(datagram: Buffer, client: Client, now: number): Expected | undefined {
+    const { limits, maxResponsePeers } = this.settings;
+    const torrents = this.swarms[client.addressBytes];
+    const infoHash = datagram.toString("hex", 16, 36);
+    const isSeeder = datagram.readBigUInt64BE(64) === 0n;
+    const numwant = datagram.readInt32BE(92);
+    const wanted = numwant <= 0 || numwant > maxResponsePeers ? maxResponsePeers : numwant;
+    const key = `${client.address} ${datagram.readUInt16BE(96)}`;
+    const swarm: Swarm = torrents.get(infoHash) ?? new Map();
+    const others = new Set<string>();
+
+    if (datagram.readUInt32BE(80) === 3) {
+      swarm.delete(key);
+      if (swarm.size === 0) torrents.delete(infoHash);
+    } else {
+      const isNew = !swarm.has(key);
+      if (isNew && this.countPeers(client.addressBytes) >= limits.maxPeers) return undefined;
+      if (swarm.size === 0 && torrents.size >= limits.maxTorrents) return undefined;
+      swarm.set(key, { isSeeder, seen: now });
+      torrents.set(infoHash, swarm);
+      for (const [other, peer] of swarm) {
+        if (other !== key && !(isSeeder && peer.isSeeder)) others.add(other);
+      }
+    }
+    return {
+      kind: "announce",
+      transactionId: datagram.readUInt32BE(12),
+      ...count(swarm),
+      given: Math.min(wanted, others.size),
+      others,
+    };
+  }
+
+  #scrape(datagram: Buffer, client: Client, transactionId: number): Expected {
+    const swarms: [number, number][] = [];
+    for (let at = 16; at + 20 <= datagram.length; at += 20) {
+      if (swarms.length === this.settings.maxScrapeTorrents) break;
+      const infoHash = datagram.toString("hex", at, at + 20);
+      const { leechers, seeders } = count(this.swarms[client.addressBytes].get(infoHash));
+      swarms.push([seeders, leechers]);
+    }
+    if (swarms.length > 0) return { kind: "scrape", transactionId, swarms };
+    return { kind: "error", transactionId, message: "Scrape without an info hash" };
+  }
+}
+
+function count(swarm: Swarm = new Map()): { leechers: number; seeders: number } {
+  const seeders = [...swarm.values()].filter((peer) => peer.isSeeder).length;
+  return { leechers: swarm.size - seeders, seeders };
+}

@@ -1,0 +1,107 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { ConnectionIds } from "../../src/udp/connection-id.ts";
+
+const MAX_AGE = 300;
+const KEY = [0x03020100, 0x07060504];
+
+/** Words of an address: IPv4 has one, IPv6 four. */
+const address = fc.oneof(
+  fc.array(fc.integer(), { minLength: 1, maxLength: 1 }),
+  fc.array(fc.integer(), { minLength: 4, maxLength: 4 }),
+);
+
+function write(ids: ConnectionIds, address: number[], now: number): Int32Array {
+  const output = new Int32Array(5).fill(-1);
+  const words = new Int32Array([9, 9, ...address, 9]);
+  ids.write(output, 2, words, 2, address.length, now);
+  expect([output[0], output[1], output[4]]).toEqual([-1, -1, -1]);
+  return output.slice(2, 4);
+}
+
+function isValid(ids: ConnectionIds, id: Int32Array, address: number[], now: number): boolean {
+  const input = new Int32Array([0, 0, 0, ...id]);
+  return ids.isValid(input, 3, new Int32Array([1, ...address, 1]), 1, address.length, now);
+}
+
+function newIds(key = KEY): ConnectionIds {
+  return new ConnectionIds(new Int32Array(key), MAX_AGE);
+}
+
+describe("a connection id", () => {
+  test("is the second and the HalfSipHash-2-4 of the address and the second", () => {
+    const hexOf = (address: number[]) => {
+      return Buffer.from(write(newIds(), address, 1000).buffer).toString("hex");
+    };
+    expect(hexOf([0x0100000a])).toBe("e8030000d7471830");
+    expect(hexOf([-0x47f2fee0, 0, 0, 0x01000000])).toBe("e8030000b76afff2");
+  });
+
+  test("is valid for the address it was made for, from then on to its greatest age", () => {
+    const ids = newIds();
+    fc.assert(
+      fc.property(address, fc.nat(2 ** 31 - 1 - MAX_AGE), fc.nat(MAX_AGE), (address, now, age) => {
+        expect(isValid(ids, write(ids, address, now), address, now + age)).toBe(true);
+      }),
+    );
+  });
+
+  test.each([
+    [0, true],
+    [1, true],
+    [MAX_AGE, true],
+    [MAX_AGE + 1, false],
+    [2 ** 31 - 1, false],
+    [2 ** 31, false],
+    [-1, false],
+    [-MAX_AGE, false],
+  ])("of an age of %i seconds: valid is %p", (age, valid) => {
+    const ids = newIds();
+    // Far from 0, so that ids from the future exist; the clock counts in 32 bits.
+    const id = write(ids, [7], 500_000);
+    expect(isValid(ids, id, [7], (500_000 + age) | 0)).toBe(valid);
+  });
+
+  test("with any one bit turned over is invalid", () => {
+    const ids = newIds();
+    for (const address of [[0x0100000a], [0x20, 1, 2, 3]]) {
+      for (const now of [0, 100, 123_456]) {
+        const id = write(ids, address, now);
+        for (let bit = 0; bit < 64; bit++) {
+          const turned = id.slice();
+          turned[bit >> 5] ^= 1 << (bit & 31);
+          expect(isValid(ids, turned, address, now)).toBe(false);
+        }
+      }
+    }
+  });
+
+  test("is invalid for any other address", () => {
+    const ids = newIds();
+    fc.assert(
+      fc.property(address, address, fc.nat(1e6), (one, other, now) => {
+        const isSame = one.join() === other.join();
+        expect(isValid(ids, write(ids, one, now), other, now)).toBe(isSame);
+      }),
+    );
+  });
+
+  test("is invalid for an address that differs in one bit, or is of the other family", () => {
+    const ids = newIds();
+    const address = [1, 2, 3, 4];
+    const id = write(ids, address, 50);
+    for (let bit = 0; bit < 128; bit++) {
+      const other = address.map((word, i) => (i === bit >> 5 ? word ^ (1 << (bit & 31)) : word));
+      expect(isValid(ids, id, other, 50)).toBe(false);
+    }
+    expect(isValid(ids, id, [1], 50)).toBe(false);
+    expect(isValid(ids, write(ids, [1], 50), [1, 0, 0, 0], 50)).toBe(false);
+  });
+
+  test("is invalid where the key is another, by either word", () => {
+    const id = write(newIds(), [7], 50);
+    expect(isValid(newIds([KEY[0] + 1, KEY[1]]), id, [7], 50)).toBe(false);
+    expect(isValid(newIds([KEY[0], KEY[1] + 1]), id, [7], 50)).toBe(false);
+    expect(isValid(newIds(), id, [7], 50)).toBe(true);
+  });
+});

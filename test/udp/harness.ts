@@ -1,0 +1,155 @@
+// The handler with plain datagrams in and out, for the tests of src/udp and the fuzzer. It does
+// what a socket worker and a request worker do with it, and watches the memory around the answers.
+
+import { allocateCounters, type Counter, Counters, sumCounter } from "../../src/app/counters.ts";
+import { Bytes } from "../../src/memory/bytes.ts";
+import { Random } from "../../src/memory/random.ts";
+import type { TableLimits } from "../../src/swarm/layout.ts";
+import { createTable, Table } from "../../src/swarm/table.ts";
+import { ConnectionIds } from "../../src/udp/connection-id.ts";
+import { Handler, type HandlerSettings } from "../../src/udp/handler.ts";
+import { REQUEST, SOURCE } from "../../src/udp/request.ts";
+import {
+  type AddressBytes,
+  type AnnounceRequest,
+  buildAnnounce,
+  buildConnect,
+  buildScrape,
+  parseResponse,
+  type Response,
+} from "../support/bep15.ts";
+
+/** Who sends a datagram. */
+export interface Source {
+  /** 4 or 16 bytes. */
+  readonly address: readonly number[];
+  readonly port: number;
+}
+
+export interface HarnessOptions extends Partial<HandlerSettings> {
+  maxConnectionAge?: number;
+  limits?: TableLimits;
+  key?: [number, number];
+  seed?: number;
+}
+
+/** The client number `host` of 10.0.0.0/8, or of 2001:db8::/32. */
+export function source(addressBytes: AddressBytes, host = 1, port = 1000): Source {
+  const bytes = Array.from({ length: addressBytes }, () => 0);
+  bytes.splice(0, addressBytes / 4, ...(addressBytes === 4 ? [10] : [0x20, 1, 0x0d, 0xb8]));
+  bytes.splice(-2, 2, host >> 8, host & 0xff);
+  return { address: bytes, port };
+}
+
+/** A client's address as `parseResponse` gives it. */
+export function textOf({ address }: Source): string {
+  if (address.length === 4) return address.join(".");
+  const host = (address[14] << 8) | address[15];
+  return `2001:db8::${host.toString(16)}`;
+}
+
+// All memory is used from an odd place on, so that no offset can be forgotten unnoticed.
+const PACKET = 3;
+const AT = 5;
+const RESPONSE = 7;
+const GUARD = 0xa5;
+
+/** One handler, its tables and its clock. */
+export class HandlerHarness {
+  /** The clock, in seconds. */
+  now = 1000;
+  readonly handler: Handler;
+  readonly tables: Readonly<Record<AddressBytes, Table>>;
+  readonly #counters: SharedArrayBuffer;
+  readonly #input: Bytes;
+  readonly #output: Bytes;
+
+  constructor(options: HarnessOptions = {}) {
+    const { limits = { maxTorrents: 1000, maxPeers: 10_000 }, seed = 1 } = options;
+    const { key = [0x03020100, 0x07060504], maxConnectionAge = 300 } = options;
+    const { announceInterval = 900, maxResponsePeers = 50, maxScrapeTorrents = 5 } = options;
+    const openTable = (addressBytes: AddressBytes): Table => {
+      const tableKey = new Int32Array([seed, addressBytes]);
+      return new Table(createTable(addressBytes, limits, tableKey), new Random(seed, 0, 0));
+    };
+    this.tables = { 4: openTable(4), 16: openTable(16) };
+    this.#counters = allocateCounters(2);
+    this.handler = new Handler(
+      { announceInterval, maxResponsePeers, maxScrapeTorrents },
+      new ConnectionIds(new Int32Array(key), maxConnectionAge),
+      this.tables[4],
+      this.tables[16],
+      new Counters(this.#counters, 1),
+    );
+    const { mostRequestBytes, mostResponseBytes } = this.handler;
+    this.#input = Bytes.allocate(PACKET * 4 + mostRequestBytes);
+    this.#output = Bytes.allocate(RESPONSE * 4 + mostResponseBytes + 32);
+  }
+
+  /** Sends a datagram and returns the answer's bytes, none when there is no answer. */
+  send(datagram: Uint8Array, from: Source): Buffer {
+    const { handler } = this;
+    const { mostRequestBytes, mostRequestWords, mostResponseBytes } = handler;
+    const input = this.#input;
+    const output = this.#output;
+    const start = RESPONSE * 4;
+    // What earlier datagrams left behind is not to be read; nor to be answered with.
+    input.bytes.fill(GUARD);
+    output.bytes.fill(GUARD);
+    const length = Math.min(datagram.length, mostRequestBytes);
+    input.bytes.set(datagram.subarray(0, length), PACKET * 4);
+
+    const request = new Int32Array(AT + mostRequestWords).fill(-1);
+    writeSource(request.subarray(AT + REQUEST.source), from);
+    const result = handler.read(input, PACKET, length, request, AT, output, RESPONSE, this.now);
+    let bytes = result;
+    if (result < 0) {
+      // Only so many words of it go over the ring to a request worker.
+      const sent = request.slice(0, AT - result);
+      bytes = handler.answer(sent, AT, output, RESPONSE, this.now);
+    }
+    const most = result < 0 ? mostResponseBytes : Math.max(bytes, 16);
+    checkGuard(output.bytes.subarray(0, start));
+    checkGuard(output.bytes.subarray(start + most));
+    return Buffer.from(output.bytes.subarray(start, start + bytes));
+  }
+
+  /** The same, taken apart; undefined when there is no answer. */
+  ask(datagram: Uint8Array, from: Source): Response | undefined {
+    const answer = this.send(datagram, from);
+    if (answer.length === 0) return undefined;
+    return parseResponse(answer, from.address.length === 4 ? 4 : 16);
+  }
+
+  /** A connection id for the client. */
+  connect(from: Source): bigint {
+    const response = this.ask(buildConnect(), from);
+    if (response?.kind !== "connect") throw new Error("no connection id");
+    return response.connectionId;
+  }
+
+  /** Announces with a new connection id. */
+  announce(from: Source, request: Omit<AnnounceRequest, "connectionId">) {
+    return this.ask(buildAnnounce({ connectionId: this.connect(from), ...request }), from);
+  }
+
+  /** Scrapes with a new connection id. */
+  scrape(from: Source, infoHashes: Uint8Array[]) {
+    return this.ask(buildScrape({ connectionId: this.connect(from), infoHashes }), from);
+  }
+
+  count(counter: Counter): number {
+    return sumCounter(this.#counters, counter);
+  }
+}
+
+function writeSource(words: Int32Array, { address, port }: Source): void {
+  words[SOURCE.port] = port;
+  words[SOURCE.addressBytes] = address.length;
+  new Uint8Array(words.buffer, words.byteOffset + SOURCE.address * 4, 16).set(address);
+}
+
+function checkGuard(bytes: Uint8Array): void {
+  const at = bytes.findIndex((byte) => byte !== GUARD);
+  if (at >= 0) throw new Error(`byte ${at} outside the response was written`);
+}

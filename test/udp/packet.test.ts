@@ -1,0 +1,238 @@
+// The bytes of every message against what BEP 15 draws, written out, and against the oracle.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { Bytes } from "../../src/memory/bytes.ts";
+import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED } from "../../src/swarm/layout.ts";
+import {
+  announceResponseBytes,
+  ERRORS,
+  hasProtocolId,
+  mostRequestBytes,
+  mostRequestWords,
+  mostResponseBytes,
+  peersOffset,
+  readAnnounce,
+  readScrape,
+  scrapeResponseBytes,
+  scrapeWords,
+  writeAnnounceHead,
+  writeError,
+  writeScrapeCounts,
+  writeScrapeHead,
+} from "../../src/udp/packet.ts";
+import { ANNOUNCE_REQUEST, REQUEST, SCRAPE_REQUEST, SOURCE } from "../../src/udp/request.ts";
+import { buildAnnounce, buildScrape, parseResponse } from "../support/bep15.ts";
+
+const PACKET = 2;
+const AT = 3;
+
+function place(datagram: Uint8Array): Bytes {
+  const input = Bytes.allocate(PACKET * 4 + datagram.length);
+  input.bytes.set(datagram, PACKET * 4);
+  return input;
+}
+
+function fromHex(...parts: string[]): Buffer {
+  return Buffer.from(parts.join("").replaceAll(" ", ""), "hex");
+}
+
+/** A request as words, its source being the address. */
+function newRequest(address: number[], words: number): Int32Array {
+  const request = new Int32Array(AT + words).fill(-1);
+  request[AT + SOURCE.addressBytes] = address.length * 4;
+  request.set(address, AT + SOURCE.address);
+  return request;
+}
+
+describe("hasProtocolId", () => {
+  const connect = fromHex("00000417 27101980 00000000 01020304");
+  test("knows the 8 bytes, and none that differ in a bit", () => {
+    expect(hasProtocolId(place(connect), PACKET)).toBe(true);
+    for (let bit = 0; bit < 64; bit++) {
+      const turned = Buffer.from(connect);
+      turned[bit >> 3] ^= 1 << (bit & 7);
+      expect(hasProtocolId(place(turned), PACKET)).toBe(false);
+    }
+  });
+});
+
+const GOLDEN_ANNOUNCE = [
+  "1122334455667788 00000001 deadbeef", // connection id, action, transaction id
+  "000102030405060708090a0b0c0d0e0f10111213", // info hash
+  "2d5452333030302d6162636465666768696a6b6c", // peer id
+  "0000000000000001 0000000000000002 0000000000000003", // downloaded, left, uploaded
+  "00000002 7f000001 0000002a 0000001e 1ae1", // event, IP address, key, numwant, port
+];
+
+describe("readAnnounce", () => {
+  test.each([
+    ["IPv4", [0x0100000a]],
+    ["IPv6", [0x0db80120, 0, 0, 0x01000000]],
+  ])("reads these bytes from an %s source", (_family, address) => {
+    const request = newRequest(address, REQUEST.announceWords);
+    expect(readAnnounce(place(fromHex(...GOLDEN_ANNOUNCE)), PACKET, 50, request, AT)).toBe(true);
+    expect(request[AT + REQUEST.kind]).toBe(ANNOUNCE_REQUEST);
+    expect(request[AT + REQUEST.transaction]).toBe(0xefbeadde | 0);
+    const announce = request.slice(AT + REQUEST.announce);
+    expect([announce[ANNOUNCE.wanted], announce[ANNOUNCE.flags]]).toEqual([30, 0]);
+    const infoHash = Buffer.from(announce.buffer, ANNOUNCE.infoHash * 4, 20);
+    expect(infoHash.toString("hex")).toBe(GOLDEN_ANNOUNCE[1]);
+    const peer = announce.subarray(ANNOUNCE.peer, ANNOUNCE.peer + address.length + 1);
+    expect(Array.from(peer)).toEqual([...address, 0xe11a]);
+  });
+
+  test.each([
+    [1, 1],
+    [49, 49],
+    [50, 50],
+    [51, 50],
+    [2 ** 31 - 1, 50],
+    [0, 50],
+    [-1, 50],
+    [-(2 ** 31), 50],
+    [0x01000000, 50],
+  ])("of a numwant of %i and at most 50, wants %i", (numwant, wanted) => {
+    const request = newRequest([1], REQUEST.announceWords);
+    readAnnounce(place(buildAnnounce({ connectionId: 0n, numwant })), PACKET, 50, request, AT);
+    expect(request[AT + REQUEST.announce + ANNOUNCE.wanted]).toBe(wanted);
+  });
+
+  test.each([
+    [0n, FLAG_SEEDER],
+    [1n, 0],
+    [1n << 31n, 0],
+    [1n << 32n, 0],
+    [1n << 63n, 0],
+    [(1n << 64n) - 1n, 0],
+  ])("with %d left, has flags %i", (left, flags) => {
+    const request = newRequest([1], REQUEST.announceWords);
+    readAnnounce(place(buildAnnounce({ connectionId: 0n, left })), PACKET, 50, request, AT);
+    expect(request[AT + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
+  });
+
+  test.each([
+    [0, 0],
+    [1, 0],
+    [2, 0],
+    [3, FLAG_STOPPED],
+    [4, 0],
+    [0x03000000, 0],
+    [0x100, 0],
+    [2 ** 32 - 1, 0],
+  ])("with event %i, has flags %i", (event, flags) => {
+    const request = newRequest([1], REQUEST.announceWords);
+    const datagram = buildAnnounce({ connectionId: 0n, left: 5n, event });
+    readAnnounce(place(datagram), PACKET, 50, request, AT);
+    expect(request[AT + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
+  });
+
+  test.each([
+    [0, false],
+    [1, true],
+    [256, true],
+    [65535, true],
+  ])("with port %i: usable is %p", (port, usable) => {
+    const request = newRequest([1], REQUEST.announceWords);
+    const datagram = buildAnnounce({ connectionId: 0n, port });
+    expect(readAnnounce(place(datagram), PACKET, 50, request, AT)).toBe(usable);
+  });
+});
+
+describe("readScrape", () => {
+  test("reads these bytes", () => {
+    const hashes = ["11".repeat(20), "22".repeat(20)];
+    const datagram = fromHex("1122334455667788 00000002 0badcafe", ...hashes);
+    const request = newRequest([1], mostRequestWords(3));
+    expect(readScrape(place(datagram), PACKET, datagram.length, 3, request, AT)).toBe(true);
+    expect(request[AT + REQUEST.kind]).toBe(SCRAPE_REQUEST);
+    expect(request[AT + REQUEST.transaction]).toBe(0xfecaad0b | 0);
+    expect(request[AT + REQUEST.hashCount]).toBe(2);
+    const words = request.slice(AT + REQUEST.hashes, AT + scrapeWords(2));
+    expect(Buffer.from(words.buffer).toString("hex")).toBe(hashes.join(""));
+    expect(request[AT + scrapeWords(2)]).toBe(-1);
+  });
+
+  test.each([
+    [16, 0],
+    [35, 0],
+    [36, 1],
+    [55, 1],
+    [56, 2],
+    [76, 3],
+    [96, 3],
+    [95, 3],
+  ])("of %i bytes and at most 3 torrents, has %i", (length, count) => {
+    const datagram = buildScrape({ connectionId: 0n, extra: new Uint8Array(length - 16).fill(1) });
+    const request = newRequest([1], mostRequestWords(3));
+    expect(readScrape(place(datagram), PACKET, length, 3, request, AT)).toBe(count > 0);
+    expect(request[AT + REQUEST.hashCount]).toBe(count);
+  });
+});
+
+describe("responses", () => {
+  const written = (output: Bytes, bytes: number): string => {
+    return Buffer.from(output.bytes.subarray(PACKET * 4, PACKET * 4 + bytes)).toString("hex");
+  };
+  const transaction = 0x04030201;
+
+  test("to an announce are these bytes", () => {
+    const output = Bytes.allocate(100);
+    writeAnnounceHead(output, PACKET, transaction, 900, 258, 3);
+    expect(peersOffset(PACKET) * 2).toBe(PACKET * 4 + 20);
+    const head = "00000001 01020304 00000384 00000102 00000003";
+    expect(written(output, 20)).toBe(head.replaceAll(" ", ""));
+    expect(announceResponseBytes(3, 4)).toBe(20 + 3 * 6);
+    expect(announceResponseBytes(3, 16)).toBe(20 + 3 * 18);
+  });
+
+  test("to a scrape are these bytes", () => {
+    const output = Bytes.allocate(100);
+    output.words.fill(-1);
+    writeScrapeHead(output, PACKET, transaction);
+    writeScrapeCounts(output, PACKET, 0, 1, 2);
+    writeScrapeCounts(output, PACKET, 1, 70_000, 0);
+    expect(scrapeResponseBytes(2)).toBe(32);
+    const expected = "00000002 01020304 000000010000000000000002 000111700000000000000000";
+    expect(written(output, 32)).toBe(expected.replaceAll(" ", ""));
+  });
+
+  test("that are errors are these bytes", () => {
+    const output = Bytes.allocate(100);
+    const bytes = writeError(output, PACKET, transaction, ERRORS.full, 100);
+    expect(written(output, bytes)).toBe(
+      "0000000301020304" + Buffer.from("Tracker is full").toString("hex"),
+    );
+  });
+
+  test("that are errors are cut to the bytes allowed, and no more is written", () => {
+    const whole = 8 + ERRORS.connection.length;
+    for (let most = 16; most < 60; most++) {
+      const output = Bytes.allocate(100);
+      const bytes = writeError(output, PACKET, transaction, ERRORS.connection, most);
+      expect(bytes).toBe(Math.min(most, whole));
+      expect(output.bytes.subarray(PACKET * 4 + bytes).every((byte) => byte === 0)).toBe(true);
+      const response = parseResponse(Buffer.from(written(output, bytes), "hex"), 4);
+      const message = "Connection invalid or expired".slice(0, most - 8);
+      expect(response).toEqual({ kind: "error", transactionId: 0x01020304, message });
+    }
+  });
+
+  test("all fit the memory that is asked for them, and hardly less would do", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 3600 }), fc.integer({ min: 1, max: 3000 }), (p, t) => {
+        const longest = Math.max(announceResponseBytes(p, 16), scrapeResponseBytes(t));
+        const errors = Object.values(ERRORS).map((message) => message.length + 8);
+        expect(mostResponseBytes(p, t)).toBe(Math.max(longest, ...errors));
+      }),
+    );
+    expect(mostResponseBytes(1, 1)).toBe(38);
+  });
+});
+
+describe("the memory for requests", () => {
+  test.each([1, 3, 4, 5, 255, 3000])("is enough with scrapes of %i torrents", (torrents) => {
+    expect(mostRequestBytes(torrents)).toBe(Math.max(100, 16 + 20 * torrents));
+    expect(mostRequestWords(torrents)).toBe(Math.max(REQUEST.announceWords, scrapeWords(torrents)));
+  });
+});
