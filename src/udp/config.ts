@@ -68,7 +68,7 @@ the tracker says so when it got less. 0: leave the system's default.`,
       max: 65536,
       prose: `\
 The most datagrams handled in one go: taken off a socket and answered with 'mmsg', which
-takes no more than 256; answered with 'bun', which takes them one by one.`,
+takes no more than 64; answered with 'bun', which takes them one by one.`,
     }),
     socket_backend: choice({
       value: "auto",

@@ -18,7 +18,7 @@ import { setReceiveBuffer } from "./socket-options.ts";
 import { clearWakeEvent } from "./wake-event.ts";
 
 /** Larger batches save nothing more, and fall out of the processor's cache. */
-const MOST_SLOTS = 256;
+const MOST_SLOTS = 64;
 
 /** Whoever has work for this thread rings; this is for a bell that was not heard. */
 const LONGEST_SLEEP_MICROSECONDS = 1e6;
