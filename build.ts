@@ -1,5 +1,6 @@
-// Compiles the trackers into standalone executables: `bun run build [--target=bun-linux-arm64 …]`.
-// They go to dist/, and need neither this repository nor an installed Bun.
+// Compiles the tracker and its load tester into standalone executables, for this system or another:
+// `bun run build [--target=bun-linux-arm64 …]`. They go to dist/, and need neither this repository
+// nor an installed Bun.
 
 import { parseArgs } from "node:util";
 
@@ -8,14 +9,30 @@ const { values } = parseArgs({
 });
 
 // A worker is found in the executable by its path below `root`, and only as an entry point.
-const result = await Bun.build({
-  entrypoints: ["src/udp.ts", "src/udp/socket-worker.ts", "src/udp/request-worker.ts"],
-  root: "src",
-  minify: { syntax: true, whitespace: true, identifiers: false },
-  compile: {
-    outfile: `${values.outdir}/aquatic-udp`,
-    ...(values.target === undefined ? {} : { target: values.target as Bun.Build.CompileTarget }),
+const programs = [
+  {
+    name: "aquatic-udp",
+    root: "src",
+    entrypoints: ["src/udp.ts", "src/udp/socket-worker.ts", "src/udp/request-worker.ts"],
   },
-});
-for (const message of result.logs) console.error(message);
-process.exitCode = result.success ? 0 : 1;
+  {
+    name: "aquatic-udp-load-test",
+    root: "bench/load",
+    entrypoints: ["bench/load/udp.ts", "bench/load/udp/load-worker.ts"],
+  },
+];
+
+for (const { name, root, entrypoints } of programs) {
+  const target = values.target as Bun.Build.CompileTarget | undefined;
+  const { logs, success } = await Bun.build({
+    entrypoints,
+    root,
+    minify: { syntax: true, whitespace: true, identifiers: false },
+    compile: {
+      outfile: `${values.outdir}/${name}`,
+      ...(target === undefined ? {} : { target }),
+    },
+  });
+  for (const message of logs) console.error(message);
+  if (!success) process.exit(1);
+}
