@@ -13,10 +13,10 @@ const ANNOUNCES = {
 /** A busy tracker of middling size: its largest torrent has thousands of peers. */
 export const busy: Load = {
   ...ANNOUNCES,
-  name: "10,000 torrents, 300,000 peers",
+  name: "10,000 torrents, 120,000 peers",
   torrents: 10_000,
-  peers: 300_000,
-  paretoShape: 0.5,
+  peers: 120_000,
+  paretoShape: 2,
 };
 
 /** More than fits any cache. */

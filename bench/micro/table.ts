@@ -41,6 +41,7 @@ function fill({ addressBytes, torrents, peersEach, wanted }: Scenario) {
   for (let torrent = 0; torrent < torrents; torrent++) {
     for (let peer = 0; peer < peersEach; peer++) {
       write(one, 0, torrent, peer);
+      table.hashAnnounce(one, 0);
       table.announce(one, 0, 0, halves, 0);
     }
   }
@@ -52,6 +53,7 @@ function fill({ addressBytes, torrents, peersEach, wanted }: Scenario) {
   return {
     announce: (): number => {
       next = (next + 1) & (ANNOUNCES - 1);
+      table.hashAnnounce(announces, next * ANNOUNCE.words);
       return table.announce(announces, next * ANNOUNCE.words, 1, halves, 0);
     },
     scrape: (): number => {

@@ -74,9 +74,18 @@ export const INFO_HASH_WORDS = 5;
 /**
  * What a worker asks of a table, as words: the peers wanted in the answer; flags; the info hash;
  * then the peer as the table keeps it: the address (1 or 4 words as they came from the network)
- * and the port (the low 16 bits, likewise in network order).
+ * and the port (the low 16 bits, likewise in network order); last, the hashes by which the table
+ * finds both, see Table.hashAnnounce.
  */
-export const ANNOUNCE = { wanted: 0, flags: 1, infoHash: 2, peer: 7, words: 12 } as const;
+export const ANNOUNCE = {
+  wanted: 0,
+  flags: 1,
+  infoHash: 2,
+  peer: 7,
+  torrentHash: 12,
+  peerHash: 13,
+  words: 14,
+} as const;
 
 /** Flags of an announce. */
 export const FLAG_SEEDER = 1;

@@ -4,7 +4,7 @@
 // many rounds of it at a time. No lock is held: what is read may be out of date, and is not used
 // for anything but the next read.
 
-import { STORAGE_SETS, TORRENT } from "./layout.ts";
+import { ANNOUNCE, FLAG_SEEDER, STORAGE_SETS, TORRENT } from "./layout.ts";
 import type { Table } from "./table.ts";
 
 /** Words of one cache line. */
@@ -12,40 +12,45 @@ const LINE = 16;
 
 /** Prefetches from one table, for batches of up to `most` announces. */
 export class Prefetch {
-  /** The seeded hashes of the info hashes, to be filled in by the caller. */
-  readonly torrents: Int32Array;
-  /** The seeded hashes of the peers. */
-  readonly peers: Int32Array;
-  /** What they are: 0 leechers, 1 seeders. */
-  readonly which: Uint8Array;
   /** Read by nobody; but for it, the compiler would leave out reads whose values are not used. */
   sink = 0;
+  readonly #announces: Int32Array;
   readonly #offsets: Int32Array;
+  #count = 0;
 
   constructor(
-    readonly table: Table,
+    private readonly table: Table,
     most: number,
   ) {
-    this.torrents = new Int32Array(most);
-    this.peers = new Int32Array(most);
-    this.which = new Uint8Array(most);
+    this.#announces = new Int32Array(most);
     this.#offsets = new Int32Array(most);
   }
 
-  /** Prefetches for the first `count` announces. */
-  run(count: number): void {
-    const { peers, table, torrents, which } = this;
-    const { sets, words } = table;
+  /** Adds the announce at the offset `at`, with its hashes, to the batch. */
+  add(at: number): void {
+    this.#announces[this.#count++] = at;
+  }
+
+  /** Prefetches for the batch, whose announces are all in `request`, and begins the next. */
+  run(request: Int32Array): void {
+    const { sets, torrents, words } = this.table;
+    const announces = this.#announces;
     const offsets = this.#offsets;
+    const count = this.#count;
     let sink = 0;
-    for (let i = 0; i < count; i++) offsets[i] = table.torrents.guess(torrents[i]);
+    for (let i = 0; i < count; i++) {
+      offsets[i] = torrents.guess(request[announces[i] + ANNOUNCE.torrentHash]);
+    }
     for (let i = 0; i < count; i++) {
       const record = offsets[i];
+      const at = announces[i];
+      const which = request[at + ANNOUNCE.flags] & FLAG_SEEDER;
       const isLarge = words[record + TORRENT.storage] === STORAGE_SETS;
-      offsets[i] = isLarge ? sets.entry(record, which[i], peers[i]) : 0;
+      offsets[i] = isLarge ? sets.entry(record, which, request[at + ANNOUNCE.peerHash]) : 0;
     }
     for (let i = 0; i < count; i++) offsets[i] = words[offsets[i]];
     for (let i = 0; i < count; i++) sink ^= words[offsets[i]] ^ words[offsets[i] + LINE];
     this.sink = sink;
+    this.#count = 0;
   }
 }

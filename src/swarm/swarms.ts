@@ -41,14 +41,13 @@ export class Swarms {
   }
 
   /**
-   * The offset of the peer at `key[at]`, or 0; good until the swarm changes, and for `update` and
+   * The offset of the peer at `key[at]`, whose hash is `hash`, or 0; good until the swarm changes, and for `update` and
    * `remove`. A peer mostly stays the leecher (0) or seeder (1) that it was: looks there first.
    */
-  find(record: number, key: Int32Array, at: number, which: number): number {
+  find(record: number, hash: number, key: Int32Array, at: number, which: number): number {
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
       return this.blocks.find(this.#block(record), this.count(record), key, at);
     }
-    const hash = this.blocks.hashKey(key, at);
     this.#hash = hash;
     this.#set = which;
     const peer = this.sets.find(record, which, hash, key, at);
@@ -71,7 +70,7 @@ export class Swarms {
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
       place = this.#setStatus(record, peer, which);
     } else if (this.#set !== which) {
-      place = this.#addToSet(record, which, key, at, tick);
+      place = this.#addToSet(record, which, this.#hash, key, at, tick);
       if (place === 0) return 0;
       this.sets.remove(record, 1 - which, this.#hash, peer);
     }
@@ -79,16 +78,26 @@ export class Swarms {
     return place;
   }
 
-  /** Adds a peer that is not in the swarm, and returns its offset; 0 when memory is used up. */
-  add(record: number, key: Int32Array, at: number, tick: number, which: number): number {
+  /**
+   * Adds the peer at `key[at]`, which `find` did not find, and returns its offset; 0 when memory is
+   * used up.
+   */
+  add(
+    record: number,
+    hash: number,
+    key: Int32Array,
+    at: number,
+    tick: number,
+    which: number,
+  ): number {
     const { words, blocks } = this;
     if (words[record + TORRENT.storage] === STORAGE_SETS) {
-      return this.#addToSet(record, which, key, at, tick);
+      return this.#addToSet(record, which, hash, key, at, tick);
     }
     const count = this.count(record);
     if (count === this.#capacity(record)) {
       if (count === MOST_IN_BLOCK) {
-        return this.#toSets(record) ? this.#addToSet(record, which, key, at, tick) : 0;
+        return this.#toSets(record) ? this.#addToSet(record, which, hash, key, at, tick) : 0;
       }
       if (!this.#resize(record, this.#nextKind(record))) return 0;
     }
@@ -214,8 +223,15 @@ export class Swarms {
     return place;
   }
 
-  #addToSet(record: number, which: number, key: Int32Array, at: number, tick: number): number {
-    const peer = this.sets.insert(record, which, this.blocks.hashKey(key, at));
+  #addToSet(
+    record: number,
+    which: number,
+    hash: number,
+    key: Int32Array,
+    at: number,
+    tick: number,
+  ): number {
+    const peer = this.sets.insert(record, which, hash);
     if (peer !== 0) this.blocks.write(peer, key, at, tick);
     return peer;
   }

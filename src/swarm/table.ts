@@ -93,9 +93,10 @@ export class Table {
     return this.#plan.peerWords - 1;
   }
 
-  /** The seeded hash of the info hash at `key[at]`. */
-  hashInfoHash(key: Int32Array, at: number): number {
-    return halfSipHash13(this.words, HEADER.key, key, at, INFO_HASH_WORDS);
+  /** Completes the announce at `request[at]` with the hashes of its torrent and its peer. */
+  hashAnnounce(request: Int32Array, at: number): void {
+    request[at + ANNOUNCE.torrentHash] = this.#hashInfoHash(request, at + ANNOUNCE.infoHash);
+    request[at + ANNOUNCE.peerHash] = this.blocks.hashKey(request, at + ANNOUNCE.peer);
   }
 
   /**
@@ -114,13 +115,13 @@ export class Table {
     const { words, torrents } = this;
     const key = at + ANNOUNCE.infoHash;
     const flags = request[at + ANNOUNCE.flags];
-    const hash = this.hashInfoHash(request, key);
+    const hash = request[at + ANNOUNCE.torrentHash];
     const lock = shardOffset(hash) + SHARD.lock;
     acquire(words, lock);
     let record = torrents.find(hash, request, key);
     let peers = 0;
     if ((flags & FLAG_STOPPED) !== 0) {
-      if (record !== 0) record = this.#removePeer(record, request, at + ANNOUNCE.peer);
+      if (record !== 0) record = this.#removePeer(record, request, at);
     } else {
       const isNew = record === 0;
       if (isNew) record = torrents.add(hash, request, key);
@@ -141,7 +142,7 @@ export class Table {
   /** Leaves the counts of the info hash at `request[at]` in `leechers` and `seeders`. */
   scrape(request: Int32Array, at: number): void {
     const { words } = this;
-    const hash = this.hashInfoHash(request, at);
+    const hash = this.#hashInfoHash(request, at);
     const lock = shardOffset(hash) + SHARD.lock;
     acquire(words, lock);
     this.#readCounts(this.torrents.find(hash, request, at));
@@ -157,10 +158,11 @@ export class Table {
   #putPeer(record: number, request: Int32Array, at: number, tick: number, which: number): number {
     const { words, swarms } = this;
     const key = at + ANNOUNCE.peer;
-    const known = swarms.find(record, request, key, which);
+    const hash = request[at + ANNOUNCE.peerHash];
+    const known = swarms.find(record, hash, request, key, which);
     if (known !== 0) return swarms.update(record, known, request, key, tick, which);
     if (Atomics.add(words, HEADER.peers, 1) < this.#plan.maxPeers) {
-      const peer = swarms.add(record, request, key, tick, which);
+      const peer = swarms.add(record, hash, request, key, tick, which);
       if (peer !== 0) return peer;
     }
     Atomics.sub(words, HEADER.peers, 1);
@@ -168,9 +170,10 @@ export class Table {
   }
 
   // Returns the record, or 0 when the torrent went with its last peer.
-  #removePeer(record: number, request: Int32Array, key: number): number {
+  #removePeer(record: number, request: Int32Array, at: number): number {
     const { words, swarms } = this;
-    const peer = swarms.find(record, request, key, 0);
+    const hash = request[at + ANNOUNCE.peerHash];
+    const peer = swarms.find(record, hash, request, at + ANNOUNCE.peer, 0);
     if (peer === 0) return record;
     swarms.remove(record, peer);
     Atomics.sub(words, HEADER.peers, 1);
@@ -194,6 +197,10 @@ export class Table {
     handout.requester = requester;
     this.swarms.handOut(record, which, handout);
     return (handout.at - halfAt) / (this.#plan.peerWords * 2 - 1);
+  }
+
+  #hashInfoHash(key: Int32Array, at: number): number {
+    return halfSipHash13(this.words, HEADER.key, key, at, INFO_HASH_WORDS);
   }
 
   #readCounts(record: number): void {

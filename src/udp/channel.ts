@@ -49,12 +49,12 @@ export class SocketEnd {
     );
   }
 
-  /** Queues the first `length` words of `request`; false when there is no room. */
-  send(request: Int32Array, length: number): boolean {
+  /** Queues the `length` words of the request at `request[from]`; false when there is no room. */
+  send(request: Int32Array, from: number, length: number): boolean {
     const { requests } = this;
     const at = requests.reserve(length);
     if (at < 0) return false;
-    for (let i = 0; i < length; i++) requests.words[at + i] = request[i];
+    for (let i = 0; i < length; i++) requests.words[at + i] = request[from + i];
     requests.commit(length);
     this.#hasUnpublished = true;
     return true;

@@ -5,20 +5,27 @@ import { COUNTER, type Counters } from "../app/counters.ts";
 import { Bytes } from "../memory/bytes.ts";
 import type { SocketEnd } from "./channel.ts";
 import type { Handler } from "./handler.ts";
-import { REQUEST } from "./request.ts";
+import { ANNOUNCE_REQUEST, REQUEST } from "./request.ts";
+
+/** What `read` returns for an announce that this worker is to answer once all others are read. */
+export const ANSWER_LATER = -1;
 
 /** Sends datagrams the way they have to go. */
 export class Dispatcher {
-  /** Where the backend writes the source of a datagram before `receive`: see SOURCE. */
-  readonly request: Bytes;
+  /** The requests of a batch, for the backend to write their sources to: see `place` and SOURCE. */
+  readonly requests: Bytes;
+  readonly #places: Int32Array;
 
   constructor(
     readonly handler: Handler,
+    /** Most datagrams of a batch. */
+    readonly slots: number,
     /** Channels to the request workers; none when the socket workers answer by themselves. */
     private readonly channels: readonly SocketEnd[],
     private readonly counters: Counters,
   ) {
-    this.request = Bytes.allocate(handler.mostRequestWords * 4);
+    this.requests = Bytes.allocate(slots * handler.mostRequestWords * 4);
+    this.#places = new Int32Array(slots);
   }
 
   /** Whether responses come back by way of `takeResponses`. */
@@ -26,12 +33,19 @@ export class Dispatcher {
     return this.channels.length > 0;
   }
 
+  /** The word of `requests` at which the request in a slot begins. */
+  place(slot: number): number {
+    return slot * this.handler.mostRequestWords;
+  }
+
   /**
-   * Takes the datagram of `length` bytes at `input.words[packet]`, received at second `now`.
-   * Returns the bytes of the response written to `output.words[response]`, to be sent to the
-   * source; 0 when there is none, or none yet.
+   * Takes the datagram of `length` bytes at `input.words[packet]`, received at second `now`, from
+   * the source that is in its slot already. Returns the bytes of the response written to
+   * `output.words[response]`, to be sent to the source; 0 when there is none, or none yet; or
+   * ANSWER_LATER.
    */
-  receive(
+  read(
+    slot: number,
     input: Bytes,
     packet: number,
     length: number,
@@ -40,14 +54,29 @@ export class Dispatcher {
     now: number,
   ): number {
     const { handler } = this;
-    const request = this.request.words;
+    const request = this.requests.words;
+    const at = this.place(slot);
     this.counters.add(COUNTER.requests, 1);
     this.counters.add(COUNTER.bytesIn, length);
-    const result = handler.read(input, packet, length, request, 0, output, response, now);
+    const result = handler.read(input, packet, length, request, at, output, response, now);
     if (result >= 0) return result;
-    if (this.channels.length === 0) return handler.answer(request, 0, output, response, now);
-    this.#relay(request, -result);
-    return 0;
+    if (this.isRelaying) {
+      this.#relay(request, at, -result);
+      return 0;
+    }
+    if (request[at + REQUEST.kind] === ANNOUNCE_REQUEST) return ANSWER_LATER;
+    return this.answer(slot, output, response, now);
+  }
+
+  /** Prefetches for the first `count` of these slots, all to be answered later. */
+  prefetch(slots: Int32Array, count: number): void {
+    for (let i = 0; i < count; i++) this.#places[i] = this.place(slots[i]);
+    this.handler.prefetch(this.requests.words, this.#places, count);
+  }
+
+  /** Answers the request in a slot; returns the bytes written to `output.words[response]`. */
+  answer(slot: number, output: Bytes, response: number, now: number): number {
+    return this.handler.answer(this.requests.words, this.place(slot), output, response, now);
   }
 
   /** Ends a batch of datagrams: the request workers see them, and are woken if they sleep. */
@@ -81,9 +110,9 @@ export class Dispatcher {
   }
 
   // One torrent's requests go to one worker, which finds it in its cache.
-  #relay(request: Int32Array, length: number): void {
-    const hash = request[REQUEST.routing] >>> 0;
-    if (!this.channels[hash % this.channels.length].send(request, length)) {
+  #relay(request: Int32Array, at: number, length: number): void {
+    const hash = request[at + REQUEST.routing] >>> 0;
+    if (!this.channels[hash % this.channels.length].send(request, at, length)) {
       this.counters.add(COUNTER.queueFull, 1);
     }
   }

@@ -3,6 +3,7 @@
 
 import type { Bytes } from "../memory/bytes.ts";
 import { INFO_HASH_WORDS } from "../swarm/layout.ts";
+import { Prefetch } from "../swarm/prefetch.ts";
 import { type Table, TABLE_FULL } from "../swarm/table.ts";
 import { COUNTER, type Counters } from "../app/counters.ts";
 import type { ConnectionIds } from "./connection-id.ts";
@@ -31,6 +32,12 @@ import {
 } from "./packet.ts";
 import { ANNOUNCE_REQUEST, REQUEST, SOURCE } from "./request.ts";
 
+/**
+ * Most announces to prefetch for at once, and most datagrams that a backend takes for it. Larger
+ * batches save nothing more, and fall out of the processor's cache.
+ */
+export const MOST_IN_BATCH = 64;
+
 /** What the answers depend on, beside the tables. */
 export interface HandlerSettings {
   readonly maxScrapeTorrents: number;
@@ -47,6 +54,8 @@ export class Handler {
   readonly mostRequestWords: number;
   /** Bytes that the memory for a response must have. */
   readonly mostResponseBytes: number;
+  readonly #prefetchIpv4: Prefetch;
+  readonly #prefetchIpv6: Prefetch;
 
   constructor(
     private readonly settings: HandlerSettings,
@@ -59,11 +68,8 @@ export class Handler {
     this.mostRequestBytes = mostRequestBytes(maxScrapeTorrents);
     this.mostRequestWords = mostRequestWords(maxScrapeTorrents);
     this.mostResponseBytes = mostResponseBytes(maxResponsePeers, maxScrapeTorrents);
-  }
-
-  /** The table of an address family. */
-  table(family: 4 | 6): Table {
-    return family === 4 ? this.ipv4 : this.ipv6;
+    this.#prefetchIpv4 = new Prefetch(ipv4, MOST_IN_BATCH);
+    this.#prefetchIpv6 = new Prefetch(ipv6, MOST_IN_BATCH);
   }
 
   /**
@@ -113,7 +119,7 @@ export class Handler {
       const { maxResponsePeers } = this.settings;
       if (length < ANNOUNCE_BYTES) problem = ERRORS.announceLength;
       else if (!readAnnounce(input, packet, maxResponsePeers, request, at)) problem = ERRORS.port;
-      else return -REQUEST.announceWords;
+      else return this.#completeAnnounce(request, at);
     } else if (action === ACTION_SCRAPE) {
       const { maxScrapeTorrents } = this.settings;
       if (readScrape(input, packet, length, maxScrapeTorrents, request, at)) {
@@ -125,12 +131,35 @@ export class Handler {
     return writeError(output, response, transaction, problem, this.mostResponseBytes);
   }
 
+  /**
+   * Prefetches from the tables what the `count` announces will need that stand in `requests` from
+   * the offsets in `places` on.
+   */
+  prefetch(requests: Int32Array, places: Int32Array, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const at = places[i];
+      const isIpv4 = requests[at + SOURCE.addressBytes] === 4;
+      (isIpv4 ? this.#prefetchIpv4 : this.#prefetchIpv6).add(at + REQUEST.announce);
+    }
+    this.#prefetchIpv4.run(requests);
+    this.#prefetchIpv6.run(requests);
+  }
+
   /** Answers the request at `request[at]`; returns the bytes written to `output.words[response]`. */
   answer(request: Int32Array, at: number, output: Bytes, response: number, now: number): number {
-    const table = request[at + SOURCE.addressBytes] === 4 ? this.ipv4 : this.ipv6;
+    const table = this.#tableOf(request, at);
     return request[at + REQUEST.kind] === ANNOUNCE_REQUEST
       ? this.#announce(table, request, at, output, response, now)
       : this.#scrape(table, request, at, output, response);
+  }
+
+  #tableOf(request: Int32Array, at: number): Table {
+    return request[at + SOURCE.addressBytes] === 4 ? this.ipv4 : this.ipv6;
+  }
+
+  #completeAnnounce(request: Int32Array, at: number): number {
+    this.#tableOf(request, at).hashAnnounce(request, at + REQUEST.announce);
+    return -REQUEST.announceWords;
   }
 
   #ignore(): number {

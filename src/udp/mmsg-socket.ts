@@ -5,12 +5,10 @@ import { ptr } from "bun:ffi";
 import { COUNTER, type Counters } from "../app/counters.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { Bytes } from "../memory/bytes.ts";
-import { Prefetch } from "../swarm/prefetch.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import { ANSWER_LATER, type Dispatcher } from "./dispatcher.ts";
 import { closeLinuxSocket, openLinuxSocket, readLocalPort } from "./linux-socket.ts";
 import { MessageBatch } from "./message-batch.ts";
 import { forgetInterface, PACKET_INFO_BYTES } from "./packet-info.ts";
-import { INFO_HASH, isSeeder, readPort } from "./packet.ts";
 import { PollSet } from "./poll-set.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
 import { AF_INET, NAME, NAME_BYTES } from "./socket-name.ts";
@@ -46,20 +44,19 @@ export class MmsgSocket {
   readonly #output: Bytes;
   readonly #outputAddress: number;
   readonly #room: PollSet;
-  readonly #prefetch: Prefetch;
+  /** Slots of a batch whose announces are answered once all are read. */
+  readonly #later: Int32Array;
   /** On a wildcard address, where it has to say which of ours it answers from. */
   readonly #isWildcard: boolean;
-  readonly #peerKey = new Int32Array(5);
   #outputUsed = 0;
   #queued = 0;
   #queuedBytes = 0;
 
-  /** Binds the address; throws a SocketError. `slots` bounds a batch. */
+  /** Binds the address; throws a SocketError. */
   constructor(
     private readonly index: number,
     address: SocketAddress,
     isDualStack: boolean,
-    slots: number,
     private readonly dispatcher: Dispatcher,
     private readonly counters: Counters,
   ) {
@@ -67,11 +64,12 @@ export class MmsgSocket {
     this.#isWildcard = host === "0.0.0.0" || host === "::";
     const options = { reusePort: true, isDualStack, packetInfo: this.#isWildcard };
     this.fd = openLinuxSocket(address, options);
+    const { slots } = dispatcher;
+    this.#later = new Int32Array(slots);
     this.#outgoing = new MessageBatch({ slots, payloadBytes: 0, controlBytes: PACKET_INFO_BYTES });
     const { mostResponseBytes } = dispatcher.handler;
     this.#output = Bytes.allocate(Math.max(OUTPUT_BYTES, mostResponseBytes * 2));
     this.#outputAddress = ptr(this.#output.bytes);
-    this.#prefetch = new Prefetch(dispatcher.handler.table(address.family), slots);
     this.#room = new PollSet([this.fd]);
     this.#room.watch(0, "room");
   }
@@ -87,25 +85,26 @@ export class MmsgSocket {
   /** Takes one batch of datagrams at second `now`, answers them, and returns how many. */
   receive(input: MessageBatch, now: number): number {
     const { dispatcher } = this;
-    const { mostResponseBytes } = dispatcher.handler;
     const output = this.#output;
     const count = input.receive(this.fd);
     if (count <= 0) return 0;
-    if (!dispatcher.isRelaying) this.#prefetchTorrents(input, count);
+    const later = this.#later;
+    let laterCount = 0;
     for (let slot = 0; slot < count; slot++) {
       this.#readSource(input, slot);
-      if (this.#outputUsed + mostResponseBytes > output.bytes.length) this.send();
-      const start = this.#outputUsed;
-      const response = start >> 2;
-      const length = input.length(slot);
+      const start = this.#makeRoom();
       const packet = input.payload(slot);
-      const bytes = dispatcher.receive(input.memory, packet, length, output, response, now);
-      if (bytes === 0) continue;
-      this.#outputUsed = (start + bytes + 3) & ~3;
-      this.#outgoing.setTarget(this.#queued, input, slot);
-      if (this.#isWildcard) this.#outgoing.setControl(this.#queued, input, slot);
-      else this.#outgoing.setOwnControl(this.#queued, 0);
-      this.#queue(this.#outputAddress + start, bytes);
+      const length = input.length(slot);
+      const memory = input.memory;
+      const bytes = dispatcher.read(slot, memory, packet, length, output, start >> 2, now);
+      if (bytes > 0) this.#queueReply(input, slot, bytes);
+      else if (bytes === ANSWER_LATER) later[laterCount++] = slot;
+    }
+    dispatcher.prefetch(later, laterCount);
+    for (let i = 0; i < laterCount; i++) {
+      const start = this.#makeRoom();
+      const bytes = dispatcher.answer(later[i], output, start >> 2, now);
+      this.#queueReply(input, later[i], bytes);
     }
     this.counters.add(COUNTER.batches, 1);
     this.send();
@@ -154,23 +153,22 @@ export class MmsgSocket {
     this.#queuedBytes = 0;
   }
 
-  // What is no announce, or comes from another family, does no harm here.
-  #prefetchTorrents(input: MessageBatch, count: number): void {
-    const prefetch = this.#prefetch;
-    const { table } = prefetch;
-    const { words } = input.memory;
-    const key = this.#peerKey;
-    const addressWord = table.addressWords === 1 ? NAME.ipv4 : NAME.ipv6;
-    for (let slot = 0; slot < count; slot++) {
-      const packet = input.payload(slot);
-      const name = input.name(slot);
-      for (let i = 0; i < table.addressWords; i++) key[i] = words[name + addressWord + i];
-      key[table.addressWords] = readPort(input.memory, packet);
-      prefetch.torrents[slot] = table.hashInfoHash(words, packet + INFO_HASH);
-      prefetch.peers[slot] = table.blocks.hashKey(key, 0);
-      prefetch.which[slot] = isSeeder(words, packet) ? 1 : 0;
-    }
-    prefetch.run(count);
+  // The byte of #output at which the next response goes.
+  #makeRoom(): number {
+    const { mostResponseBytes } = this.dispatcher.handler;
+    if (this.#outputUsed + mostResponseBytes > this.#output.bytes.length) this.send();
+    return this.#outputUsed;
+  }
+
+  // Queues the response just written to #output for whoever sent the datagram in a slot.
+  #queueReply(input: MessageBatch, slot: number, bytes: number): void {
+    const outgoing = this.#outgoing;
+    const start = this.#outputUsed;
+    this.#outputUsed = (start + bytes + 3) & ~3;
+    outgoing.setTarget(this.#queued, input, slot);
+    if (this.#isWildcard) outgoing.setControl(this.#queued, input, slot);
+    else outgoing.setOwnControl(this.#queued, 0);
+    this.#queue(this.#outputAddress + start, bytes);
   }
 
   #queue(address: number, bytes: number): void {
@@ -182,33 +180,36 @@ export class MmsgSocket {
 
   // Writes the source of the datagram in a slot to where the dispatcher looks for it.
   #readSource(input: MessageBatch, slot: number): void {
-    const source = this.dispatcher.request.words;
+    const { dispatcher } = this;
+    const source = dispatcher.requests.words;
+    const at = dispatcher.place(slot);
     const { halves, words } = input.memory;
     const name = input.name(slot);
-    source[SOURCE.port] = halves[name * 2 + NAME.portHalf];
+    source[at + SOURCE.port] = halves[name * 2 + NAME.portHalf];
     const ipv6 = name + NAME.ipv6;
     if (halves[name * 2 + NAME.familyHalf] === AF_INET) {
-      source[SOURCE.addressBytes] = 4;
-      source[SOURCE.address] = words[name + NAME.ipv4];
+      source[at + SOURCE.addressBytes] = 4;
+      source[at + SOURCE.address] = words[name + NAME.ipv4];
     } else if (words[ipv6] === 0 && words[ipv6 + 1] === 0 && words[ipv6 + 2] === MAPPED) {
-      source[SOURCE.addressBytes] = 4;
-      source[SOURCE.address] = words[ipv6 + 3];
+      source[at + SOURCE.addressBytes] = 4;
+      source[at + SOURCE.address] = words[ipv6 + 3];
     } else {
-      source[SOURCE.addressBytes] = 16;
-      for (let i = 0; i < 4; i++) source[SOURCE.address + i] = words[ipv6 + i];
+      source[at + SOURCE.addressBytes] = 16;
+      for (let i = 0; i < 4; i++) source[at + SOURCE.address + i] = words[ipv6 + i];
     }
     if (this.#isWildcard) forgetInterface(words, input.control(slot));
-    if (this.dispatcher.isRelaying) this.#noteWayBack(input, slot);
+    if (dispatcher.isRelaying) this.#noteWayBack(input, slot);
   }
 
   #noteWayBack(input: MessageBatch, slot: number): void {
-    const source = this.dispatcher.request.words;
+    const source = this.dispatcher.requests.words;
+    const at = this.dispatcher.place(slot);
     const { words } = input.memory;
     const name = input.name(slot);
-    source[REPLY.socket] = this.index;
-    for (let i = 0; i < NAME_WORDS; i++) source[REPLY.name + i] = words[name + i];
+    source[at + REPLY.socket] = this.index;
+    for (let i = 0; i < NAME_WORDS; i++) source[at + REPLY.name + i] = words[name + i];
     if (!this.#isWildcard) return;
     const control = input.control(slot);
-    for (let i = 0; i < CONTROL_WORDS; i++) source[REPLY.control + i] = words[control + i];
+    for (let i = 0; i < CONTROL_WORDS; i++) source[at + REPLY.control + i] = words[control + i];
   }
 }

@@ -26,8 +26,7 @@ const EVENT_STOPPED = swapWord(3);
 
 /** Offsets of a request's words. */
 export const PACKET = { connectionId: 0, action: 2, transaction: 3 } as const;
-/** Of an announce, and the first one of a scrape. */
-export const INFO_HASH = 4;
+const INFO_HASH = 4;
 const LEFT = 16;
 const EVENT = 20;
 const WANTED = 23;
@@ -86,9 +85,10 @@ export function readAnnounce(
   request[at + REQUEST.transaction] = words[packet + PACKET.transaction];
   const wanted = swapWord(words[packet + WANTED]);
   request[announce + ANNOUNCE.wanted] = wanted <= 0 || wanted > mostPeers ? mostPeers : wanted;
+  const isSeeder = (words[packet + LEFT] | words[packet + LEFT + 1]) === 0;
   const isStopped = words[packet + EVENT] === EVENT_STOPPED;
   request[announce + ANNOUNCE.flags] =
-    (isSeeder(words, packet) ? FLAG_SEEDER : 0) | (isStopped ? FLAG_STOPPED : 0);
+    (isSeeder ? FLAG_SEEDER : 0) | (isStopped ? FLAG_STOPPED : 0);
   for (let i = 0; i < INFO_HASH_WORDS; i++) {
     request[announce + ANNOUNCE.infoHash + i] = words[packet + INFO_HASH + i];
   }
@@ -97,19 +97,9 @@ export function readAnnounce(
   for (let i = 0; i < addressWords; i++) {
     request[announce + ANNOUNCE.peer + i] = request[source + SOURCE.address + i];
   }
-  const port = readPort(input, packet);
+  const port = input.halves[packet * 2 + PORT];
   request[announce + ANNOUNCE.peer + addressWords] = port;
   return port !== 0;
-}
-
-/** Whether the announce at `words[packet]` has nothing left to download, of its 64 bits. */
-export function isSeeder(words: Int32Array, packet: number): boolean {
-  return (words[packet + LEFT] | words[packet + LEFT + 1]) === 0;
-}
-
-/** The port of the announce at `input.words[packet]`, in network order. */
-export function readPort(input: Bytes, packet: number): number {
-  return input.halves[packet * 2 + PORT];
 }
 
 /** Reads a scrape of `length` bytes into the request at `request[at]`; false without a hash. */

@@ -8,7 +8,7 @@ import { Bytes } from "../memory/bytes.ts";
 import { readClock } from "../memory/clock.ts";
 import { awaitDoorbell } from "../memory/doorbell.ts";
 import { CONTROL } from "./control.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import { ANSWER_LATER, type Dispatcher } from "./dispatcher.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
 import type { SocketBackend, SocketSettings } from "./socket-backend.ts";
 import { ignoreUnreachableClients, setReceiveBuffer } from "./socket-options.ts";
@@ -101,7 +101,8 @@ export class BunSockets implements SocketBackend {
     this.#makeRoom();
     const now = readClock(this.control, CONTROL.clock);
     const start = this.#outputUsed;
-    const bytes = dispatcher.receive(input, 0, length, output, start >> 2, now);
+    let bytes = dispatcher.read(0, input, 0, length, output, start >> 2, now);
+    if (bytes === ANSWER_LATER) bytes = dispatcher.answer(0, output, start >> 2, now);
     if (bytes > 0) {
       this.#queue(socket, output.bytes.subarray(start, start + bytes), port, address);
       this.#outputUsed = (start + bytes + 3) & ~3;
@@ -117,12 +118,12 @@ export class BunSockets implements SocketBackend {
     });
   }
 
+  // A datagram is read and answered before the next one comes: all of them use slot 0.
   #writeSource(socket: number, port: number, address: string): void {
-    const { request } = this.dispatcher;
-    const { words } = request;
+    const { bytes, words } = this.dispatcher.requests;
     words[REPLY.socket] = socket;
     words[SOURCE.port] = port;
-    words[SOURCE.addressBytes] = readAddress(address, request.bytes, SOURCE.address * 4);
+    words[SOURCE.addressBytes] = readAddress(address, bytes, SOURCE.address * 4);
     words[REPLY.scope] = address.includes("%") ? this.#scopeIndex(address) : 0;
   }
 

@@ -17,16 +17,12 @@ import type { SocketBackend, SocketSettings } from "./socket-backend.ts";
 import { setReceiveBuffer } from "./socket-options.ts";
 import { clearWakeEvent } from "./wake-event.ts";
 
-/** Larger batches save nothing more, and fall out of the processor's cache. */
-const MOST_SLOTS = 64;
-
 /** Whoever has work for this thread rings; this is for a bell that was not heard. */
 const LONGEST_SLEEP_MICROSECONDS = 1e6;
 
 /** recvmmsg and sendmmsg as a SocketBackend. */
 export class MmsgSockets implements SocketBackend {
   readonly #sockets: MmsgSocket[] = [];
-  readonly #slots: number;
   readonly #input: MessageBatch;
   readonly #channelsAddress: number;
 
@@ -36,9 +32,8 @@ export class MmsgSockets implements SocketBackend {
     private readonly counters: Counters,
     private readonly control: Int32Array,
   ) {
-    this.#slots = Math.min(MOST_SLOTS, settings.mostQueued);
     this.#input = new MessageBatch({
-      slots: this.#slots,
+      slots: dispatcher.slots,
       payloadBytes: dispatcher.handler.mostRequestBytes,
       controlBytes: PACKET_INFO_BYTES,
     });
@@ -49,9 +44,7 @@ export class MmsgSockets implements SocketBackend {
   async open(addresses: readonly SocketAddress[], isDualStack: boolean): Promise<void> {
     const { counters, dispatcher } = this;
     for (const [index, address] of addresses.entries()) {
-      this.#sockets.push(
-        new MmsgSocket(index, address, isDualStack, this.#slots, dispatcher, counters),
-      );
+      this.#sockets.push(new MmsgSocket(index, address, isDualStack, dispatcher, counters));
     }
   }
 
@@ -80,7 +73,7 @@ export class MmsgSockets implements SocketBackend {
       // One batch for each, so that none starves another.
       for (let i = 0; i < sockets.length; i++) {
         if (!isFull[i] && !polls.isReadable(i)) continue;
-        isFull[i] = sockets[i].receive(this.#input, now) === this.#slots;
+        isFull[i] = sockets[i].receive(this.#input, now) === dispatcher.slots;
         if (isFull[i]) isBusy = true;
       }
       if (!dispatcher.isRelaying) continue;

@@ -4,6 +4,7 @@
 import { SocketEnd } from "./channel.ts";
 import { doorbellWord } from "./control.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { MOST_IN_BATCH } from "./handler.ts";
 import { type Bound, placeForSocket, type SocketWorkerSetup, viewSetup } from "./setup.ts";
 import { BunSockets } from "./socket-bun.ts";
 import { MmsgSockets } from "./socket-mmsg.ts";
@@ -15,7 +16,8 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const ends = Array.from({ length: config.request_workers }, (_, requestWorker) => {
     return new SocketEnd(channels, placeForSocket(setup, worker, requestWorker));
   });
-  const dispatcher = new Dispatcher(handler, ends, counters);
+  const slots = Math.min(MOST_IN_BATCH, config.network.poll_event_capacity);
+  const dispatcher = new Dispatcher(handler, slots, ends, counters);
   const settings = {
     mostQueued: config.network.poll_event_capacity,
     doorbell: doorbellWord(worker),

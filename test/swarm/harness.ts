@@ -54,6 +54,7 @@ export class TableHarness {
       (status === "seeder" ? FLAG_SEEDER : 0) | (status === "stopped" ? FLAG_STOPPED : 0);
     request.fill(args.torrent, ANNOUNCE.infoHash, ANNOUNCE.peer);
     request.set(peerKey(args.peer, this.addressBytes), ANNOUNCE.peer);
+    this.table.hashAnnounce(request, 0);
     const count = this.table.announce(request, 0, tick & 0xffff, this.#halves, 0);
     if (count === TABLE_FULL) return undefined;
     return {

@@ -29,19 +29,19 @@ class SocketStandIn {
   constructor(setup: Setup, worker: number) {
     const { channels, counters, handler } = viewSetup(setup, worker);
     const end = new SocketEnd(channels, placeForSocket(setup, worker, 0));
-    this.#dispatcher = new Dispatcher(handler, [end], counters);
+    this.#dispatcher = new Dispatcher(handler, 1, [end], counters);
     this.#channels = channels;
   }
 
   /** Receives a datagram from 10.0.0.1; returns what is answered at once. */
   receive(datagram: Buffer, port: number): Buffer {
-    const { words } = this.#dispatcher.request;
+    const { words } = this.#dispatcher.requests;
     words[SOURCE.port] = port;
     words[SOURCE.addressBytes] = 4;
     words[SOURCE.address] = 0x0100000a;
     this.#input.bytes.set(datagram);
     const { length } = datagram;
-    const bytes = this.#dispatcher.receive(this.#input, 0, length, this.#output, 0, 0);
+    const bytes = this.#dispatcher.read(0, this.#input, 0, length, this.#output, 0, 0);
     return Buffer.from(this.#output.bytes.subarray(0, bytes));
   }
 
