@@ -16,7 +16,7 @@ import {
   floor,
   opentracker,
 } from "./compare/contestants.ts";
-import { busy, deep, oneSwarm, whileCleaning, wide } from "./compare/loads.ts";
+import { busy, deep, few, oneSwarm, whileCleaning, wide } from "./compare/loads.ts";
 import { type Load, measure, type Measurement } from "./compare/measure.ts";
 
 const RESULTS = resolve(import.meta.dir, "results");
@@ -52,14 +52,18 @@ if (sections.includes("wide")) {
   printTable(wide, await compare([floor, inline, opentracker(0)], wide, rounds));
 }
 if (sections.includes("memory")) {
-  console.log("\n| memory | bytes each |\n|---|--:|");
+  const contestants = [inline, opentracker(0)];
+  const runs = Math.min(rounds, 2);
+  const bare = await compare(contestants, few, runs);
+  console.log("\n| resident memory added | bytes each |\n|---|--:|");
   for (const [load, what, count] of [
-    [wide, "a torrent of two peers", wide.torrents],
-    [deep, "a peer in a swarm of 20,000", deep.peers],
+    [wide, "by a torrent of two peers", wide.torrents],
+    [deep, "by a peer in a swarm of 20,000", deep.peers],
   ] as const) {
-    const runs = Math.min(rounds, 2);
-    for (const row of await compare([inline, opentracker(0)], { ...load, seconds: 2 }, runs)) {
-      console.log(`| ${row.contestant}: ${what} | ${(row.rss / count).toFixed(1)} |`);
+    const rows = await compare(contestants, { ...load, seconds: 2 }, runs);
+    for (const [index, { contestant, rss }] of rows.entries()) {
+      const added = (rss - bare[index].rss) / count;
+      console.log(`| ${contestant}: ${what} | ${added.toFixed(1)} |`);
     }
   }
 }
@@ -98,7 +102,7 @@ interface Row {
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
-  /** Bytes that were added to the resident memory. */
+  /** Resident memory at the end, in bytes. */
   readonly rss: number;
   readonly lost: number;
   readonly errors: number;
@@ -124,7 +128,7 @@ async function compare(contestants: Contestant[], load: Load, count: number): Pr
       p50: middle((run) => run.p50),
       p99: middle((run) => run.p99),
       p999: middle((run) => run.p999),
-      rss: middle((run) => run.rssAfter - run.rssBefore),
+      rss: middle((run) => run.rssAfter),
       lost: middle((run) => run.lost),
       errors: middle((run) => run.errors),
       invalid: middle((run) => run.invalid),

@@ -28,6 +28,16 @@ export const wide: Load = {
   paretoShape: 0,
 };
 
+/** For the memory that a contestant takes for itself once it is warm. */
+export const few: Load = {
+  ...ANNOUNCES,
+  seconds: 2,
+  name: "1,000 torrents, 2,000 peers",
+  torrents: 1000,
+  peers: 2000,
+  paretoShape: 0,
+};
+
 /** For the memory that a peer in a large swarm takes. */
 export const deep: Load = {
   ...ANNOUNCES,

@@ -10,6 +10,9 @@ import { ADDRESS, type Contestant, PORT, startContestant } from "./contestants.t
 const LOAD = resolve(import.meta.dir, "../load/udp.ts");
 const LOAD_CORE = "1";
 
+/** Enough for a swarm of a million: the peers of one address differ by their ports. */
+const CLIENT_IPS = 16;
+
 /** What the load tester is told, by its own names; `seconds` is the duration. */
 export interface Load {
   readonly name: string;
@@ -40,8 +43,7 @@ export interface Measurement {
   readonly lost: number;
   readonly errors: number;
   readonly invalid: number;
-  /** Resident memory before any request and at the end, in bytes. */
-  readonly rssBefore: number;
+  /** Resident memory at the end, in bytes. */
   readonly rssAfter: number;
 }
 
@@ -77,7 +79,6 @@ export async function measure(
       infoHashes: () => runLoad(config, "--info-hashes"),
       peersPerAnnounce,
     });
-    const rssBefore = readRss(server.pid);
     const { report, cpuSeconds } = await loadServer(config, server.pid);
     const rssAfter = readRss(server.pid);
     // The first second is warm-up: CPU time is read from its end on.
@@ -97,7 +98,6 @@ export async function measure(
       lost: measured.lost,
       errors: measured.errors,
       invalid: measured.invalid,
-      rssBefore,
       rssAfter,
     };
   } finally {
@@ -112,6 +112,7 @@ function describeLoad(load: Load, { unchecked }: Contestant): string {
     duration = ${load.seconds}
     [network]
     rate = ${load.rate}
+    client_ips = ${CLIENT_IPS}
     [requests]
     number_of_torrents = ${load.torrents}
     number_of_peers = ${load.peers}
