@@ -126,6 +126,11 @@ export class MessageBatch {
     this.#words[vector + VECTOR.length] = bytes;
   }
 
+  /** Bytes that the slot sends. */
+  payloadLength(slot: number): number {
+    return this.#words[this.#layout.vectors + slot * VECTOR.words + VECTOR.length];
+  }
+
   /** Sends to whom the datagram in a slot of another batch came from; nothing is copied. */
   setTarget(slot: number, other: MessageBatch, otherSlot: number): void {
     const words = this.#words;

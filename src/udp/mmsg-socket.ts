@@ -141,6 +141,7 @@ export class MmsgSocket {
         hasWaited = true;
         this.#room.wait(WAIT_FOR_ROOM_MICROSECONDS);
       } else if (sent !== -EINTR) {
+        this.#queuedBytes -= this.#outgoing.payloadLength(next);
         next++;
         failed++;
       }
