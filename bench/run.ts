@@ -1,6 +1,6 @@
 // Compares aquatic-udp with opentracker and with the floor under both, on this machine: every
 // contestant in turn, several rounds, medians. Each is pinned to core 0, the load to core 1. Prints
-// the README's tables; writes bench/results/udp.json and bench/results/udp.svg.
+// the README's tables; writes what it measured, and a chart, to bench/results.
 //
 // usage: bun run bench [--rounds N] [busy] [wide] [memory] [flat] [cleaning]
 
@@ -35,6 +35,7 @@ for (const section of sections) {
 
 const inline = aquatic(1, 0);
 const all: Measurement[] = [];
+mkdirSync(RESULTS, { recursive: true });
 
 if (sections.includes("busy")) {
   const others = [
@@ -90,10 +91,6 @@ if (sections.includes("cleaning")) {
   }
 }
 
-mkdirSync(RESULTS, { recursive: true });
-const file = resolve(RESULTS, "udp.json");
-writeFileSync(file, `${JSON.stringify({ ...describeMachine(), measurements: all }, null, 1)}\n`);
-
 /** Medians over the rounds. */
 interface Row {
   readonly contestant: string;
@@ -143,6 +140,9 @@ async function measureAndKeep(contestant: Contestant, load: Load): Promise<Measu
   const isFloor = contestant === floor;
   const run = await measure(contestant, isFloor ? { ...load, prefill: false } : load, peers);
   all.push(run);
+  const file = resolve(RESULTS, `udp-${load.name.replaceAll(/[ ,]+/g, "-")}.json`);
+  const measurements = all.filter((other) => other.load === load.name);
+  writeFileSync(file, `${JSON.stringify({ ...describeMachine(), measurements }, null, 1)}\n`);
   const { cpu, responsesPerSecond } = run;
   console.error(
     `${load.name}: ${contestant.name}: ${Math.round(responsesPerSecond)}/s, ${cpu.toFixed(2)} µs` +
@@ -176,7 +176,6 @@ function drawChart(rows: Row[]): void {
   }));
   const { machine, commit } = describeMachine();
   const subtitle = `CPU time per response and responses/s, one core; ${machine}, ${commit}`;
-  mkdirSync(RESULTS, { recursive: true });
   writeFileSync(resolve(RESULTS, "udp.svg"), drawBars(`UDP: ${busy.name}`, subtitle, bars));
 }
 

@@ -10,8 +10,9 @@ import { ADDRESS, type Contestant, PORT, startContestant } from "./contestants.t
 const LOAD = resolve(import.meta.dir, "../load/udp.ts");
 const LOAD_CORE = "1";
 
-/** Enough for a swarm of a million: the peers of one address differ by their ports. */
-const CLIENT_IPS = 16;
+/** The peers of one address differ by their ports. */
+const PEERS_PER_IP = 40_000;
+const LEAST_IPS = 8;
 
 /** What the load tester is told, by its own names; `seconds` is the duration. */
 export interface Load {
@@ -107,12 +108,14 @@ export async function measure(
 
 function describeLoad(load: Load, { unchecked }: Contestant): string {
   const [connect, announce, scrape] = load.weights;
+  const needed = Math.ceil(load.peers / load.torrents / PEERS_PER_IP);
+  const clientIps = Math.min(load.peers, Math.max(LEAST_IPS, needed));
   return `
     server_address = '${ADDRESS}:${PORT}'
     duration = ${load.seconds}
     [network]
     rate = ${load.rate}
-    client_ips = ${CLIENT_IPS}
+    client_ips = ${clientIps}
     [requests]
     number_of_torrents = ${load.torrents}
     number_of_peers = ${load.peers}
