@@ -137,7 +137,7 @@ test("keepStatistics writes the lines of each interval to standard output", asyn
 });
 
 test.each([
-  ["lets others in between after a millisecond", 10, true],
+  ["lets others in between after its step", 10, true],
   ["lets nobody in between sooner", 0, false],
 ] as const)("what takes long %s", async (_what, milliseconds, isShared) => {
   const harness = new TableHarness(4, { maxTorrents: 20_000, maxPeers: 20_000 });
