@@ -4,6 +4,7 @@ usage: libtorrent-client.py TORRENT DIRECTORY LISTEN_INTERFACES
 SIGINT or SIGTERM announces `stopped` and ends.
 """
 
+import collections
 import json
 import signal
 import sys
@@ -47,15 +48,27 @@ torrent = session.add_torrent(
 )
 finished = False
 stop_at = None
+# Announces without an answer yet, by listening socket: the answer to an earlier one may still come
+# after the session was paused, and does not mean that `stopped` has arrived.
+unanswered = collections.Counter()
+said_stopped = False
 while stop_at is None or time.monotonic() < stop_at:
     session.wait_for_alert(100)
     for alert in session.pop_alerts():
         report(event="alert", name=type(alert).__name__, message=alert.message())
-        if stopping and isinstance(alert, libtorrent.tracker_reply_alert):
-            stop_at = 0
+        socket = alert.message().partition("] v1 ")[0]
+        if isinstance(alert, libtorrent.tracker_announce_alert):
+            unanswered[socket] += 1
+            said_stopped |= alert.message().endswith("(stopped)")
+        elif isinstance(
+            alert, (libtorrent.tracker_reply_alert, libtorrent.tracker_error_alert)
+        ):
+            unanswered[socket] -= 1
+    if said_stopped and not any(unanswered.values()):
+        break
     if not finished and torrent.status().is_seeding:
         finished = True
         report(event="finished")
     if stopping and stop_at is None:
-        stop_at = time.monotonic() + 2
+        stop_at = time.monotonic() + 4
         session.pause()
