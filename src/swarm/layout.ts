@@ -1,5 +1,5 @@
 // Where everything stands in the shared memory of a table: one table holds the torrents and the
-// peers of one address family. The main thread makes the memory, every worker views it; all see
+// peers of one kind. The main thread makes the memory, every worker views it; all see
 // the same offsets, because all compute them here from the same plan. Offsets are words of 4 bytes.
 //
 //   header            hash key, counts, the arena's free lists
@@ -73,23 +73,30 @@ export const INFO_HASH_WORDS = 5;
 
 /**
  * What a worker asks of a table, as words: the peers wanted in the answer; flags; the info hash;
- * then the peer as the table keeps it: the address (1 or 4 words as they came from the network)
- * and the port (the low 16 bits, likewise in network order); last, the hashes by which the table
- * finds both, see Table.hashAnnounce.
+ * then the peer as the table keeps it, see peer-blocks.ts, the time left out; last, the hashes by
+ * which the table finds both, see Table.hashAnnounce.
  */
 export const ANNOUNCE = {
   wanted: 0,
   flags: 1,
   infoHash: 2,
   peer: 7,
-  torrentHash: 12,
-  peerHash: 13,
-  words: 14,
+  torrentHash: 14,
+  peerHash: 15,
+  words: 16,
 } as const;
 
 /** Flags of an announce. */
 export const FLAG_SEEDER = 1;
 export const FLAG_STOPPED = 2;
+/** The peer becomes the requester's, whoever held it. */
+export const FLAG_TAKE_OVER = 4;
+
+/**
+ * Bytes of what names a peer: 4 or 16, its address, to which its port belongs (UDP tracker); or 20,
+ * its peer id, beside which the table keeps the connection that holds it (WebTorrent tracker).
+ */
+export type IdentityBytes = 4 | 16 | 20;
 
 /** The ceilings of a table. */
 export interface TableLimits {
@@ -99,9 +106,8 @@ export interface TableLimits {
 
 /** The offsets of a table, and the measures they follow from. */
 export interface TablePlan extends TableLimits {
-  /** 4 or 16. */
-  readonly addressBytes: number;
-  /** Words of a peer: its address, then port and time of last announce in one. */
+  readonly identityBytes: IdentityBytes;
+  /** Words of a peer, see peer-blocks.ts. */
   readonly peerWords: number;
   readonly bucketsPerShard: number;
   readonly heads: number;
@@ -130,9 +136,9 @@ const LEAST_ARENA_WORDS = 65_536;
  * Plans a table for `limits`. Throws a RangeError when it would not fit the 4 GiB of one shared
  * memory.
  */
-export function planTable(addressBytes: 4 | 16, limits: TableLimits): TablePlan {
+export function planTable(identityBytes: IdentityBytes, limits: TableLimits): TablePlan {
   const { maxTorrents, maxPeers } = limits;
-  const peerWords = addressBytes / 4 + 1;
+  const peerWords = identityBytes / 4 + (identityBytes === 20 ? 2 : 1);
   const bucketsPerShard = Math.max(FIRST_BUCKETS, Math.ceil((maxTorrents * 1.25) / SHARDS) + 64);
   // A shard may hold a chunk that is not full.
   const maxChunks = Math.ceil(maxTorrents / CHUNK_SLOTS) + SHARDS;
@@ -150,7 +156,7 @@ export function planTable(addressBytes: 4 | 16, limits: TableLimits): TablePlan 
   return {
     maxTorrents,
     maxPeers,
-    addressBytes,
+    identityBytes,
     peerWords,
     bucketsPerShard,
     heads,

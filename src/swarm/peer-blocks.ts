@@ -2,11 +2,13 @@
 // Everything that looks into a peer's words is here. Called with the lock of the swarm's shard
 // held.
 //
-//   IPv4 peer:   [ address | port, time ]                     2 words
-//   IPv6 peer:   [ address · address · address · address | port, time ]   5 words
+//   IPv4 peer:         [ address | port, time ]                                        2 words
+//   IPv6 peer:         [ address · address · address · address | port, time ]          5 words
+//   WebTorrent peer:   [ peer id · … · … · … · … | connection | generation, time ]     7 words
 //
 // Address and port are the bytes that came from the network, so that an answer is a copy of them.
-// The time of the last announce is the low 16 bits of the clock, in the upper half of the word.
+// Connection and generation say who holds a WebTorrent peer; they do not name it. The time of the
+// last announce is the low 16 bits of the clock, in the upper half of the last word.
 
 import { halfSipHash13 } from "../memory/hash.ts";
 import type { Arena, BlockKind } from "./arena.ts";
@@ -25,8 +27,14 @@ export function fitsHalf(count: number, kind: BlockKind): boolean {
 export class PeerBlocks {
   /** Words of a peer. */
   readonly stride: number;
-  readonly #addressWords: number;
+  /** The last word of what names a peer, or of its address. */
   readonly #last: number;
+  /** The last word of a peer. */
+  readonly #tail: number;
+  /** Which bits of it name the peer: those of the port, or none. */
+  readonly #tailMask: number;
+  /** Words that are hashed. */
+  readonly #keyWords: number;
   readonly #key = new Int32Array(5);
 
   constructor(
@@ -34,23 +42,29 @@ export class PeerBlocks {
     private readonly arena: Arena,
     plan: TablePlan,
   ) {
+    const identityWords = plan.identityBytes / 4;
+    const isHeld = plan.identityBytes === 20;
     this.stride = plan.peerWords;
-    this.#addressWords = plan.peerWords - 1;
-    this.#last = plan.peerWords - 2;
+    this.#last = identityWords - 1;
+    this.#tail = plan.peerWords - 1;
+    this.#tailMask = isHeld ? 0 : 0xffff;
+    this.#keyWords = isHeld ? identityWords : plan.peerWords;
   }
 
   /** The offset of the peer at `key[at]` among the `count` at `block`, or 0. */
   find(block: number, count: number, key: Int32Array, at: number): number {
     const { words, stride } = this;
-    // The last word of an address tells most peers apart, in IPv6 too.
+    // The last word of an address or a peer id tells most peers apart.
     const last = this.#last;
     const lastWord = key[at + last];
-    const port = key[at + last + 1];
+    const tail = this.#tail;
+    const tailMask = this.#tailMask;
+    const tailWord = key[at + tail] & tailMask;
     const end = block + count * stride;
     for (let peer = block; peer < end; peer += stride) {
       if (
         words[peer + last] === lastWord &&
-        (words[peer + last + 1] & 0xffff) === port &&
+        (words[peer + tail] & tailMask) === tailWord &&
         (last === 0 || this.#isSamePrefix(peer, key, at))
       ) {
         return peer;
@@ -59,23 +73,36 @@ export class PeerBlocks {
     return 0;
   }
 
+  /** Whether the connection that holds `peer` is that at `key[at]`. Peers by address have none. */
+  isHeldBy(peer: number, key: Int32Array, at: number): boolean {
+    if (this.#tailMask !== 0) return true;
+    return (
+      this.connectionOf(peer) === key[at + this.#tail - 1] &&
+      this.generationOf(peer) === (key[at + this.#tail] & 0xffff)
+    );
+  }
+
+  /** The connection that holds a WebTorrent peer. */
+  connectionOf(peer: number): number {
+    return this.words[peer + this.#tail - 1];
+  }
+
+  /** The generation of that connection. */
+  generationOf(peer: number): number {
+    return this.words[peer + this.#tail] & 0xffff;
+  }
+
   /** Writes the peer at `key[at]` to the offset `peer`, announced at the time `tick`. */
   write(peer: number, key: Int32Array, at: number, tick: number): void {
     const { words } = this;
-    const addressWords = this.#addressWords;
-    for (let i = 0; i < addressWords; i++) words[peer + i] = key[at + i];
-    words[peer + addressWords] = key[at + addressWords] | (tick << 16);
-  }
-
-  /** Notes that a peer has announced itself at the time `tick`. */
-  touch(peer: number, tick: number): void {
-    const word = peer + this.#addressWords;
-    this.words[word] = (this.words[word] & 0xffff) | (tick << 16);
+    const tail = this.#tail;
+    for (let i = 0; i < tail; i++) words[peer + i] = key[at + i];
+    words[peer + tail] = (key[at + tail] & 0xffff) | (tick << 16);
   }
 
   /** The low 16 bits of the clock when the peer announced itself. */
   tickOf(peer: number): number {
-    return this.words[peer + this.#addressWords] >>> 16;
+    return this.words[peer + this.#tail] >>> 16;
   }
 
   /** Copies one peer over another. */
@@ -96,15 +123,14 @@ export class PeerBlocks {
 
   /** The seeded hash of the peer key at `key[at]`. */
   hashKey(key: Int32Array, at: number): number {
-    return halfSipHash13(this.words, HEADER.key, key, at, this.stride);
+    return halfSipHash13(this.words, HEADER.key, key, at, this.#keyWords);
   }
 
   /** The same of a peer in the table. */
   hashPeer(peer: number): number {
     const key = this.#key;
-    const addressWords = this.#addressWords;
-    for (let i = 0; i < addressWords; i++) key[i] = this.words[peer + i];
-    key[addressWords] = this.words[peer + addressWords] & 0xffff;
+    for (let i = 0; i <= this.#last; i++) key[i] = this.words[peer + i];
+    if (this.#tailMask !== 0) key[this.#tail] = this.words[peer + this.#tail] & 0xffff;
     return this.hashKey(key, 0);
   }
 
@@ -125,18 +151,18 @@ export class PeerBlocks {
    */
   handOut(peer: number, end: number, handout: Handout): void {
     const { words, stride } = this;
-    const addressWords = this.#addressWords;
+    const tail = this.#tail;
     const { halves, requester } = handout;
     let { at, wanted } = handout;
     for (; peer < end && wanted > 0; peer += stride) {
       if (peer === requester) continue;
-      for (let i = 0; i < addressWords; i++) {
+      for (let i = 0; i < tail; i++) {
         const word = words[peer + i];
         halves[at] = word;
         halves[at + 1] = word >>> 16;
         at += 2;
       }
-      halves[at++] = words[peer + addressWords];
+      halves[at++] = words[peer + tail];
       wanted--;
     }
     handout.at = at;
@@ -145,8 +171,8 @@ export class PeerBlocks {
 
   #isSamePrefix(peer: number, key: Int32Array, at: number): boolean {
     const { words } = this;
-    return (
-      words[peer] === key[at] && words[peer + 1] === key[at + 1] && words[peer + 2] === key[at + 2]
-    );
+    const last = this.#last;
+    for (let i = 0; i < last; i++) if (words[peer + i] !== key[at + i]) return false;
+    return true;
   }
 }

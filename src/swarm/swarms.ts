@@ -36,8 +36,8 @@ export class Swarms {
     plan: TablePlan,
   ) {
     this.#inlinePeers = Math.floor(TORRENT.inlineWords / plan.peerWords);
-    // The first block has room for twice as many, rounded up to a power of two.
-    this.#smallestKind = 32 - Math.clz32(this.#inlinePeers * 2 - 1);
+    // The first block has room for twice as many, and for two at least, rounded up to a power of two.
+    this.#smallestKind = 32 - Math.clz32(Math.max(1, this.#inlinePeers * 2 - 1));
   }
 
   /**
@@ -74,7 +74,7 @@ export class Swarms {
       if (place === 0) return 0;
       this.sets.remove(record, 1 - which, this.#hash, peer);
     }
-    this.blocks.touch(place, tick);
+    this.blocks.write(place, key, at, tick);
     return place;
   }
 

@@ -1,4 +1,4 @@
-// A table: the torrents and peers of one address family, in memory that all workers share. Each
+// A table: the torrents and peers of one kind, in memory that all workers share. Each
 // worker has a view of it and works on it by itself; a lock for each shard keeps them apart.
 
 import { halfSipHash13 } from "../memory/hash.ts";
@@ -10,7 +10,9 @@ import {
   ANNOUNCE,
   FLAG_SEEDER,
   FLAG_STOPPED,
+  FLAG_TAKE_OVER,
   HEADER,
+  type IdentityBytes,
   INFO_HASH_WORDS,
   planTable,
   SHARD,
@@ -25,31 +27,32 @@ import { shardOffset, Torrents } from "./torrents.ts";
 
 /** What `announce` returns when a new peer or torrent would exceed the table's limits. */
 export const TABLE_FULL = -1;
+/** What it returns when another connection holds the peer. */
+export const PEER_HELD = -2;
 
 /** What a worker needs to view a table that the main thread made. */
 export interface TableMemory {
   readonly buffer: SharedArrayBuffer;
-  readonly addressBytes: 4 | 16;
+  readonly identityBytes: IdentityBytes;
   readonly limits: TableLimits;
 }
 
 /**
- * Reserves and readies the memory of a table for peers with addresses of 4 or 16 bytes. `key` is
- * two random words. Throws a RangeError when the limits need more than 4 GiB, or when the system
+ * Reserves and readies the memory of a table for peers of one kind. `key` is two random words. Throws a RangeError when the limits need more than 4 GiB, or when the system
  * does not grant the address space.
  */
 export function createTable(
-  addressBytes: 4 | 16,
+  identityBytes: IdentityBytes,
   limits: TableLimits,
   key: Int32Array,
 ): TableMemory {
-  const plan = planTable(addressBytes, limits);
+  const plan = planTable(identityBytes, limits);
   const buffer = new SharedArrayBuffer(plan.words * 4);
   const words = new Int32Array(buffer);
   words.set(key.subarray(0, 2), HEADER.key);
   words[HEADER.arenaFresh] = plan.arena;
   Torrents.initialize(words);
-  return { buffer, addressBytes, limits };
+  return { buffer, identityBytes, limits };
 }
 
 /** One thread's view of a table. */
@@ -63,11 +66,17 @@ export class Table {
   leechers = 0;
   /** Seeders of it. */
   seeders = 0;
+  /** Whether the peer that announced itself last was not there before, or was another's. */
+  isNewcomer = false;
+  /** The connection that holds the peer which was found last, or refused with PEER_HELD. */
+  connection = 0;
+  /** The generation of that connection. */
+  generation = 0;
   readonly #plan: TablePlan;
   readonly #handout = new Handout();
 
   constructor(memory: TableMemory, random = Random.fromEntropy()) {
-    const plan = planTable(memory.addressBytes, memory.limits);
+    const plan = planTable(memory.identityBytes, memory.limits);
     const words = new Int32Array(memory.buffer);
     const arena = new Arena(words, plan);
     this.#plan = plan;
@@ -88,11 +97,6 @@ export class Table {
     return Atomics.load(this.words, HEADER.peers);
   }
 
-  /** Words of a peer's address. */
-  get addressWords(): number {
-    return this.#plan.peerWords - 1;
-  }
-
   /** Completes the announce at `request[at]` with the hashes of its torrent and its peer. */
   hashAnnounce(request: Int32Array, at: number): void {
     request[at + ANNOUNCE.torrentHash] = this.#hashInfoHash(request, at + ANNOUNCE.infoHash);
@@ -102,8 +106,9 @@ export class Table {
   /**
    * Carries out the announce at `request[at]` (see ANNOUNCE) at the time `tick`, the low 16 bits
    * of the clock. Copies the peers for the answer to `halves` from `halfAt` on and returns how
-   * many; TABLE_FULL when the peer is new and there is no room. Leaves the swarm's counts, the
-   * peer included, in `leechers` and `seeders`.
+   * many; TABLE_FULL when the peer is new and there is no room; PEER_HELD when another connection
+   * holds it and FLAG_TAKE_OVER is not set. Leaves the swarm's counts, the peer included, in
+   * `leechers` and `seeders`. Who stops a peer that another connection holds changes nothing.
    */
   announce(
     request: Int32Array,
@@ -125,13 +130,13 @@ export class Table {
     } else {
       const isNew = record === 0;
       if (isNew) record = torrents.add(hash, request, key);
-      const which = flags & FLAG_SEEDER;
-      const peer = record === 0 ? 0 : this.#putPeer(record, request, at, tick, which);
-      if (peer === 0) {
+      const peer = record === 0 ? TABLE_FULL : this.#putPeer(record, request, at, tick);
+      if (peer < 0) {
         if (isNew && record !== 0) torrents.remove(record);
         release(words, lock);
-        return TABLE_FULL;
+        return peer;
       }
+      const which = flags & FLAG_SEEDER;
       peers = this.#handOut(record, which, peer, request[at + ANNOUNCE.wanted], halves, halfAt);
     }
     this.#readCounts(record);
@@ -149,24 +154,53 @@ export class Table {
     release(words, lock);
   }
 
+  /**
+   * Looks for the peer of the announce at `request[at]`, whose hashes are there. Leaves who holds
+   * it in `connection` and `generation`; false when there is none.
+   */
+  findPeer(request: Int32Array, at: number): boolean {
+    const { words } = this;
+    const hash = request[at + ANNOUNCE.torrentHash];
+    const lock = shardOffset(hash) + SHARD.lock;
+    acquire(words, lock);
+    const record = this.torrents.find(hash, request, at + ANNOUNCE.infoHash);
+    const peerHash = request[at + ANNOUNCE.peerHash];
+    const peer =
+      record === 0 ? 0 : this.swarms.find(record, peerHash, request, at + ANNOUNCE.peer, 0);
+    if (peer !== 0) this.#readHolder(peer);
+    release(words, lock);
+    return peer !== 0;
+  }
+
   /** Removes a torrent that has no peers left. The shard's lock is held. */
   removeTorrent(record: number): void {
     this.swarms.clear(record);
     this.torrents.remove(record);
   }
 
-  #putPeer(record: number, request: Int32Array, at: number, tick: number, which: number): number {
+  // Returns the peer's offset, TABLE_FULL or PEER_HELD.
+  #putPeer(record: number, request: Int32Array, at: number, tick: number): number {
     const { words, swarms } = this;
     const key = at + ANNOUNCE.peer;
     const hash = request[at + ANNOUNCE.peerHash];
+    const flags = request[at + ANNOUNCE.flags];
+    const which = flags & FLAG_SEEDER;
     const known = swarms.find(record, hash, request, key, which);
-    if (known !== 0) return swarms.update(record, known, request, key, tick, which);
+    if (known !== 0) {
+      this.isNewcomer = !this.blocks.isHeldBy(known, request, key);
+      if (this.isNewcomer && (flags & FLAG_TAKE_OVER) === 0) {
+        this.#readHolder(known);
+        return PEER_HELD;
+      }
+      return swarms.update(record, known, request, key, tick, which) || TABLE_FULL;
+    }
+    this.isNewcomer = true;
     if (Atomics.add(words, HEADER.peers, 1) < this.#plan.maxPeers) {
       const peer = swarms.add(record, hash, request, key, tick, which);
       if (peer !== 0) return peer;
     }
     Atomics.sub(words, HEADER.peers, 1);
-    return 0;
+    return TABLE_FULL;
   }
 
   // Returns the record, or 0 when the torrent went with its last peer.
@@ -174,7 +208,7 @@ export class Table {
     const { words, swarms } = this;
     const hash = request[at + ANNOUNCE.peerHash];
     const peer = swarms.find(record, hash, request, at + ANNOUNCE.peer, 0);
-    if (peer === 0) return record;
+    if (peer === 0 || !this.blocks.isHeldBy(peer, request, at + ANNOUNCE.peer)) return record;
     swarms.remove(record, peer);
     Atomics.sub(words, HEADER.peers, 1);
     if (swarms.count(record) > 0) return record;
@@ -197,6 +231,11 @@ export class Table {
     handout.requester = requester;
     this.swarms.handOut(record, which, handout);
     return (handout.at - halfAt) / (this.#plan.peerWords * 2 - 1);
+  }
+
+  #readHolder(peer: number): void {
+    this.connection = this.blocks.connectionOf(peer);
+    this.generation = this.blocks.generationOf(peer);
   }
 
   #hashInfoHash(key: Int32Array, at: number): number {

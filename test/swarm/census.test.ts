@@ -61,7 +61,9 @@ describe("a census", () => {
   });
 
   test("counts real swarms of both families, and no torrent that has gone", () => {
-    const [ipv4, ipv6] = ([4, 16] as const).map((addressBytes) => new TableHarness(addressBytes));
+    const [ipv4, ipv6] = ([4, 16, 20] as const).map(
+      (identityBytes) => new TableHarness(identityBytes),
+    );
     const sizes: number[] = [];
     for (const harness of [ipv4, ipv6]) {
       for (let torrent = 1; torrent <= 70; torrent++) {

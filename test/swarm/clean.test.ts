@@ -10,12 +10,12 @@ import { TableHarness } from "./harness.ts";
 const LIMITS = { maxTorrents: 100, maxPeers: 10_000 };
 const MAX_AGE = 10;
 
-test.each([4, 16] as const)(
-  "peers of %i-byte addresses leave no memory behind, however they go",
-  (addressBytes) => {
-    const plan = planTable(addressBytes, LIMITS);
+test.each([4, 16, 20] as const)(
+  "peers of %i-byte identities leave no memory behind, however they go",
+  (identityBytes) => {
+    const plan = planTable(identityBytes, LIMITS);
     for (let seed = 1; seed <= 150; seed++) {
-      const harness = new TableHarness(addressBytes, LIMITS, undefined, seed);
+      const harness = new TableHarness(identityBytes, LIMITS, undefined, seed);
       const random = new Random(seed, 5, 6);
       const peers = 50 + random.below(500);
       // All but a few are of one time, so that whole buckets are emptied at once.
@@ -40,22 +40,25 @@ test.each([4, 16] as const)(
   },
 );
 
-test.each([4, 16] as const)("a large swarm of %i-byte addresses takes steps", (addressBytes) => {
-  const harness = new TableHarness(addressBytes, { maxTorrents: 3, maxPeers: 10_000 });
-  for (let peer = 0; peer < 8000; peer++) {
-    const status = peer % 4 === 0 ? "seeder" : "leecher";
-    harness.announce({ torrent: 1, peer, status, wanted: 0, tick: peer % 5 === 0 ? 100 : 0 });
-  }
-  const pass = new CleaningPass(harness.table, 50);
-  const removed: number[] = [];
-  for (let isDone = false; !isDone;) {
-    const before = harness.table.peerCount;
-    isDone = pass.step(100);
-    removed.push(before - harness.table.peerCount);
-  }
-  expect(harness.scrape(1)).toEqual({ leechers: 1200, seeders: 400 });
-  expect(pass.removed).toBe(6400);
-  // Nobody waits for more than 32 buckets, which hold 32 peers on average at the most.
-  expect(Math.max(...removed)).toBeLessThan(32 * 32);
-  expect(removed.filter((count) => count > 0).length).toBeGreaterThan(6);
-});
+test.each([4, 16, 20] as const)(
+  "a large swarm of %i-byte identities takes steps",
+  (identityBytes) => {
+    const harness = new TableHarness(identityBytes, { maxTorrents: 3, maxPeers: 10_000 });
+    for (let peer = 0; peer < 8000; peer++) {
+      const status = peer % 4 === 0 ? "seeder" : "leecher";
+      harness.announce({ torrent: 1, peer, status, wanted: 0, tick: peer % 5 === 0 ? 100 : 0 });
+    }
+    const pass = new CleaningPass(harness.table, 50);
+    const removed: number[] = [];
+    for (let isDone = false; !isDone;) {
+      const before = harness.table.peerCount;
+      isDone = pass.step(100);
+      removed.push(before - harness.table.peerCount);
+    }
+    expect(harness.scrape(1)).toEqual({ leechers: 1200, seeders: 400 });
+    expect(pass.removed).toBe(6400);
+    // Nobody waits for more than 32 buckets, which hold 32 peers on average at the most.
+    expect(Math.max(...removed)).toBeLessThan(32 * 32);
+    expect(removed.filter((count) => count > 0).length).toBeGreaterThan(6);
+  },
+);

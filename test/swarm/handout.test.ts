@@ -12,9 +12,9 @@ test.each([
   [90, 4],
   [250, 4],
 ] as const)(
-  "all of %i are as likely for each of them, %i-byte addresses",
-  (count, addressBytes) => {
-    const harness = new TableHarness(addressBytes);
+  "all of %i are as likely for each of them, %i-byte identities",
+  (count, identityBytes) => {
+    const harness = new TableHarness(identityBytes);
     const statusOf = (peer: number) => (peer % 3 === 0 ? "seeder" : "leecher");
     for (let peer = 0; peer < count; peer++) {
       harness.announce({ torrent: 1, peer, status: statusOf(peer) });

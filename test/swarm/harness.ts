@@ -2,7 +2,7 @@
 // obvious code, to compare it with.
 
 import { Random } from "../../src/memory/random.ts";
-import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED } from "../../src/swarm/layout.ts";
+import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, type IdentityBytes } from "../../src/swarm/layout.ts";
 import { createTable, Table, TABLE_FULL, type TableMemory } from "../../src/swarm/table.ts";
 
 export interface AnnounceArguments {
@@ -22,26 +22,28 @@ export interface AnnounceResult {
 
 const MOST_WANTED = 4000;
 
-/** Peer n has an address and a port of its own, told apart by different words for different n. */
-function peerKey(peer: number, addressBytes: number): number[] {
+/** Peer n has a name of its own, told apart by different words for different n. */
+function peerKey(peer: number, identityBytes: IdentityBytes): number[] {
   const low = 0x0a000000 + (peer >>> 2);
   const port = 1000 + (peer & 3);
-  return addressBytes === 4 ? [low, port] : [0x20010db8, peer & 1, -7, low, port];
+  if (identityBytes === 4) return [low, port];
+  if (identityBytes === 16) return [0x20010db8, peer & 1, -7, low, port];
+  return [0x2d575730, peer & 1, -7, port, low, 5_000_000 + peer, (peer * 3) & 0xffff];
 }
 
 export class TableHarness {
   readonly table: Table;
   readonly memory: TableMemory;
   readonly #request = new Int32Array(ANNOUNCE.words);
-  readonly #halves = new Uint16Array(MOST_WANTED * 9);
+  readonly #halves = new Uint16Array(MOST_WANTED * 13);
 
   constructor(
-    readonly addressBytes: 4 | 16,
+    readonly identityBytes: IdentityBytes,
     limits = { maxTorrents: 1000, maxPeers: 100_000 },
     memory?: TableMemory,
     seed = 1,
   ) {
-    this.memory = memory ?? createTable(addressBytes, limits, new Int32Array([seed, 7]));
+    this.memory = memory ?? createTable(identityBytes, limits, new Int32Array([seed, 7]));
     this.table = new Table(this.memory, new Random(seed, 2, 3));
   }
 
@@ -53,7 +55,7 @@ export class TableHarness {
     request[ANNOUNCE.flags] =
       (status === "seeder" ? FLAG_SEEDER : 0) | (status === "stopped" ? FLAG_STOPPED : 0);
     request.fill(args.torrent, ANNOUNCE.infoHash, ANNOUNCE.peer);
-    request.set(peerKey(args.peer, this.addressBytes), ANNOUNCE.peer);
+    request.set(peerKey(args.peer, this.identityBytes), ANNOUNCE.peer);
     this.table.hashAnnounce(request, 0);
     const count = this.table.announce(request, 0, tick & 0xffff, this.#halves, 0);
     if (count === TABLE_FULL) return undefined;
@@ -71,14 +73,18 @@ export class TableHarness {
   }
 
   #readPeer(index: number): number {
-    const halves = this.addressBytes / 2;
-    const start = index * (halves + 1);
-    const low = this.#halves[start + halves - 2] | (this.#halves[start + halves - 1] << 16);
-    const peer = (low - 0x0a000000) * 4 + (this.#halves[start + halves] - 1000);
-    const words = new Int32Array(this.#halves.slice(start, start + halves + 2).buffer);
-    const expected = peerKey(peer, this.addressBytes).slice(0, -1);
-    if (expected.some((word, i) => word !== words[i]))
-      throw new Error(`not ours: ${words.join(" ")}`);
+    const { identityBytes } = this;
+    const words = peerKey(0, identityBytes).length;
+    const start = index * (words * 2 - 1);
+    const halves = new Uint16Array(words * 2);
+    halves.set(this.#halves.subarray(start, start + words * 2 - 1));
+    const found = new Int32Array(halves.buffer);
+    const [low, port] = identityBytes === 20 ? [found[4], found[3]] : found.subarray(words - 2);
+    const peer = (low - 0x0a000000) * 4 + (port - 1000);
+    const expected = peerKey(peer, identityBytes);
+    if (expected.some((word, i) => word !== found[i])) {
+      throw new Error(`not ours: ${found.join(" ")}`);
+    }
     return peer;
   }
 }

@@ -4,9 +4,10 @@ import { udpSchema } from "../../src/udp/config.ts";
 import { CHUNK_SLOTS, HEADER, planTable, SHARD, SHARDS, TORRENT } from "../../src/swarm/layout.ts";
 
 const MOST_WORDS = 2 ** 30;
-const families = [4, 16] as const;
+const families = [4, 16, 20] as const;
+const PEER_WORDS = { 4: 2, 16: 5, 20: 7 };
 
-describe.each(families)("the plan of a table of %i-byte addresses", (addressBytes) => {
+describe.each(families)("the plan of a table of %i-byte identities", (identityBytes) => {
   const limits = fc.record({
     maxTorrents: fc.integer({ min: 1, max: 5_000_000 }),
     maxPeers: fc.integer({ min: 1, max: 20_000_000 }),
@@ -15,9 +16,13 @@ describe.each(families)("the plan of a table of %i-byte addresses", (addressByte
   test("has room for all that the limits allow, one behind the other", () => {
     fc.assert(
       fc.property(limits, (limits) => {
-        const plan = planTable(addressBytes, limits);
+        const plan = planTable(identityBytes, limits);
         const { maxPeers, maxTorrents } = limits;
-        expect(plan).toMatchObject({ ...limits, addressBytes, peerWords: addressBytes / 4 + 1 });
+        expect(plan).toMatchObject({
+          ...limits,
+          identityBytes,
+          peerWords: PEER_WORDS[identityBytes],
+        });
         expect(plan.heads).toBe(HEADER.words + SHARDS * SHARD.words);
         expect(plan.bucketsPerShard * SHARDS).toBeGreaterThan(maxTorrents);
         expect(plan.chunkShards).toBe(plan.heads + SHARDS * plan.bucketsPerShard);
@@ -36,7 +41,7 @@ describe.each(families)("the plan of a table of %i-byte addresses", (addressByte
   test("puts a chunk of records on a page of its own, and ends on a cache line", () => {
     fc.assert(
       fc.property(limits, (limits) => {
-        const { torrents, words } = planTable(addressBytes, limits);
+        const { torrents, words } = planTable(identityBytes, limits);
         expect((torrents * 4) % 4096).toBe(0);
         expect((words * 4) % 64).toBe(0);
       }),
@@ -45,7 +50,7 @@ describe.each(families)("the plan of a table of %i-byte addresses", (addressByte
 
   test("fits the default limits, and has four times the room for their peers or nearly", () => {
     const { max_peers, max_torrents } = udpSchema.limits;
-    const plan = planTable(addressBytes, {
+    const plan = planTable(identityBytes, {
       maxTorrents: max_torrents.value,
       maxPeers: max_peers.value,
     });
@@ -58,7 +63,7 @@ describe.each(families)("the plan of a table of %i-byte addresses", (addressByte
     [1, 20_000_000 * 40],
     [50_000_000, 100_000_000],
   ])("of %i torrents and %i peers would need too much", (maxTorrents, maxPeers) => {
-    expect(() => planTable(addressBytes, { maxTorrents, maxPeers })).toThrow(
+    expect(() => planTable(identityBytes, { maxTorrents, maxPeers })).toThrow(
       new RangeError(
         `${maxTorrents} torrents and ${maxPeers} peers need more than the 4 GiB of one table`,
       ),
@@ -67,11 +72,11 @@ describe.each(families)("the plan of a table of %i-byte addresses", (addressByte
 });
 
 test("the most peers beside few torrents are where 1.5 times their words fill the table", () => {
-  for (const addressBytes of families) {
-    const plan = planTable(addressBytes, { maxTorrents: 1, maxPeers: 1 });
+  for (const identityBytes of families) {
+    const plan = planTable(identityBytes, { maxTorrents: 1, maxPeers: 1 });
     const most = Math.floor((MOST_WORDS - plan.arena) / 1.5 / plan.peerWords);
-    expect(planTable(addressBytes, { maxTorrents: 1, maxPeers: most }).words).toBe(MOST_WORDS);
-    expect(() => planTable(addressBytes, { maxTorrents: 1, maxPeers: most + 1 })).toThrow(
+    expect(planTable(identityBytes, { maxTorrents: 1, maxPeers: most }).words).toBe(MOST_WORDS);
+    expect(() => planTable(identityBytes, { maxTorrents: 1, maxPeers: most + 1 })).toThrow(
       RangeError,
     );
   }

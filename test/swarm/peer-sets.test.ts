@@ -16,23 +16,26 @@ const LIMITS = { maxTorrents: 10, maxPeers: 1000 };
 
 /** Peers whose hashes are even: a set that holds only those has every other bucket empty. */
 function findEvenPeers(harness: TableHarness, count: number): number[] {
-  const { blocks, torrents } = harness.table;
+  const { blocks, torrents, words } = harness.table;
   const peers: number[] = [];
   for (let peer = 0; peers.length < count; peer++) {
-    // The first torrent of an empty table has the first record, and a lone peer lies in it.
+    // The first torrent of an empty table has the first record, and a lone peer lies in it, or first
+    // in its block.
     harness.announce({ torrent: 1, peer });
-    const isEven = (blocks.hashPeer(torrents.chunkRecord(0) + TORRENT.inline) & 1) === 0;
+    const inline = torrents.chunkRecord(0) + TORRENT.inline;
+    const isInline = words[torrents.chunkRecord(0) + TORRENT.storage] === STORAGE_INLINE;
+    const isEven = (blocks.hashPeer(isInline ? inline : words[inline]) & 1) === 0;
     if (isEven) peers.push(peer);
     harness.announce({ torrent: 1, peer, status: "stopped" });
   }
   return peers;
 }
 
-describe.each([4, 16] as const)("a large swarm of %i-byte addresses", (addressBytes) => {
-  const plan = planTable(addressBytes, LIMITS);
+describe.each([4, 16, 20] as const)("a large swarm of %i-byte identities", (identityBytes) => {
+  const plan = planTable(identityBytes, LIMITS);
 
   test("loses no memory when it merges empty buckets", () => {
-    const harness = new TableHarness(addressBytes, LIMITS);
+    const harness = new TableHarness(identityBytes, LIMITS);
     const leechers = findEvenPeers(harness, 70);
     const seeders = Array.from({ length: 30 }, (_, i) => 10_000 + i);
     for (const peer of seeders) harness.announce({ torrent: 1, peer, status: "seeder" });
@@ -47,7 +50,7 @@ describe.each([4, 16] as const)("a large swarm of %i-byte addresses", (addressBy
   });
 
   test("is refused its 65th peer when there is no memory left, and keeps the others", () => {
-    const harness = new TableHarness(addressBytes, LIMITS);
+    const harness = new TableHarness(identityBytes, LIMITS);
     for (let peer = 0; peer < 64; peer++) harness.announce({ torrent: 1, peer });
     const { words } = harness.table;
     const header = words.slice(0, HEADER.arenaFresh);
@@ -67,12 +70,12 @@ describe.each([4, 16] as const)("a large swarm of %i-byte addresses", (addressBy
   });
 
   test("grows and shrinks by buckets, and its directory with them", () => {
-    const harness = new TableHarness(addressBytes, { maxTorrents: 1, maxPeers: 20_000 });
+    const harness = new TableHarness(identityBytes, { maxTorrents: 1, maxPeers: 20_000 });
     const { sets, torrents, words } = harness.table;
     const record = torrents.chunkRecord(0);
     for (let peer = 0; peer < 20_000; peer++) harness.announce({ torrent: 1, peer, wanted: 0 });
     expect(sets.buckets(record, 0)).toBe(20_000 / 16);
-    const big = planTable(addressBytes, { maxTorrents: 1, maxPeers: 20_000 });
+    const big = planTable(identityBytes, { maxTorrents: 1, maxPeers: 20_000 });
     // Of IPv4, 16 bytes for a peer at most.
     expect(countUsed(words, big) / 20_000).toBeLessThanOrEqual(2 * plan.peerWords);
     for (let peer = 0; peer < 20_000 - 100; peer++) {
@@ -88,7 +91,7 @@ describe.each([4, 16] as const)("a large swarm of %i-byte addresses", (addressBy
   test.each(remains.flatMap((left) => [[left, "expired"] as const, [left, "stopped"] as const]))(
     "of which all but %i have %s has no more room than it needs",
     (left, how) => {
-      const harness = new TableHarness(addressBytes, LIMITS);
+      const harness = new TableHarness(identityBytes, LIMITS);
       for (let peer = 0; peer < 200; peer++) {
         harness.announce({ torrent: 1, peer, tick: peer < left ? 100 : 0 });
       }
@@ -106,8 +109,8 @@ describe.each([4, 16] as const)("a large swarm of %i-byte addresses", (addressBy
       const isInline = storage === STORAGE_INLINE;
       // Blocks double when they are full and halve at three eighths, down to the smallest.
       const room = 2 ** storage;
-      const smallest = addressBytes === 4 ? 8 : 2;
-      expect(isInline).toBe(addressBytes === 4 && left < 3);
+      const smallest = identityBytes === 4 ? 8 : 2;
+      expect(isInline).toBe(identityBytes === 4 && left < 3);
       expect(isInline || left * 8 > room * 3 || room === smallest).toBe(true);
       expect(countUsed(words, plan)).toBe(isInline ? 0 : room * plan.peerWords);
     },

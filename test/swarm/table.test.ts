@@ -34,7 +34,7 @@ function compareTotals(harness: TableHarness, model: TableModel): void {
   }
 }
 
-describe.each([4, 16] as const)("a table of %i-byte addresses", (addressBytes) => {
+describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBytes) => {
   test("does as the model does, whatever is announced", () => {
     const announce = fc.record({
       torrent: fc.nat({ max: 4 }),
@@ -44,7 +44,7 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (addressBytes) =
     });
     fc.assert(
       fc.property(fc.array(announce, { maxLength: 120, size: "max" }), (announces) => {
-        const harness = new TableHarness(addressBytes);
+        const harness = new TableHarness(identityBytes);
         const model = new TableModel();
         for (const args of announces) announceBoth(harness, model, args);
         compareTotals(harness, model);
@@ -54,9 +54,9 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (addressBytes) =
   });
 
   test.each([1, 2, 3])("grows and shrinks through every size of swarm, walk %i", (seed) => {
-    const harness = new TableHarness(addressBytes);
+    const harness = new TableHarness(identityBytes);
     const model = new TableModel();
-    const random = new Random(seed, addressBytes, 0);
+    const random = new Random(seed, identityBytes, 0);
     // Swells to hundreds of peers and back to none, several times over.
     for (let phase = 0; phase < 6; phase++) {
       const stopping = phase % 2 === 1;
@@ -75,9 +75,9 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (addressBytes) =
   });
 
   test.each([1, 2, 3])("expires what the model expires, walk %i", (seed) => {
-    const harness = new TableHarness(addressBytes);
+    const harness = new TableHarness(identityBytes);
     const model = new TableModel();
-    const random = new Random(seed, 99, addressBytes);
+    const random = new Random(seed, 99, identityBytes);
     // Through the end of the 16-bit clock, and with more announces before some of the passes.
     for (let tick = 65_000; tick < 66_500; tick += 1 + random.below(20)) {
       for (let i = random.below(tick % 3 === 0 ? 60 : 6); i > 0; i--) {
@@ -94,7 +94,7 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (addressBytes) =
   });
 
   test("keeps a peer that announced itself just after the cleaner read the clock", () => {
-    const harness = new TableHarness(addressBytes);
+    const harness = new TableHarness(identityBytes);
     harness.announce({ torrent: 1, peer: 1, tick: 105 });
     expect(clean(harness, 104, 10)).toBe(0);
     expect(clean(harness, 115, 10)).toBe(0);
@@ -110,7 +110,7 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (addressBytes) =
     [200, 30, "seeder"],
     [900, 30, "leecher"],
   ] as const)("of %i others, %i handed out to a %s: all as likely", (others, wanted, status) => {
-    const harness = new TableHarness(addressBytes);
+    const harness = new TableHarness(identityBytes);
     const requester = others;
     harness.announce({ torrent: 1, peer: requester, status });
     for (let peer = 0; peer < others; peer++) {
@@ -135,7 +135,7 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (addressBytes) =
   });
 
   test("refuses new torrents and new peers at its limits, and goes on", () => {
-    const harness = new TableHarness(addressBytes, { maxTorrents: 3, maxPeers: 150 });
+    const harness = new TableHarness(identityBytes, { maxTorrents: 3, maxPeers: 150 });
     for (const torrent of [1, 2, 3]) {
       expect(harness.announce({ torrent, peer: 1 })).toBeDefined();
     }
@@ -156,13 +156,13 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (addressBytes) =
   });
 
   test("loses nobody when the arena runs out before the limits", () => {
-    const harness = new TableHarness(addressBytes, { maxTorrents: 50, maxPeers: 5000 });
+    const harness = new TableHarness(identityBytes, { maxTorrents: 50, maxPeers: 5000 });
     const model = new TableModel();
     const { words } = harness.table;
-    const plan = planTable(addressBytes, { maxTorrents: 50, maxPeers: 5000 });
+    const plan = planTable(identityBytes, { maxTorrents: 50, maxPeers: 5000 });
     // As if blocks of other sizes had taken all but a little.
     words[HEADER.arenaFresh] = plan.words - 4096;
-    const random = new Random(4, 5, addressBytes);
+    const random = new Random(4, 5, identityBytes);
     let refused = 0;
     for (let i = 0; i < 8000; i++) {
       const status = statuses[Math.min(2, random.below(i % 2000 < 1000 ? 5 : 3) >> 1)];
@@ -187,7 +187,7 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (addressBytes) =
   });
 
   test("uses its memory again: churn does not make the arena creep", () => {
-    const harness = new TableHarness(addressBytes);
+    const harness = new TableHarness(identityBytes);
     const random = new Random(8, 8, 8);
     const { words } = harness.table;
     const churn = (announces: number): number => {
@@ -200,7 +200,7 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (addressBytes) =
     };
     const settled = churn(300_000);
     const more = churn(300_000) - settled;
-    const start = planTable(addressBytes, { maxTorrents: 1000, maxPeers: 100_000 }).arena;
+    const start = planTable(identityBytes, { maxTorrents: 1000, maxPeers: 100_000 }).arena;
     expect(more).toBeLessThan((settled - start) * 0.05);
   });
 });

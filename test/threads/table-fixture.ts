@@ -33,10 +33,10 @@ const PRIVATE_PEERS = 200;
 
 function announceAtRandom(job: TableJob): OwnPeers {
   const control = new Int32Array(job.control);
-  const { addressBytes, limits } = job.memory;
-  const harness = new TableHarness(addressBytes, limits, job.memory, job.worker + 1);
+  const { identityBytes, limits } = job.memory;
+  const harness = new TableHarness(identityBytes, limits, job.memory, job.worker + 1);
   const model = new TableModel();
-  const random = new Random(job.worker, job.workers, addressBytes);
+  const random = new Random(job.worker, job.workers, identityBytes);
   const check = (isTrue: boolean, what: string): void => {
     if (!isTrue) throw new Error(`worker ${job.worker}: ${what}`);
   };
@@ -102,8 +102,8 @@ function listPeers(model: TableModel): OwnPeers {
 // Announces a part of the peers once more, and tells which.
 function announceSurvivors(job: TableJob, peers: OwnPeers): OwnPeers {
   const tick = readClock(new Int32Array(job.control), TABLE.clock);
-  const { addressBytes, limits } = job.memory;
-  const harness = new TableHarness(addressBytes, limits, job.memory);
+  const { identityBytes, limits } = job.memory;
+  const harness = new TableHarness(identityBytes, limits, job.memory);
   const survivors = peers.filter(([torrent, peer]) => (torrent + peer) % 3 > 0);
   for (const [torrent, peer, seeder] of survivors) {
     const status = seeder === 1 ? "seeder" : "leecher";
@@ -122,7 +122,7 @@ self.onmessage = ({ data }: MessageEvent<TableJob | "survive" | "count">) => {
     self.postMessage(peers);
   } else if (data === "count") {
     const { peerCount, torrentCount } = new Table(job.memory);
-    const harness = new TableHarness(job.memory.addressBytes, job.memory.limits, job.memory);
+    const harness = new TableHarness(job.memory.identityBytes, job.memory.limits, job.memory);
     const torrents = [
       ...PEERS.keys(),
       ...Array.from({ length: job.workers }, (_, i) => PRIVATE + i),

@@ -70,53 +70,56 @@ function compareMembers(harness: TableHarness, torrents: readonly number[], peer
   }
 }
 
-describe.each([4, 16] as const)("a table of %i-byte addresses among threads", (addressBytes) => {
-  test.each(["nobody", "many"] as const)(
-    "agrees with all of them, and the cleaner finds %s too old",
-    async (whom) => {
-      const maxAge = AGES[whom];
-      const memory = createTable(addressBytes, LIMITS, new Int32Array([addressBytes, 5]));
-      const harness = new TableHarness(addressBytes, LIMITS, memory);
-      const control = new Int32Array(new SharedArrayBuffer(TABLE.words * 4));
-      using crew = new Crew();
+describe.each([4, 16, 20] as const)(
+  "a table of %i-byte identities among threads",
+  (identityBytes) => {
+    test.each(["nobody", "many"] as const)(
+      "agrees with all of them, and the cleaner finds %s too old",
+      async (whom) => {
+        const maxAge = AGES[whom];
+        const memory = createTable(identityBytes, LIMITS, new Int32Array([identityBytes, 5]));
+        const harness = new TableHarness(identityBytes, LIMITS, memory);
+        const control = new Int32Array(new SharedArrayBuffer(TABLE.words * 4));
+        using crew = new Crew();
 
-      let isDone = false;
-      const announcing = crew
-        .ask<OwnPeers>((worker): TableJob => {
-          const shared = control.buffer as SharedArrayBuffer;
-          return { memory, control: shared, worker, workers: WORKERS, rounds: ROUNDS, maxAge };
-        })
-        .finally(() => (isDone = true));
-      await waitUntil(() => isDone || Atomics.load(control, TABLE.ready) === WORKERS);
-      Atomics.store(control, TABLE.go, 1);
-      Atomics.notify(control, TABLE.go);
-      const removed = await cleanUntil(() => isDone, harness.table, control, maxAge);
-      expect(removed > 0).toBe(whom === "many");
-      let peers = (await announcing).flat();
+        let isDone = false;
+        const announcing = crew
+          .ask<OwnPeers>((worker): TableJob => {
+            const shared = control.buffer as SharedArrayBuffer;
+            return { memory, control: shared, worker, workers: WORKERS, rounds: ROUNDS, maxAge };
+          })
+          .finally(() => (isDone = true));
+        await waitUntil(() => isDone || Atomics.load(control, TABLE.ready) === WORKERS);
+        Atomics.store(control, TABLE.go, 1);
+        Atomics.notify(control, TABLE.go);
+        const removed = await cleanUntil(() => isDone, harness.table, control, maxAge);
+        expect(removed > 0).toBe(whom === "many");
+        let peers = (await announcing).flat();
 
-      if (whom === "many") {
-        // All but the survivors are too old by one second; the survivors are just young enough.
-        advanceClock(control, TABLE.clock, readClock(control, TABLE.clock) + 1);
-        peers = (await crew.ask<OwnPeers>(() => "survive")).flat();
-        const last = readClock(control, TABLE.clock) + maxAge;
-        const pass = new CleaningPass(harness.table, maxAge);
-        while (!pass.step(last & 0xffff));
-      }
-      expect(peers.length).toBeGreaterThan(100);
+        if (whom === "many") {
+          // All but the survivors are too old by one second; the survivors are just young enough.
+          advanceClock(control, TABLE.clock, readClock(control, TABLE.clock) + 1);
+          peers = (await crew.ask<OwnPeers>(() => "survive")).flat();
+          const last = readClock(control, TABLE.clock) + maxAge;
+          const pass = new CleaningPass(harness.table, maxAge);
+          while (!pass.step(last & 0xffff));
+        }
+        expect(peers.length).toBeGreaterThan(100);
 
-      const agreed = await crew.ask<Agreed>(() => "count");
-      const torrents = agreed[0].counts.map(([torrent]) => torrent);
-      const expected = addUp(torrents, peers);
-      expect(agreed).toEqual(Array.from({ length: WORKERS }, () => expected));
-      compareMembers(harness, torrents, peers);
+        const agreed = await crew.ask<Agreed>(() => "count");
+        const torrents = agreed[0].counts.map(([torrent]) => torrent);
+        const expected = addUp(torrents, peers);
+        expect(agreed).toEqual(Array.from({ length: WORKERS }, () => expected));
+        compareMembers(harness, torrents, peers);
 
-      for (const [torrent, peer] of peers) harness.announce({ torrent, peer, status: "stopped" });
-      expect([harness.table.peerCount, harness.table.torrentCount]).toEqual([0, 0]);
-      expect(countUsed(harness.table.words, planTable(addressBytes, LIMITS))).toBe(0);
-    },
-    TIMEOUT_MS,
-  );
-});
+        for (const [torrent, peer] of peers) harness.announce({ torrent, peer, status: "stopped" });
+        expect([harness.table.peerCount, harness.table.torrentCount]).toEqual([0, 0]);
+        expect(countUsed(harness.table.words, planTable(identityBytes, LIMITS))).toBe(0);
+      },
+      TIMEOUT_MS,
+    );
+  },
+);
 
 // Cleans without a pause, on a clock that it advances itself. Returns how many it removed.
 async function cleanUntil(
