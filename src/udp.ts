@@ -2,6 +2,7 @@
 // the shared memory, starts the workers and gives up its privileges; from then on it keeps the
 // clock, cleans the tables, writes the statistics and waits for a signal.
 
+import { bindError } from "./app/bind-error.ts";
 import { keepClean, keepClock, keepStatistics, reportFullTable } from "./app/background.ts";
 import { runCli } from "./app/cli.ts";
 import { log } from "./app/log.ts";
@@ -11,13 +12,12 @@ import {
   parseSocketAddress,
   type SocketAddress,
 } from "./app/socket-address.ts";
-import { StartupError } from "./app/startup-error.ts";
 import { Workers } from "./app/workers.ts";
 import { ringDoorbell } from "./memory/doorbell.ts";
 import { Table } from "./swarm/table.ts";
 import { chooseBackend } from "./udp/backend.ts";
 import { type UdpConfig, udpSchema } from "./udp/config.ts";
-import { CONTROL, doorbellWord } from "./udp/control.ts";
+import { CONTROL, doorbellWord } from "./app/control.ts";
 import { allocateSetup, type Bound, type Setup } from "./udp/setup.ts";
 import { signalWakeEvent } from "./udp/wake-event.ts";
 
@@ -93,23 +93,8 @@ async function refuseTakenAddresses(addresses: readonly SocketAddress[]): Promis
       const probe = await Bun.udpSocket({ hostname: address.host, port: address.port });
       probe.close();
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      const text = formatSocketAddress(address);
-      throw new StartupError(`network.address: cannot bind ${text}: ${describeBindError(code)}`);
+      throw bindError(address, error);
     }
-  }
-}
-
-function describeBindError(code: string | undefined): string {
-  switch (code) {
-    case "EADDRINUSE":
-      return "the address is in use";
-    case "EADDRNOTAVAIL":
-      return "no interface of this machine has the address";
-    case "EACCES":
-      return "ports below 1024 need root or CAP_NET_BIND_SERVICE";
-    default:
-      return code ?? "unknown reason";
   }
 }
 

@@ -57,12 +57,13 @@ export function boolean(field: { value: boolean; prose: string }): Field<boolean
   };
 }
 
-/** Any string that is not empty and holds no control characters. */
+/** Any string that holds no control characters; not an empty one, unless that is the default. */
 export function string(field: { value: string; prose: string }): Field<string> {
+  const pattern = field.value === "" ? /^\P{Cc}*$/u : /^\P{Cc}+$/u;
   return {
     ...field,
     read(given, refuse) {
-      if (typeof given === "string" && /^\P{Cc}+$/u.test(given)) return given;
+      if (typeof given === "string" && pattern.test(given)) return given;
       return refuse(`must be a string of printable characters, not ${describeValue(given)}`);
     },
   };

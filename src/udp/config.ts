@@ -1,9 +1,9 @@
 // The configuration of aquatic-udp: every key with its default, its range and the prose that `-p`
 // prints above it. Read once at start-up on the main thread and posted to every Worker.
 
-import { boolean, choice, integer, string, strings, type Schema } from "../app/config-field.ts";
+import { choice, integer, type Schema } from "../app/config-field.ts";
+import { addressField, privilegesSection, statisticsSection } from "../app/config-sections.ts";
 import type { Config } from "../app/config.ts";
-import { formatSocketAddress, parseSocketAddress } from "../app/socket-address.ts";
 
 export type UdpConfig = Config<typeof udpSchema>;
 
@@ -25,15 +25,7 @@ Threads that work on the torrent tables and hand the responses back to the socke
 0: the socket workers answer by themselves.`,
   }),
   network: {
-    address: strings({
-      value: ["127.0.0.1:3000"],
-      max: 16,
-      normalize: (text) => formatSocketAddress(parseSocketAddress(text)),
-      prose: `\
-Listening address, 'IPv4:port' or '[IPv6]:port', or an array of up to 16 of them, such as
-['0.0.0.0:3000', '[::]:3000']. Port 0: any free port. An IPv6 socket takes IPv6 clients only,
-except a lone '[::]:port', which takes IPv4 clients as well.`,
-    }),
+    address: addressField,
     max_scrape_torrents: integer({
       value: 255,
       min: 1,
@@ -96,14 +88,7 @@ Microseconds that a request worker with responses to hand back waits for further
 before it does. 0: not at all. Not used when request_workers is 0.`,
     }),
   },
-  statistics: {
-    interval: integer({
-      value: 5,
-      min: 0,
-      max: 86400,
-      prose: `Seconds between two reports of statistics on standard output. 0: none.`,
-    }),
-  },
+  statistics: statisticsSection,
   cleaning: {
     interval: integer({
       value: 30,
@@ -130,23 +115,7 @@ Seconds for which a connection id is valid. Clients may use theirs for a minute,
 it for longer.`,
     }),
   },
-  privileges: {
-    drop_privileges: boolean({
-      value: false,
-      prose: `\
-Change the root directory and the user once every socket is bound. The tracker must be started
-as root for this, and stops when it fails.`,
-    }),
-    chroot_path: string({
-      value: ".",
-      prose: `\
-The directory that becomes the root directory. '.': the one the tracker was started in.`,
-    }),
-    user: string({
-      value: "nobody",
-      prose: `The user to become, with the groups of that user.`,
-    }),
-  },
+  privileges: privilegesSection,
   limits: {
     max_torrents: integer({
       value: 5000000,

@@ -5,7 +5,7 @@ import { serveWorker } from "../app/worker.ts";
 import { readClock } from "../memory/clock.ts";
 import { sleepAtDoorbell } from "../memory/doorbell.ts";
 import { RequestEnd } from "./channel.ts";
-import { CONTROL, doorbellWord } from "./control.ts";
+import { CONTROL, doorbellWord } from "../app/control.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
 import { placeForRequest, type RequestWorkerSetup, viewSetup } from "./setup.ts";
 

@@ -8,7 +8,7 @@ import { createTable, Table, type TableMemory } from "../swarm/table.ts";
 import { allocateChannels } from "./channel.ts";
 import type { UdpConfig } from "./config.ts";
 import { ConnectionIds } from "./connection-id.ts";
-import { allocateControl, doorbellWord } from "./control.ts";
+import { allocateControl, doorbellWord } from "../app/control.ts";
 import { Handler } from "./handler.ts";
 import { openWakeEvent } from "./wake-event.ts";
 

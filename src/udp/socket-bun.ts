@@ -7,7 +7,7 @@ import { readAddress, writeAddress } from "../memory/address.ts";
 import { Bytes } from "../memory/bytes.ts";
 import { readClock } from "../memory/clock.ts";
 import { awaitDoorbell } from "../memory/doorbell.ts";
-import { CONTROL } from "./control.ts";
+import { CONTROL } from "../app/control.ts";
 import { ANSWER_LATER, type Dispatcher } from "./dispatcher.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
 import type { SocketBackend, SocketSettings } from "./socket-backend.ts";

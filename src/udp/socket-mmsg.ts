@@ -6,7 +6,7 @@ import type { Counters } from "../app/counters.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { readClock } from "../memory/clock.ts";
 import { getUp, lieDown } from "../memory/doorbell.ts";
-import { CONTROL } from "./control.ts";
+import { CONTROL } from "../app/control.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { MessageBatch } from "./message-batch.ts";
 import { MmsgSocket, socketOfResponse } from "./mmsg-socket.ts";

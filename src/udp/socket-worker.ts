@@ -2,7 +2,7 @@
 // stop.
 
 import { SocketEnd } from "./channel.ts";
-import { doorbellWord } from "./control.ts";
+import { doorbellWord } from "../app/control.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { MOST_IN_BATCH } from "./handler.ts";
 import { type Bound, placeForSocket, type SocketWorkerSetup, viewSetup } from "./setup.ts";

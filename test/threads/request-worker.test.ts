@@ -8,7 +8,7 @@ import { Bytes } from "../../src/memory/bytes.ts";
 import { ringDoorbell } from "../../src/memory/doorbell.ts";
 import { SocketEnd } from "../../src/udp/channel.ts";
 import { udpSchema } from "../../src/udp/config.ts";
-import { CONTROL, doorbellWord } from "../../src/udp/control.ts";
+import { CONTROL, doorbellWord } from "../../src/app/control.ts";
 import { Dispatcher } from "../../src/udp/dispatcher.ts";
 import { RESPONSE, SOURCE } from "../../src/udp/request.ts";
 import { allocateSetup, placeForSocket, type Setup, viewSetup } from "../../src/udp/setup.ts";

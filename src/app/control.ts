@@ -1,4 +1,4 @@
-// The words that the main thread shares with all workers of the UDP tracker, each on a cache line
+// The words that the main thread shares with all workers of a tracker, each on a cache line
 // of its own.
 
 const LINE = 16;

@@ -1,0 +1,24 @@
+// Why a listening address cannot be bound, for the one line of a failed start.
+
+import { formatSocketAddress, type SocketAddress } from "./socket-address.ts";
+import { StartupError } from "./startup-error.ts";
+
+/** The StartupError for what binding a socket to `address` threw. */
+export function bindError(address: SocketAddress, error: unknown): StartupError {
+  const { code } = error as NodeJS.ErrnoException;
+  const text = formatSocketAddress(address);
+  return new StartupError(`network.address: cannot bind ${text}: ${describeBindError(code)}`);
+}
+
+function describeBindError(code: string | undefined): string {
+  switch (code) {
+    case "EADDRINUSE":
+      return "the address is in use";
+    case "EADDRNOTAVAIL":
+      return "no interface of this machine has the address";
+    case "EACCES":
+      return "ports below 1024 need root or CAP_NET_BIND_SERVICE";
+    default:
+      return code ?? "unknown reason";
+  }
+}

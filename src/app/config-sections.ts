@@ -1,0 +1,41 @@
+// The parts of the configuration that mean the same in both trackers.
+
+import { boolean, integer, string, strings, type Schema } from "./config-field.ts";
+import { formatSocketAddress, parseSocketAddress } from "./socket-address.ts";
+
+export const addressField = strings({
+  value: ["127.0.0.1:3000"],
+  max: 16,
+  normalize: (text) => formatSocketAddress(parseSocketAddress(text)),
+  prose: `\
+Listening address, 'IPv4:port' or '[IPv6]:port', or an array of up to 16 of them, such as
+['0.0.0.0:3000', '[::]:3000']. Port 0: any free port. An IPv6 socket takes IPv6 clients only,
+except a lone '[::]:port', which takes IPv4 clients as well.`,
+});
+
+export const statisticsSection = {
+  interval: integer({
+    value: 5,
+    min: 0,
+    max: 86400,
+    prose: `Seconds between two reports of statistics on standard output. 0: none.`,
+  }),
+} satisfies Schema;
+
+export const privilegesSection = {
+  drop_privileges: boolean({
+    value: false,
+    prose: `\
+Change the root directory and the user once every socket is bound. The tracker must be started
+as root for this, and stops when it fails.`,
+  }),
+  chroot_path: string({
+    value: ".",
+    prose: `\
+The directory that becomes the root directory. '.': the one the tracker was started in.`,
+  }),
+  user: string({
+    value: "nobody",
+    prose: `The user to become, with the groups of that user.`,
+  }),
+} satisfies Schema;
