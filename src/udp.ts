@@ -19,6 +19,7 @@ import { chooseBackend } from "./udp/backend.ts";
 import { type UdpConfig, udpSchema } from "./udp/config.ts";
 import { CONTROL, doorbellWord } from "./app/control.ts";
 import { allocateSetup, type Bound, type Setup } from "./udp/setup.ts";
+import { udpStatistics } from "./udp/statistics.ts";
 import { signalWakeEvent } from "./udp/wake-event.ts";
 
 await runCli({
@@ -56,7 +57,7 @@ async function serve(config: UdpConfig): Promise<void> {
   void keepClean(config.cleaning, tables, control, CONTROL.clock);
   reportFullTable(setup.counters);
   const { interval } = config.statistics;
-  if (interval > 0) void keepStatistics(interval, tables, setup.counters);
+  if (interval > 0) void keepStatistics(interval, tables, setup.counters, udpStatistics);
 }
 
 // `new Worker(new URL(…))` has to stand here: in a compiled binary, every module's URL is this one's.

@@ -9,7 +9,7 @@ import { CleaningPass } from "../swarm/clean.ts";
 import type { Table } from "../swarm/table.ts";
 import { COUNTER, sumCounter } from "./counters.ts";
 import { log } from "./log.ts";
-import { Statistics } from "./statistics.ts";
+import { Statistics, type StatisticsOptions } from "./statistics.ts";
 
 const CLOCK_MILLISECONDS = 200;
 const FULL_TABLE_MILLISECONDS = 1000;
@@ -61,8 +61,9 @@ export async function keepStatistics(
   interval: number,
   tables: readonly Table[],
   counters: SharedArrayBuffer,
+  options: StatisticsOptions,
 ): Promise<never> {
-  const statistics = new Statistics(counters);
+  const statistics = new Statistics(counters, options);
   // Whoever read them may go; that is no reason to stop serving.
   process.stdout.on("error", () => {});
   let last = performance.now();

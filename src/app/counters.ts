@@ -14,10 +14,18 @@ export const COUNTER = {
   invalidConnection: 6,
   /** Refused because a table was full. */
   tableFull: 7,
-  /** Dropped because the queue to or from a request worker was full. */
+  /** Dropped because the queue to or from another worker, or to a connection, was full. */
   queueFull: 8,
   /** Responses that the kernel did not take. */
   sendFailed: 9,
+  /** Offers passed on. */
+  offers: 10,
+  /** Answers passed on. */
+  answers: 11,
+  /** Answers that nobody waited for. */
+  lostAnswers: 12,
+  /** Connections opened, less those closed. */
+  connections: 13,
 } as const;
 
 export type Counter = (typeof COUNTER)[keyof typeof COUNTER];

@@ -1,22 +1,28 @@
-// The statistics that operators watch: three lines on standard output at each interval, and a
-// fourth when something was dropped or refused. Written by the main thread.
+// The statistics that operators watch: lines on standard output at each interval, one of them only
+// when something was dropped or refused. Written by the main thread.
 
 import type { Census } from "../swarm/census.ts";
 import { COUNTER, type Counter, sumCounter } from "./counters.ts";
 
-const FAULTS = [
-  ["malformed", COUNTER.malformed],
-  ["invalid connection", COUNTER.invalidConnection],
-  ["table full", COUNTER.tableFull],
-  ["queue full", COUNTER.queueFull],
-  ["send failed", COUNTER.sendFailed],
-] as const satisfies [string, Counter][];
+/** What a tracker reports beside the lines that all do. */
+export interface StatisticsOptions {
+  /** What was not served, by name: a line when there was any. */
+  readonly faults: readonly (readonly [name: string, counter: Counter])[];
+  /** One more line; `rate` is of the time since the last, by the second, `sum` of all time. */
+  readonly describe?: (
+    rate: (counter: Counter) => number,
+    sum: (counter: Counter) => number,
+  ) => string;
+}
 
 /** Turns counts that only grow into lines about the time since the last ones. */
 export class Statistics {
   readonly #last = new Map<Counter, number>();
 
-  constructor(private readonly counters: SharedArrayBuffer) {}
+  constructor(
+    private readonly counters: SharedArrayBuffer,
+    private readonly options: StatisticsOptions,
+  ) {}
 
   /** The lines for the `seconds` since the last call. */
   report(seconds: number, census: Census): string[] {
@@ -30,7 +36,13 @@ export class Statistics {
         `${megabits(rate(COUNTER.bytesOut))} Mbit/s out`,
       describeSwarms(census),
     ];
-    const faults = FAULTS.map(([name, counter]) => [name, this.#take(counter)] as const);
+    const { describe } = this.options;
+    if (describe !== undefined) {
+      lines.push(describe(rate, (counter) => sumCounter(this.counters, counter)));
+    }
+    const faults = this.options.faults.map(
+      ([name, counter]) => [name, this.#take(counter)] as const,
+    );
     if (faults.some(([, count]) => count > 0)) {
       const list = faults.map(([name, count]) => `${name} ${count}`).join(", ");
       lines.push(`not served: ${list}`);

@@ -7,6 +7,7 @@ declare const self: Worker;
 export type WorkerMessage<Ready> =
   | { readonly state: "ready"; readonly ready: Ready }
   | { readonly state: "failed"; readonly reason: string }
+  | { readonly state: "said"; readonly text: string }
   | { readonly state: "stopped" };
 
 /** What a worker has become once it is set up. */
@@ -15,6 +16,8 @@ export interface Serving<Ready> {
   readonly ready: Ready;
   /** Serves until the worker has been told to stop. */
   serve(): Promise<void>;
+  /** Takes what the main thread sends later. What it returns, the main thread logs. */
+  receive?(message: unknown): string | undefined;
 }
 
 /** Runs this thread as a worker that `setUp` prepares. Called once, by a worker's entry. */
@@ -28,6 +31,10 @@ export function serveWorker<Setup, Ready>(setUp: (setup: Setup) => Promise<Servi
       post({ state: "failed", reason: error instanceof Error ? error.message : String(error) });
       return;
     }
+    self.onmessage = (later: MessageEvent<unknown>) => {
+      const text = serving.receive?.(later.data);
+      if (text !== undefined) post({ state: "said", text });
+    };
     post({ state: "ready", ready: serving.ready });
     await serving.serve();
     post({ state: "stopped" });

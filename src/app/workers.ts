@@ -15,9 +15,15 @@ export class Workers {
 
   /**
    * Sets a new worker up and resolves with what it says when it is ready. Throws a StartupError
-   * when it cannot be: `name` and its reason. Should it end after that, the process does.
+   * when it cannot be: `name` and its reason. Should it end after that, the process does. The ports
+   * in `setup` are given away and stand in `transfer` too.
    */
-  start<Ready>(name: string, worker: Worker, setup: unknown): Promise<Ready> {
+  start<Ready>(
+    name: string,
+    worker: Worker,
+    setup: unknown,
+    transfer: Bun.Transferable[] = [],
+  ): Promise<Ready> {
     return new Promise((resolve, reject) => {
       let isReady = false;
       const fail = (reason: string): void => {
@@ -33,11 +39,12 @@ export class Workers {
       worker.onmessage = ({ data }: MessageEvent<WorkerMessage<Ready>>) => {
         if (data.state === "failed") fail(data.reason);
         if (data.state === "stopped") stopped.resolve();
+        if (data.state === "said") log(`${name}: ${data.text}`);
         if (data.state !== "ready") return;
         isReady = true;
         resolve(data.ready);
       };
-      worker.postMessage(setup);
+      worker.postMessage(setup, transfer);
     });
   }
 

@@ -5,6 +5,7 @@ import { keepClean, keepClock, keepStatistics, reportFullTable } from "../../src
 import { allocateCounters, COUNTER, Counters } from "../../src/app/counters.ts";
 import { readClock } from "../../src/memory/clock.ts";
 import { TableHarness } from "../swarm/harness.ts";
+import { udpStatistics } from "../../src/udp/statistics.ts";
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -118,7 +119,7 @@ test("keepStatistics writes the lines of each interval to standard output", asyn
     written.push(String(text));
     return true;
   });
-  void keepStatistics(3, [harness.table], buffer);
+  void keepStatistics(3, [harness.table], buffer, udpStatistics);
   await isOver;
   jest.restoreAllMocks();
   expect(sleeps).toEqual([3000, 3000, 3000]);

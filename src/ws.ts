@@ -1,0 +1,120 @@
+// aquatic-ws, from its flags to its end: a WebTorrent tracker. The main thread makes the shared
+// memory, starts the workers and gives up its privileges; from then on it keeps the clock, cleans
+// the table, writes the statistics and waits for a signal.
+
+import { keepClean, keepClock, keepStatistics, reportFullTable } from "./app/background.ts";
+import { bindError } from "./app/bind-error.ts";
+import { runCli } from "./app/cli.ts";
+import { CONTROL, doorbellWord } from "./app/control.ts";
+import { log } from "./app/log.ts";
+import { resolvePrivileges } from "./app/privileges.ts";
+import {
+  formatSocketAddress,
+  parseSocketAddress,
+  type SocketAddress,
+} from "./app/socket-address.ts";
+import { StartupError } from "./app/startup-error.ts";
+import { Workers } from "./app/workers.ts";
+import { ringDoorbell } from "./memory/doorbell.ts";
+import { Table } from "./swarm/table.ts";
+import { listUnusedKeys, type WsConfig, wsSchema } from "./ws/config.ts";
+import { allocateSetup, type Bound, connectWorkers, type Reload, type Setup } from "./ws/setup.ts";
+import { wsStatistics } from "./ws/statistics.ts";
+import { readCertificate } from "./ws/tls.ts";
+
+await runCli({
+  name: "aquatic-ws",
+  description: "A multi-threaded WebTorrent tracker",
+  schema: wsSchema,
+  run: serve,
+});
+
+async function serve(config: WsConfig): Promise<void> {
+  reportUnusedKeys(config);
+  const privileges = resolvePrivileges(config.privileges);
+  const setup = allocateSetup(config, readCertificate(config.network));
+  const control = new Int32Array(setup.control);
+  const workers = new Workers();
+  keepClock(control, CONTROL.clock);
+
+  const { addresses, threads } = await startSocketWorkers(workers, setup);
+  privileges?.drop();
+  const scheme = config.network.use_tls ? "wss" : "ws";
+  for (const address of addresses) log(`listening on ${scheme}://${formatSocketAddress(address)}`);
+
+  const stop = async (): Promise<void> => {
+    await workers.stop(() => {
+      Atomics.store(control, CONTROL.stop, 1);
+      threads.forEach((_, worker) => ringDoorbell(control, doorbellWord(worker)));
+    });
+    process.exit(0);
+  };
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  const reload = (): void => reloadCertificate(config, threads);
+  process.on("SIGHUP", reload);
+  process.on("SIGUSR1", reload);
+
+  const tables = [new Table(setup.table)];
+  void keepClean(config.cleaning, tables, control, CONTROL.clock);
+  reportFullTable(setup.counters);
+  const { interval } = config.statistics;
+  if (interval > 0) void keepStatistics(interval, tables, setup.counters, wsStatistics);
+}
+
+function reportUnusedKeys(config: WsConfig): void {
+  for (const name of listUnusedKeys(config)) log(`${name}: has no effect on this tracker`);
+}
+
+function reloadCertificate(config: WsConfig, threads: readonly Worker[]): void {
+  if (!config.network.use_tls) return log("nothing to reload: network.use_tls is false");
+  if (config.privileges.drop_privileges) {
+    return log("the certificate cannot be reloaded after privileges were dropped: restart");
+  }
+  try {
+    const certificate = readCertificate(config.network)!;
+    const message: Reload = { certificate };
+    for (const thread of threads) thread.postMessage(message);
+    log("the certificate has been reloaded");
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    log(`the certificate stays as it was: ${error.message}`);
+  }
+}
+
+// `new Worker(new URL(…))` has to stand here: in a compiled binary, every module's URL is this one's.
+
+// Returns the addresses with the ports that were bound.
+async function startSocketWorkers(
+  workers: Workers,
+  setup: Setup,
+): Promise<{ addresses: SocketAddress[]; threads: Worker[] }> {
+  const { network, socket_workers } = setup.config;
+  let addresses = network.address.map(parseSocketAddress);
+  refuseTakenAddresses(addresses);
+  const ports = connectWorkers(socket_workers);
+  const threads: Worker[] = [];
+  for (let i = 0; i < socket_workers; i++) {
+    const worker = new Worker(new URL("./ws/socket-worker.ts", import.meta.url));
+    threads.push(worker);
+    const start = { ...setup, worker: i, addresses, ports: ports[i] };
+    const transfer = ports[i].filter((port) => port !== undefined);
+    const bound = await workers.start<Bound>(`socket worker ${i}`, worker, start, transfer);
+    // The first worker chooses where any port will do; the others follow.
+    addresses = addresses.map((address, index) => ({ ...address, port: bound.ports[index] }));
+  }
+  return { addresses, threads };
+}
+
+// Listeners that share their port would share it with another tracker too, and each would see half
+// of the clients. A listener that does not share tells.
+function refuseTakenAddresses(addresses: readonly SocketAddress[]): void {
+  for (const address of addresses) {
+    try {
+      const { host: hostname, port } = address;
+      Bun.listen({ hostname, port, exclusive: true, socket: { data() {} } }).stop(true);
+    } catch (error) {
+      throw bindError(address, error);
+    }
+  }
+}

@@ -1,0 +1,193 @@
+// The open connections of one socket worker: what they send goes to the handler, what the handler
+// wants sent goes to them, here or at another worker. Everything an iteration of the event loop has
+// for a connection leaves together at its end.
+
+import { COUNTER, type Counters } from "../app/counters.ts";
+import { readClock } from "../memory/clock.ts";
+import { CONTROL } from "../app/control.ts";
+import { readAddress } from "../memory/address.ts";
+import {
+  type ConnectionName,
+  nameConnection,
+  OwnConnections,
+  slotOf,
+  workerOf,
+} from "./connections.ts";
+import type { Deliveries, Kind } from "./deliveries.ts";
+import { type Handler, OUTCOME, type Sender } from "./handler.ts";
+import type { Mail } from "./mail.ts";
+import { Outbox } from "./outbox.ts";
+import type { Takeovers } from "./takeovers.ts";
+
+/** A connection as the runtime knows it. */
+export type Socket = Bun.ServerWebSocket<Client>;
+
+/** A connection as this worker knows it. */
+export class Client implements Sender {
+  /** Messages that could not be answered. */
+  junk = 0;
+  outbox: Outbox | undefined;
+  /** Whether the outbox is among those to be flushed. */
+  isDue = false;
+  /** The second since which the client has not read all that it was sent; -1 when it has. */
+  blockedSince = -1;
+
+  constructor(
+    readonly socket: Socket,
+    readonly name: ConnectionName,
+    readonly generation: number,
+  ) {}
+}
+
+export interface ClientSettings {
+  readonly worker: number;
+  readonly mostQueued: number;
+  readonly compress: boolean;
+}
+
+/** Messages that cannot be answered, of one connection, before it is closed. */
+const MOST_JUNK = 16;
+/** Seconds after which a client that does not read, and for which there is more, is given up. */
+const MOST_BLOCKED_SECONDS = 30;
+
+const POLICY_VIOLATION = 1008;
+const TRY_AGAIN_LATER = 1013;
+
+export class Clients implements Deliveries {
+  /** Set by `join`, before the first connection. */
+  handler!: Handler;
+  takeovers!: Takeovers;
+  #mail!: Mail;
+  readonly #clients: (Client | undefined)[] = [];
+  readonly #address = new Int32Array(4);
+  readonly #addressBytes = new Uint8Array(this.#address.buffer);
+  readonly #decoder = new TextDecoder();
+  #due: Client[] = [];
+  #isFlushDue = false;
+
+  constructor(
+    private readonly settings: ClientSettings,
+    private readonly connections: OwnConnections,
+    private readonly control: Int32Array,
+    private readonly counters: Counters,
+  ) {}
+
+  /** Makes known what refers to the clients itself. */
+  join(handler: Handler, mail: Mail, takeovers: Takeovers): void {
+    this.handler = handler;
+    this.#mail = mail;
+    this.takeovers = takeovers;
+  }
+
+  /** Whether another connection can be taken. */
+  get hasRoom(): boolean {
+    return this.connections.hasRoom;
+  }
+
+  open(socket: Socket): void {
+    if (!this.connections.hasRoom) return void socket.close(TRY_AGAIN_LATER);
+    this.#address.fill(0);
+    readAddress(socket.remoteAddress, this.#addressBytes, 0);
+    const slot = this.connections.open(this.#address);
+    const name = nameConnection(this.settings.worker, slot);
+    const client = new Client(socket, name, this.connections.generation(slot));
+    socket.data = client;
+    this.#clients[slot] = client;
+    this.counters.add(COUNTER.connections, 1);
+  }
+
+  close(client: Client): void {
+    const slot = slotOf(client.name);
+    if (this.#clients[slot] !== client) return;
+    this.#clients[slot] = undefined;
+    this.handler.removePeers(client);
+    this.connections.close(slot);
+    this.counters.add(COUNTER.connections, -1);
+    this.takeovers.settle(client, false);
+  }
+
+  receive(client: Client, data: string | Buffer): void {
+    this.counters.add(COUNTER.requests, 1);
+    this.counters.add(COUNTER.bytesIn, data.length);
+    this.takeovers.settle(client, true);
+    const text = typeof data === "string" ? data : this.#decoder.decode(data);
+    const outcome = this.handler.handle(client, text, this.now);
+    if (outcome === OUTCOME.held) this.takeovers.hold(client, text);
+    if (outcome !== OUTCOME.junk) return;
+    this.counters.add(COUNTER.malformed, 1);
+    client.junk++;
+    if (client.junk >= MOST_JUNK) client.socket.close(POLICY_VIOLATION, "too many bad messages");
+  }
+
+  /** The client has read what it was sent. */
+  drain(client: Client): void {
+    client.blockedSince = -1;
+    if (client.outbox !== undefined) this.#schedule(client);
+  }
+
+  deliver(name: ConnectionName, generation: number, kind: Kind, text: string): void {
+    const worker = workerOf(name);
+    if (worker !== this.settings.worker) {
+      if (this.#mail.post(worker, kind, name, generation, text)) this.scheduleFlush();
+      else this.counters.add(COUNTER.queueFull, 1);
+      return;
+    }
+    const client = this.find(name, generation);
+    if (client === undefined) return;
+    const outbox = (client.outbox ??= new Outbox(this.settings.mostQueued));
+    const wasFull = outbox.isFull;
+    const fits = outbox.push(kind, text);
+    this.counters.add(COUNTER.queueFull, outbox.dropped);
+    const { blockedSince } = client;
+    const isDeaf = blockedSince >= 0 && this.now - blockedSince > MOST_BLOCKED_SECONDS;
+    if (!fits || isDeaf) return client.socket.terminate();
+    if (outbox.isFull !== wasFull) this.connections.setFull(slotOf(name), outbox.isFull);
+    if (blockedSince < 0) this.#schedule(client);
+  }
+
+  /** The client behind a name of this worker; undefined when it is gone. */
+  find(name: ConnectionName, generation: number): Client | undefined {
+    const client = this.#clients[slotOf(name)];
+    return client?.generation === generation ? client : undefined;
+  }
+
+  /** Sends all there is at the end of this iteration of the event loop. */
+  scheduleFlush(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    setImmediate(() => this.#flush());
+  }
+
+  /** Seconds since the tracker started. */
+  get now(): number {
+    return readClock(this.control, CONTROL.clock);
+  }
+
+  #schedule(client: Client): void {
+    if (client.isDue) return;
+    client.isDue = true;
+    this.#due.push(client);
+    this.scheduleFlush();
+  }
+
+  #flush(): void {
+    const due = this.#due;
+    this.#due = [];
+    this.#isFlushDue = false;
+    this.#mail.flush();
+    for (const client of due) this.#flushClient(client);
+    this.counters.add(COUNTER.batches, 1);
+  }
+
+  #flushClient(client: Client): void {
+    const { outbox, socket } = client;
+    client.isDue = false;
+    if (outbox === undefined || this.find(client.name, client.generation) !== client) return;
+    const wasFull = outbox.isFull;
+    const { length, isBlocked } = outbox.flush(socket, this.settings.compress);
+    this.counters.add(COUNTER.bytesOut, length);
+    if (isBlocked) client.blockedSince = this.now;
+    if (wasFull && !outbox.isFull) this.connections.setFull(slotOf(client.name), false);
+    if (outbox.isEmpty) client.outbox = undefined;
+  }
+}

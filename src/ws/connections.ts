@@ -1,0 +1,119 @@
+// Which connections are open, whose they are and which of them can take no more: shared memory that
+// each worker writes for its own connections and reads for all. A connection is named by its worker
+// and its slot there. Slots are used again, so a generation goes with the name wherever it is kept.
+//
+//   slot    [ generation << 2 · full · open | - | - | - | address · address · address · address ]
+
+/** A connection's name, `worker << 24 | slot`, as a signed word. */
+export type ConnectionName = number;
+
+/** Most workers and most slots that a name has room for. */
+export const MOST_SLOTS = 2 ** 24;
+
+const SLOT_WORDS = 8;
+const ADDRESS = 4;
+const ADDRESS_WORDS = 4;
+
+const OPEN = 1;
+const FULL = 2;
+const FLAG_BITS = 2;
+const GENERATIONS = 2 ** 16;
+
+export function nameConnection(worker: number, slot: number): ConnectionName {
+  return (worker << 24) | slot;
+}
+
+export function workerOf(name: ConnectionName): number {
+  return name >>> 24;
+}
+
+export function slotOf(name: ConnectionName): number {
+  return name & (MOST_SLOTS - 1);
+}
+
+/** Memory for the connections of each worker, at most `most` of them each. */
+export function allocateConnections(workers: number, most: number): SharedArrayBuffer[] {
+  return Array.from({ length: workers }, () => new SharedArrayBuffer(most * SLOT_WORDS * 4));
+}
+
+/** All workers' connections, for anyone to look at. */
+export class Connections {
+  readonly #words: readonly Int32Array[];
+
+  constructor(memory: readonly SharedArrayBuffer[]) {
+    this.#words = memory.map((buffer) => new Int32Array(buffer));
+  }
+
+  /** Whether the connection is still open. */
+  isOpen(name: ConnectionName, generation: number): boolean {
+    return (this.#state(name) & ~FULL) === ((generation << FLAG_BITS) | OPEN);
+  }
+
+  /** Whether it is open and could take another offer. */
+  takesOffers(name: ConnectionName, generation: number): boolean {
+    return this.#state(name) === ((generation << FLAG_BITS) | OPEN);
+  }
+
+  /** Whether two open connections come from one IP address. */
+  isSameAddress(name: ConnectionName, other: ConnectionName): boolean {
+    const [a, b] = [this.#words[workerOf(name)], this.#words[workerOf(other)]];
+    const [atA, atB] = [addressWord(name), addressWord(other)];
+    for (let i = 0; i < ADDRESS_WORDS; i++) if (a[atA + i] !== b[atB + i]) return false;
+    return true;
+  }
+
+  #state(name: ConnectionName): number {
+    return Atomics.load(this.#words[workerOf(name)], slotOf(name) * SLOT_WORDS);
+  }
+}
+
+/** One worker's own connections. */
+export class OwnConnections {
+  readonly #words: Int32Array;
+  readonly #most: number;
+  /** Slots that were used and are free. */
+  readonly #free: number[] = [];
+  #fresh = 0;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#words = new Int32Array(buffer);
+    this.#most = this.#words.length / SLOT_WORDS;
+  }
+
+  /** Whether there is room for another. */
+  get hasRoom(): boolean {
+    return this.#free.length > 0 || this.#fresh < this.#most;
+  }
+
+  /** Takes a slot for a connection from the 16 bytes of `address`; there must be room. */
+  open(address: Int32Array): number {
+    const slot = this.#free.pop() ?? this.#fresh++;
+    const word = slot * SLOT_WORDS;
+    this.#words.set(address, word + ADDRESS);
+    Atomics.or(this.#words, word, OPEN);
+    return slot;
+  }
+
+  /** Goes up whenever the slot is closed, from 0 to 65,535 and around. */
+  generation(slot: number): number {
+    return Atomics.load(this.#words, slot * SLOT_WORDS) >>> FLAG_BITS;
+  }
+
+  /** Tells the others whether the connection can take no more offers. */
+  setFull(slot: number, isFull: boolean): void {
+    const word = slot * SLOT_WORDS;
+    if (isFull) Atomics.or(this.#words, word, FULL);
+    else Atomics.and(this.#words, word, ~FULL);
+  }
+
+  /** Ends the generation and gives the slot back. */
+  close(slot: number): void {
+    const next = (this.generation(slot) + 1) % GENERATIONS;
+    Atomics.store(this.#words, slot * SLOT_WORDS, next << FLAG_BITS);
+    this.#free.push(slot);
+  }
+}
+
+function addressWord(name: ConnectionName): number {
+  return slotOf(name) * SLOT_WORDS + ADDRESS;
+}

@@ -1,0 +1,71 @@
+// One listening address of one socket worker: WebSockets on any path, and a short answer to plain
+// HTTP. Hands every event to the clients.
+
+import type { SocketAddress } from "../app/socket-address.ts";
+import type { Client, Clients } from "./clients.ts";
+import type { Certificate } from "./tls.ts";
+
+export interface ListenerSettings {
+  /** An IPv6 address takes IPv6 clients only. */
+  readonly ipv6Only: boolean;
+  readonly maxMessageBytes: number;
+  /** Seconds. */
+  readonly idleTimeout: number;
+  readonly compress: boolean;
+  readonly certificate: Certificate | undefined;
+}
+
+/** Bytes that the runtime keeps for a client beside its outbox: one write, at most. */
+const BACKPRESSURE_BYTES = 64 * 2 ** 20;
+
+const TEXT = { "content-type": "text/plain; charset=utf-8" };
+
+/** Starts to listen, beside other listeners of the same address. Throws when it cannot. */
+export function listen(
+  { host, port }: SocketAddress,
+  settings: ListenerSettings,
+  clients: Clients,
+): Bun.Server<Client> {
+  const { certificate } = settings;
+  return Bun.serve<Client>({
+    hostname: host,
+    port,
+    reusePort: true,
+    ipv6Only: settings.ipv6Only,
+    development: false,
+    ...(certificate === undefined ? {} : { tls: certificate }),
+    fetch: (request, server) => respond(request, server, clients),
+    error: () => new Response("error\n", { status: 500, headers: TEXT }),
+    websocket: {
+      maxPayloadLength: settings.maxMessageBytes,
+      backpressureLimit: BACKPRESSURE_BYTES,
+      idleTimeout: settings.idleTimeout,
+      sendPings: true,
+      perMessageDeflate: { compress: settings.compress ? "shared" : false, decompress: "shared" },
+      open: (socket) => clients.open(socket),
+      message: (socket, data) => clients.receive(socket.data, data),
+      drain: (socket) => clients.drain(socket.data),
+      pong: (socket) => clients.takeovers.settle(socket.data, true),
+      close: (socket) => clients.close(socket.data),
+    },
+  });
+}
+
+function respond(
+  request: Request,
+  server: Bun.Server<Client>,
+  clients: Clients,
+): Response | undefined {
+  if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
+    if (!clients.hasRoom)
+      return new Response("too many connections\n", { status: 503, headers: TEXT });
+    // The client is made when the connection opens.
+    if (server.upgrade(request, { data: undefined as unknown as Client })) return undefined;
+    return new Response("this is no WebSocket handshake\n", { status: 400, headers: TEXT });
+  }
+  if (new URL(request.url).pathname === "/health") return new Response("ok\n", { headers: TEXT });
+  return new Response("This is a WebTorrent tracker: connect with a WebSocket.\n", {
+    status: 426,
+    headers: { ...TEXT, connection: "Upgrade", upgrade: "websocket" },
+  });
+}

@@ -1,0 +1,59 @@
+// A socket worker: listens, says so to the main thread, and serves until it is told to stop. A new
+// certificate means new listeners: those before stop listening, and their connections live on.
+
+import { CONTROL, doorbellWord } from "../app/control.ts";
+import type { SocketAddress } from "../app/socket-address.ts";
+import { serveWorker } from "../app/worker.ts";
+import { awaitDoorbell } from "../memory/doorbell.ts";
+import { bindError } from "../app/bind-error.ts";
+import { listen } from "./listener.ts";
+import { type Bound, createClients, type Reload, type SocketWorkerSetup } from "./setup.ts";
+import type { Certificate } from "./tls.ts";
+
+serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
+  const { cleaning, network } = setup.config;
+  const control = new Int32Array(setup.control);
+  const clients = createClients(setup);
+  const [first] = setup.addresses;
+  const takesBoth = setup.addresses.length === 1 && first.host === "::";
+
+  const listenAll = (addresses: readonly SocketAddress[], certificate: Certificate | undefined) => {
+    return addresses.map((address) => {
+      try {
+        return listen(address, { ...settings, certificate }, clients);
+      } catch (error) {
+        throw bindError(address, error);
+      }
+    });
+  };
+  const settings = {
+    ipv6Only: !takesBoth,
+    maxMessageBytes: network.max_message_size,
+    idleTimeout: cleaning.max_connection_age,
+    compress: network.compress_responses,
+  };
+
+  let listeners = listenAll(setup.addresses, setup.certificate);
+  const ports = listeners.map(({ port }) => port!);
+  const addresses = setup.addresses.map((address, index) => ({ ...address, port: ports[index] }));
+
+  return {
+    ready: { ports },
+    receive(message) {
+      const { certificate } = message as Reload;
+      try {
+        const renewed = listenAll(addresses, certificate);
+        for (const listener of listeners) void listener.stop(false);
+        listeners = renewed;
+        return undefined;
+      } catch (error) {
+        return `keeps its certificate: ${(error as Error).message}`;
+      }
+    },
+    async serve() {
+      const isStopping = (): boolean => Atomics.load(control, CONTROL.stop) !== 0;
+      while (!isStopping()) await awaitDoorbell(control, doorbellWord(setup.worker), isStopping);
+      for (const listener of listeners) void listener.stop(true);
+    },
+  };
+});
