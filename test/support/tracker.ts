@@ -1,5 +1,5 @@
-// Starts the UDP tracker as its users do, as a program with a configuration file, and waits until
-// it says that it listens.
+// Starts a tracker as its users do, as a program with a configuration file, and waits until it says
+// that it listens.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,9 @@ import { join, resolve } from "node:path";
 import { type Child, startChild } from "./child.ts";
 
 export interface TrackerOptions {
-  /** By default the binary $AQUATIC_UDP names, or else the source run by this Bun. */
+  /** Which tracker; aquatic-udp by default. */
+  program?: Program;
+  /** By default the binary $AQUATIC_UDP or $AQUATIC_WS names, or else the source run by this Bun. */
   command?: string[];
   /** TOML, put into a file that is passed with `-c`. */
   config?: string;
@@ -19,14 +21,15 @@ export interface TrackerOptions {
   cwd?: string;
 }
 
+type Program = "udp" | "ws";
+
 export interface Tracker extends Child {
   /** The port of each configured address, in their order. */
   readonly ports: number[];
 }
 
-const SOURCE = resolve(import.meta.dir, "../../src/udp.ts");
 const START_TIMEOUT_MS = 15_000;
-const LISTENING = /^aquatic-udp: listening on .*:(\d+)$/gm;
+const LISTENING = /^aquatic-(?:udp|ws): listening on .*:(\d+)$/gm;
 
 /** Rejects with what the tracker printed when it ends, or takes too long, before it listens. */
 export async function startTracker(options: TrackerOptions = {}): Promise<Tracker> {
@@ -59,17 +62,23 @@ export async function runTracker(
 }
 
 /** The tracker's command line without its arguments, see `TrackerOptions.command`. */
-function trackerCommand(): string[] {
-  const binary = process.env.AQUATIC_UDP;
-  return binary ? [resolve(binary)] : [process.execPath, "run", SOURCE];
+function trackerCommand(program: Program): string[] {
+  const binary = process.env[`AQUATIC_${program.toUpperCase()}`];
+  if (binary) return [resolve(binary)];
+  return [process.execPath, "run", resolve(import.meta.dir, `../../src/${program}.ts`)];
 }
 
 function spawnTracker(options: TrackerOptions) {
-  const directory = mkdtempSync(join(tmpdir(), "aquatic-udp-"));
+  const { program = "udp" } = options;
+  const directory = mkdtempSync(join(tmpdir(), `aquatic-${program}-`));
   const configPath = join(directory, "config.toml");
   if (options.config !== undefined) writeFileSync(configPath, options.config);
   const configArgs = options.config === undefined ? [] : ["-c", configPath];
-  const argv = [...(options.command ?? trackerCommand()), ...configArgs, ...(options.args ?? [])];
+  const argv = [
+    ...(options.command ?? trackerCommand(program)),
+    ...configArgs,
+    ...(options.args ?? []),
+  ];
   const child = startChild(argv, options);
   const cleanUp = async () => {
     await child[Symbol.asyncDispose]();

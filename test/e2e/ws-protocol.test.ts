@@ -1,0 +1,466 @@
+// The WebTorrent protocol, as a client sees it: one suite for every number of workers.
+// With $AQUATIC_WS set to a compiled binary, that is the tracker.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { startTracker, type Tracker } from "../support/tracker.ts";
+import {
+  announce,
+  answer,
+  connectWs,
+  id,
+  type Json,
+  offers,
+  type WsClient,
+} from "../support/ws-client.ts";
+
+const isResponse = (message: Json): boolean => "complete" in message;
+const isOffer = (message: Json): boolean => "offer" in message;
+const isAnswer = (message: Json): boolean => "answer" in message;
+const isFailure = (message: Json): boolean => "failure reason" in message;
+
+let lastTorrent = 0;
+
+/** No two tests share a swarm. */
+function newTorrent(): string {
+  return `torrent${lastTorrent++}`;
+}
+
+describe.each([1, 2])("%i socket workers", (workers) => {
+  let tracker: Tracker;
+  let url: string;
+
+  beforeAll(async () => {
+    tracker = await startTracker({
+      program: "ws",
+      config: [
+        `socket_workers = ${workers}`,
+        "[network]",
+        "address = ['127.0.0.1:0', '[::1]:0']",
+        "max_message_size = 20000",
+        "max_scrape_torrents = 3",
+      ].join("\n"),
+    });
+    url = `ws://127.0.0.1:${tracker.ports[0]}/announce`;
+  });
+
+  afterAll(async () => {
+    expect(await tracker.stop()).toBe(0);
+    expect(tracker.stderr.trim().split("\n")).toHaveLength(2);
+  });
+
+  /** Announces, and gives the response; offers that came meanwhile stay in the inbox. */
+  async function say(client: WsClient, message: Json): Promise<Json> {
+    client.send(message);
+    return client.take((response) => isResponse(response) || isFailure(response));
+  }
+
+  /** Connections that are spread over the workers: some of many are on each. */
+  async function connectMany(count: number): Promise<WsClient[]> {
+    return Promise.all(Array.from({ length: count }, () => connectWs(url)));
+  }
+
+  test("an announce is answered with the counts, the announcer included", async () => {
+    const torrent = newTorrent();
+    await using a = await connectWs(url);
+    expect(await say(a, announce(torrent, "a", { event: "started", left: null }))).toEqual({
+      action: "announce",
+      info_hash: id(torrent),
+      complete: 0,
+      incomplete: 1,
+      interval: 120,
+    });
+    expect(await say(a, announce(torrent, "b", { left: 0 }))).toMatchObject({
+      complete: 1,
+      incomplete: 1,
+    });
+  });
+
+  const seeding = { complete: 1, incomplete: 0 };
+  const leeching = { complete: 0, incomplete: 1 };
+  test.each([
+    [{ left: 0 }, seeding],
+    [{ left: 5, event: "completed" }, seeding],
+    [{ left: 0.0, event: "update" }, seeding],
+    [{ left: null }, leeching],
+    [{ left: undefined }, leeching],
+    [{ left: -1 }, leeching],
+    [{ left: "0" }, leeching],
+    [{ left: [] }, leeching],
+    [{ left: false }, leeching],
+    [{ left: 1, event: null }, leeching],
+    [{ left: 1, event: "" }, leeching],
+    [{ left: 1, event: "paused" }, leeching],
+    [{ left: 1, event: 7 }, leeching],
+  ])("%j is a seeder or a leecher, and may change", async (fields, counts) => {
+    const torrent = newTorrent();
+    await using a = await connectWs(url);
+    expect(await say(a, announce(torrent, "a", fields))).toMatchObject(counts);
+    expect(await say(a, announce(torrent, "a", { left: 0 }))).toMatchObject(seeding);
+    expect(await say(a, announce(torrent, "a", fields))).toMatchObject(counts);
+  });
+
+  test("a peer that stops is gone, and one that was never there may stop too", async () => {
+    const torrent = newTorrent();
+    await using a = await connectWs(url);
+    await using b = await connectWs(url);
+    const stopped = { event: "stopped", left: undefined };
+    expect(await say(a, announce(torrent, "a", stopped))).toMatchObject({
+      complete: 0,
+      incomplete: 0,
+    });
+    await say(a, announce(torrent, "a"));
+    expect(await say(b, announce(torrent, "b"))).toMatchObject({ incomplete: 2 });
+    expect(await say(b, announce(torrent, "b", stopped))).toMatchObject({ incomplete: 1 });
+    expect(await say(a, announce(torrent, "a", stopped))).toMatchObject({ incomplete: 0 });
+  });
+
+  test("offers go to other peers, one each, and answers go back, once", async () => {
+    const torrent = newTorrent();
+    const clients = await connectMany(6);
+    for (const [i, client] of clients.entries()) await say(client, announce(torrent, `peer${i}`));
+    const [first, ...others] = clients;
+    const names = ["o1", "o2", "o3", "o4", "o5", "o6", "o7"];
+    await say(first, announce(torrent, "peer0", offers(...names)));
+    const received = await Promise.all(others.map((client) => client.take(isOffer)));
+    for (const [i, offer] of received.entries()) {
+      const offerId = offer.offer_id as string;
+      const name = names.find((candidate) => id(candidate) === offerId)!;
+      expect(offer).toEqual({
+        action: "announce",
+        info_hash: id(torrent),
+        peer_id: id("peer0"),
+        offer: offers(name).offers[0].offer,
+        offer_id: offerId,
+      });
+      others[i].send(answer(torrent, `peer${i + 1}`, offer));
+      others[i].send(answer(torrent, `peer${i + 1}`, offer));
+    }
+    expect(new Set(received.map(({ offer_id }) => offer_id)).size).toBe(5);
+    for (let i = 0; i < others.length; i++) {
+      const message = await first.take(isAnswer);
+      const peer = Number((message.peer_id as string)[4]);
+      expect(message).toEqual({
+        action: "announce",
+        info_hash: id(torrent),
+        peer_id: id(`peer${peer}`),
+        answer: { type: "answer", sdp: `answer of peer${peer}` },
+        offer_id: received[peer - 1].offer_id,
+      });
+    }
+    // What came a second time would have come by now.
+    for (const client of clients) await say(client, announce(torrent, "last"));
+    for (const client of clients) expect(client.inbox).toEqual([]);
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  test("a response comes before the offers that it is about", async () => {
+    const torrent = newTorrent();
+    await using a = await connectWs(url);
+    await say(a, announce(torrent, "a"));
+    // Two peers of one connection: it receives its own offers.
+    a.send(announce(torrent, "b", offers("o1")));
+    expect(isResponse(await a.take())).toBe(true);
+    expect(await a.take()).toMatchObject({ peer_id: id("b"), offer_id: id("o1") });
+  });
+
+  test("a seeder's offers go to leechers only", async () => {
+    const torrent = newTorrent();
+    const clients = await connectMany(3);
+    const [seeder, leecher, other] = clients;
+    await say(leecher, announce(torrent, "leecher"));
+    await say(other, announce(torrent, "other", { left: 0 }));
+    await say(seeder, announce(torrent, "seeder", { left: 0, ...offers("o1", "o2", "o3") }));
+    await leecher.take(isOffer);
+    await say(leecher, announce(torrent, "leecher", offers("p1", "p2", "p3")));
+    await Promise.all([other.take(isOffer), seeder.take(isOffer)]);
+    for (const client of clients) {
+      await say(client, announce(newTorrent(), "x"));
+      expect(client.inbox).toEqual([]);
+      await client.close();
+    }
+  });
+
+  test.each([
+    ["no more than max_offers", { numwant: 50 }, 20, 10],
+    ["no more than numwant", { numwant: 2 }, 5, 2],
+    ["none for a numwant of 0", { numwant: 0 }, 5, 0],
+    ["all for a numwant that is no number", { numwant: "x" }, 5, 5],
+  ])("of many offers, %s are passed on", async (_name, fields, count, expected) => {
+    const torrent = newTorrent();
+    await using watcher = await connectWs(url);
+    for (let i = 0; i < 15; i++) await say(watcher, announce(torrent, `w${i}`));
+    await using a = await connectWs(url);
+    const names = Array.from({ length: count }, (_, i) => `o${i}`);
+    await say(a, announce(torrent, "a", { ...offers(...names), ...fields }));
+    const received = [];
+    for (let i = 0; i < expected; i++) received.push(await watcher.take(isOffer));
+    expect(new Set(received.map(({ offer_id }) => offer_id)).size).toBe(expected);
+    await say(watcher, announce(torrent, "w0"));
+    expect(watcher.inbox).toEqual([]);
+  });
+
+  test("offers that are none are passed over, and the rest count", async () => {
+    const torrent = newTorrent();
+    await using watcher = await connectWs(url);
+    for (let i = 0; i < 15; i++) await say(watcher, announce(torrent, `w${i}`));
+    await using a = await connectWs(url);
+    const good = offers("good", "fine").offers;
+    const bad = [
+      null,
+      5,
+      "offer",
+      [],
+      {},
+      { offer: null, offer_id: id("x") },
+      { offer: {}, offer_id: id("x") },
+      { offer: { type: "offer", sdp: 5 }, offer_id: id("x") },
+      { offer: { type: "offer", sdp: "x" } },
+      { offer: { type: "offer", sdp: "x" }, offer_id: "short" },
+      { offer: { type: "offer", sdp: "x" }, offer_id: id("\u0100") },
+    ];
+    await say(a, announce(torrent, "a", { offers: [...bad, good[0], ...bad, good[1]] }));
+    const received = [await watcher.take(isOffer), await watcher.take(isOffer)];
+    expect(received.map(({ offer_id }) => offer_id).sort()).toEqual([id("fine"), id("good")]);
+    for (const offers of [5, null, "x", {}, [[]]]) {
+      expect(isResponse(await say(a, announce(torrent, "a", { offers })))).toBe(true);
+    }
+    await say(watcher, announce(torrent, "w0"));
+    expect(watcher.inbox).toEqual([]);
+  });
+
+  test("an answer counts from whom the offer was for, and from nobody else", async () => {
+    const torrent = newTorrent();
+    const clients = await connectMany(3);
+    const [a, b, thief] = clients;
+    await say(b, announce(torrent, "b"));
+    await say(a, announce(torrent, "a", offers("o1")));
+    await say(thief, announce(torrent, "thief"));
+    const offer = await b.take(isOffer);
+    // As himself, in the name of another, and with an offer nobody made.
+    thief.send(answer(torrent, "thief", offer));
+    thief.send(answer(torrent, "b", offer));
+    b.send(answer(torrent, "b", { ...offer, offer_id: id("o2") }));
+    b.send(answer(torrent, "b", { ...offer, peer_id: id("thief") }));
+    b.send(answer(torrent, "b", { ...offer, peer_id: id("gone") }));
+    await Promise.all([thief, b].map((client) => say(client, announce(newTorrent(), "x"))));
+    b.send(answer(torrent, "b", offer));
+    expect(await a.take(isAnswer)).toMatchObject({ peer_id: id("b"), offer_id: id("o1") });
+    await say(a, announce(newTorrent(), "x"));
+    for (const client of clients) {
+      expect(client.inbox).toEqual([]);
+      await client.close();
+    }
+  });
+
+  test("an answer changes no counts", async () => {
+    const torrent = newTorrent();
+    await using a = await connectWs(url);
+    await using b = await connectWs(url);
+    await say(b, announce(torrent, "b", { left: 0 }));
+    await say(a, announce(torrent, "a", offers("o1")));
+    b.send(answer(torrent, "b", await b.take(isOffer), { left: undefined }));
+    await a.take(isAnswer);
+    expect(await say(a, announce(torrent, "a"))).toMatchObject({ complete: 1, incomplete: 1 });
+  });
+
+  test("an answer to a peer that has gone leaves everybody connected", async () => {
+    const torrent = newTorrent();
+    await using b = await connectWs(url);
+    await say(b, announce(torrent, "b"));
+    const a = await connectWs(url);
+    await say(a, announce(torrent, "a", offers("o1")));
+    const offer = await b.take(isOffer);
+    await a.close();
+    while ((await say(b, announce(torrent, "b"))).incomplete !== 1);
+    b.send(answer(torrent, "b", offer));
+    expect(await say(b, announce(torrent, "b"))).toMatchObject({ incomplete: 1 });
+    expect(b.inbox).toEqual([]);
+  });
+
+  test("all peers of a connection go with it, and none of others", async () => {
+    const torrents = [newTorrent(), newTorrent()];
+    await using watcher = await connectWs(url);
+    const a = await connectWs(url);
+    for (const torrent of torrents) {
+      await say(watcher, announce(torrent, "w"));
+      for (const peer of ["a", "b", "c"]) await say(a, announce(torrent, peer));
+    }
+    await a.close();
+    for (const torrent of torrents) {
+      while ((await say(watcher, announce(torrent, "w"))).incomplete !== 1);
+    }
+  });
+
+  test("a peer that reconnects is not removed when its old connection ends", async () => {
+    const torrent = newTorrent();
+    const old = await connectWs(url);
+    await say(old, announce(torrent, "a"));
+    await using watcher = await connectWs(url);
+    expect(await say(watcher, announce(torrent, "w"))).toMatchObject({ incomplete: 2 });
+    const clients = await connectMany(4);
+    for (const client of clients) {
+      expect(await say(client, announce(torrent, "a"))).toMatchObject({ incomplete: 2 });
+    }
+    await Promise.all([old, ...clients.slice(0, 3)].map((client) => client.close()));
+    // Offers find the newest connection.
+    await say(watcher, announce(torrent, "w", offers("o1")));
+    expect(await clients[3].take(isOffer)).toMatchObject({ offer_id: id("o1") });
+    await clients[3].close();
+    while ((await say(watcher, announce(torrent, "w"))).incomplete !== 1);
+  });
+
+  test("IPv4 and IPv6 clients share their swarm", async () => {
+    const torrent = newTorrent();
+    await using a = await connectWs(url);
+    await using b = await connectWs(`ws://[::1]:${tracker.ports[1]}/`);
+    await say(a, announce(torrent, "a"));
+    expect(await say(b, announce(torrent, "b", offers("o1")))).toMatchObject({ incomplete: 2 });
+    expect(await a.take(isOffer)).toMatchObject({ peer_id: id("b") });
+  });
+
+  test("a scrape of one or of several", async () => {
+    const torrents = [newTorrent(), newTorrent(), newTorrent(), newTorrent()];
+    await using a = await connectWs(url);
+    await say(a, announce(torrents[0], "a"));
+    await say(a, announce(torrents[0], "b", { left: 0 }));
+    await say(a, announce(torrents[1], "a"));
+    const none = { complete: 0, incomplete: 0, downloaded: 0 };
+    a.send({ action: "scrape", info_hash: id(torrents[0]) });
+    expect(await a.take()).toEqual({
+      action: "scrape",
+      files: { [id(torrents[0])]: { complete: 1, incomplete: 1, downloaded: 0 } },
+    });
+    a.send({ action: "scrape", info_hash: torrents.map(id) });
+    expect(await a.take()).toEqual({
+      action: "scrape",
+      files: {
+        [id(torrents[0])]: { complete: 1, incomplete: 1, downloaded: 0 },
+        [id(torrents[1])]: { ...none, incomplete: 1 },
+        [id(torrents[2])]: none,
+      },
+    });
+  });
+
+  const noHashes = [undefined, null, 5, [], [5], {}, "", "short", id("\u0100"), [id("a"), null]];
+  test.each(noHashes.map((info_hash) => ({ info_hash })))(
+    "a scrape of %j is an error",
+    async ({ info_hash }) => {
+      await using a = await connectWs(url);
+      a.send({ action: "scrape", info_hash });
+      const bad = Array.isArray(info_hash) ? info_hash.at(-1) : info_hash;
+      expect(await a.take()).toEqual({
+        action: "scrape",
+        info_hash: typeof bad === "string" ? bad : "",
+        "failure reason": expect.any(String),
+      });
+    },
+  );
+
+  test("ids are compared by their characters, however they were escaped", async () => {
+    const torrent = '\u0000\u0001\u001f"\\\u007f\u0080\u00ff<&>/';
+    const hash = torrent.padEnd(20, "\u00e9");
+    const escaped = [...hash]
+      .map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+      .join("");
+    await using a = await connectWs(url);
+    await using b = await connectWs(url);
+    a.send(`{"action":"announce","info_hash":"${escaped}","peer_id":"${id("a")}","left":1}`);
+    expect(await a.take()).toMatchObject({ info_hash: hash, incomplete: 1 });
+    b.send({ ...announce("", "b"), info_hash: hash, ...offers("\u0000\u00ff") });
+    expect(await b.take()).toMatchObject({ info_hash: hash, incomplete: 2 });
+    expect(await a.take(isOffer)).toMatchObject({ info_hash: hash, offer_id: id("\u0000\u00ff") });
+  });
+
+  const short = "x".repeat(19);
+  test.each([
+    [{ info_hash: short }, short],
+    [{ info_hash: `${short}xx` }, `${short}xx`],
+    [{ info_hash: id("\u0100") }, id("\u0100")],
+    [{ info_hash: 5 }, ""],
+    [{ info_hash: undefined }, ""],
+    [{ info_hash: null }, ""],
+    [{ info_hash: [id("a")] }, ""],
+    [{ peer_id: short }, id("bad")],
+    [{ peer_id: undefined }, id("bad")],
+    [{ peer_id: {} }, id("bad")],
+    [{ answer: {}, to_peer_id: id("x"), offer_id: id("x") }, id("bad")],
+    [{ answer: 5, to_peer_id: id("x"), offer_id: id("x") }, id("bad")],
+    [{ answer: { sdp: null }, to_peer_id: id("x"), offer_id: id("x") }, id("bad")],
+    [{ answer: { sdp: "x" }, to_peer_id: "x", offer_id: id("x") }, id("bad")],
+    [{ answer: { sdp: "x" }, to_peer_id: id("x") }, id("bad")],
+  ])("an announce with %j is an error that names action and info hash", async (fields, echo) => {
+    await using a = await connectWs(url);
+    a.send(announce("bad", "a", fields as Json));
+    expect(await a.take()).toEqual({
+      action: "announce",
+      info_hash: echo,
+      "failure reason": expect.any(String),
+    });
+    expect(isResponse(await say(a, announce(newTorrent(), "a")))).toBe(true);
+  });
+
+  test("an unknown action is an error", async () => {
+    await using a = await connectWs(url);
+    a.send({ action: "dance", info_hash: id("t") });
+    expect(await a.take()).toEqual({
+      action: "dance",
+      info_hash: id("t"),
+      "failure reason": "Unknown action",
+    });
+  });
+
+  const junk = [
+    "null",
+    "5",
+    "[]",
+    '"announce"',
+    "true",
+    "",
+    "{",
+    "{}",
+    '{"action":null}',
+    '{"action":["announce"]}',
+    `{"action":"${"x".repeat(30)}"}`,
+    "[".repeat(10_000),
+  ];
+  test("what cannot be answered is borne for a while, then the connection is closed", async () => {
+    await using a = await connectWs(url);
+    for (const text of junk) a.send(text);
+    expect(isResponse(await say(a, announce(newTorrent(), "a")))).toBe(true);
+    for (const text of junk) a.send(text);
+    expect((await a.closed).code).toBe(1008);
+    expect(a.inbox).toEqual([]);
+  });
+
+  test("JSON in a binary frame is understood, and answered as text", async () => {
+    await using a = await connectWs(url);
+    const torrent = newTorrent();
+    const bytes = new TextEncoder().encode(JSON.stringify(announce(torrent, "a")));
+    a.send(bytes);
+    expect(await a.take()).toMatchObject({ info_hash: id(torrent), incomplete: 1 });
+  });
+
+  test("a message over max_message_size ends the connection", async () => {
+    await using a = await connectWs(url);
+    a.send(announce(newTorrent(), "a", { padding: "x".repeat(19_000) }));
+    expect(isResponse(await a.take())).toBe(true);
+    a.send(announce(newTorrent(), "a", { padding: "x".repeat(20_000) }));
+    // 1009; the client may learn of the end of the connection alone.
+    expect([1006, 1009]).toContain((await a.closed).code);
+  });
+
+  test("every path is a tracker, and plain HTTP gets an answer", async () => {
+    const origin = `127.0.0.1:${tracker.ports[0]}`;
+    for (const path of ["", "/", "/announce", "/tracker/socket?x=1", "/health"]) {
+      await using a = await connectWs(`ws://${origin}${path}`);
+      expect(isResponse(await say(a, announce(newTorrent(), "a")))).toBe(true);
+    }
+    const health = await fetch(`http://${origin}/health`);
+    expect([health.status, await health.text()]).toEqual([200, "ok\n"]);
+    const plain = await fetch(`http://${origin}/announce`);
+    expect(plain.status).toBe(426);
+    expect(await plain.text()).toContain("WebSocket");
+    const post = await fetch(`http://${origin}/`, { method: "POST", body: "x".repeat(100_000) });
+    expect([413, 426]).toContain(post.status);
+  });
+});
