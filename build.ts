@@ -1,4 +1,4 @@
-// Compiles the tracker and its load tester into standalone executables, for this system or another:
+// Compiles the trackers and their load testers into standalone executables, for this system or another:
 // `bun run build [--target=bun-linux-arm64 …]`. They go to dist/, and need neither this repository
 // nor an installed Bun.
 
@@ -14,6 +14,11 @@ const programs = [
     name: "aquatic-udp",
     root: "src",
     entrypoints: ["src/udp.ts", "src/udp/socket-worker.ts", "src/udp/request-worker.ts"],
+  },
+  {
+    name: "aquatic-ws",
+    root: "src",
+    entrypoints: ["src/ws.ts", "src/ws/socket-worker.ts"],
   },
   {
     name: "aquatic-udp-load-test",

@@ -4,6 +4,7 @@
 import { describe, test } from "bun:test";
 import { createSocket } from "node:dgram";
 
+import { CHROMIUM } from "./browser.ts";
 import { PYTHON } from "./clients/libtorrent.ts";
 
 /** Each tells whether it is there, at most once. */
@@ -15,6 +16,8 @@ const CHECKS = {
   ss: () => runs("ss", "-V"),
   "python3-libtorrent": () => runs(PYTHON, "-c", "import libtorrent"),
   aria2: () => runs("aria2c", "--version"),
+  chromium: () => runs(CHROMIUM, "--version"),
+  openssl: () => runs("openssl", "version"),
   "transmission-cli": () => runs("transmission-cli", "--version"),
 };
 
