@@ -39,7 +39,6 @@ async function serve(config: UdpConfig): Promise<void> {
   await startRequestWorkers(workers, setup);
   const addresses = await startSocketWorkers(workers, setup);
   privileges?.drop();
-  for (const address of addresses) log(`listening on ${formatSocketAddress(address)}`);
 
   const stop = async (): Promise<void> => {
     await workers.stop(() => {
@@ -52,6 +51,7 @@ async function serve(config: UdpConfig): Promise<void> {
   };
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
+  for (const address of addresses) log(`listening on ${formatSocketAddress(address)}`);
 
   const tables = [new Table(setup.ipv4), new Table(setup.ipv6)];
   void keepClean(config.cleaning, tables, control, CONTROL.clock);

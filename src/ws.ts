@@ -39,8 +39,6 @@ async function serve(config: WsConfig): Promise<void> {
 
   const { addresses, threads } = await startSocketWorkers(workers, setup);
   privileges?.drop();
-  const scheme = config.network.use_tls ? "wss" : "ws";
-  for (const address of addresses) log(`listening on ${scheme}://${formatSocketAddress(address)}`);
 
   const stop = async (): Promise<void> => {
     await workers.stop(() => {
@@ -54,6 +52,8 @@ async function serve(config: WsConfig): Promise<void> {
   const reload = (): void => reloadCertificate(config, threads);
   process.on("SIGHUP", reload);
   process.on("SIGUSR1", reload);
+  const scheme = config.network.use_tls ? "wss" : "ws";
+  for (const address of addresses) log(`listening on ${scheme}://${formatSocketAddress(address)}`);
 
   const tables = [new Table(setup.table)];
   void keepClean(config.cleaning, tables, control, CONTROL.clock);

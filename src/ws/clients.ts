@@ -135,14 +135,13 @@ export class Clients implements Deliveries {
     const client = this.find(name, generation);
     if (client === undefined) return;
     const outbox = (client.outbox ??= new Outbox(this.settings.mostQueued));
-    const wasFull = outbox.isFull;
-    const fits = outbox.push(kind, text);
-    this.counters.add(COUNTER.queueFull, outbox.dropped);
-    const { blockedSince } = client;
-    const isDeaf = blockedSince >= 0 && this.now - blockedSince > MOST_BLOCKED_SECONDS;
-    if (!fits || isDeaf) return client.socket.terminate();
-    if (outbox.isFull !== wasFull) this.connections.setFull(slotOf(name), outbox.isFull);
-    if (blockedSince < 0) this.#schedule(client);
+    outbox.push(kind, text);
+    if (client.blockedSince < 0) {
+      if (!outbox.isOver) return this.#schedule(client);
+      // More than may wait, but it has not been tried yet.
+      this.#flushClient(client);
+    }
+    if (client.blockedSince >= 0) this.#queue(client, outbox);
   }
 
   /** The client behind a name of this worker; undefined when it is gone. */
@@ -161,6 +160,14 @@ export class Clients implements Deliveries {
   /** Seconds since the tracker started. */
   get now(): number {
     return readClock(this.control, CONTROL.clock);
+  }
+
+  // What is in the outbox has to wait, for as long and as much as may be.
+  #queue(client: Client, outbox: Outbox): void {
+    if (outbox.isOver) this.counters.add(COUNTER.queueFull, outbox.dropOffers());
+    const isDeaf = this.now - client.blockedSince > MOST_BLOCKED_SECONDS;
+    if (outbox.isOver || isDeaf) return client.socket.terminate();
+    this.connections.setFull(slotOf(client.name), outbox.isFull);
   }
 
   #schedule(client: Client): void {
@@ -183,11 +190,12 @@ export class Clients implements Deliveries {
     const { outbox, socket } = client;
     client.isDue = false;
     if (outbox === undefined || this.find(client.name, client.generation) !== client) return;
-    const wasFull = outbox.isFull;
     const { length, isBlocked } = outbox.flush(socket, this.settings.compress);
     this.counters.add(COUNTER.bytesOut, length);
+    // Sending may have ended the connection.
+    if (this.find(client.name, client.generation) !== client) return;
     if (isBlocked) client.blockedSince = this.now;
-    if (wasFull && !outbox.isFull) this.connections.setFull(slotOf(client.name), false);
+    this.connections.setFull(slotOf(client.name), isBlocked && outbox.isFull);
     if (outbox.isEmpty) client.outbox = undefined;
   }
 }

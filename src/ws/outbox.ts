@@ -16,8 +16,6 @@ export class Outbox {
   #kinds: Kind[] = [];
   /** Characters that wait. */
   #length = 0;
-  /** Offers dropped by the last `push`. */
-  dropped = 0;
 
   /** `most`: characters that may wait. */
   constructor(private readonly most: number) {}
@@ -31,16 +29,15 @@ export class Outbox {
     return this.#length > this.most / 2;
   }
 
-  /**
-   * Adds a message, and drops the oldest offers where that is too much. False when it still is:
-   * then the connection is to be closed.
-   */
-  push(kind: Kind, text: string): boolean {
+  /** Whether more waits than may. */
+  get isOver(): boolean {
+    return this.#length > this.most;
+  }
+
+  push(kind: Kind, text: string): void {
     this.#texts.push(text);
     this.#kinds.push(kind);
     this.#length += text.length;
-    this.dropped = 0;
-    return this.#length <= this.most || this.#dropOffers();
   }
 
   /** Sends until the client takes no more, and returns how many messages and characters. */
@@ -67,14 +64,16 @@ export class Outbox {
     return { messages: sent, length, isBlocked };
   }
 
-  #dropOffers(): boolean {
+  /** Drops the oldest offers until no more than half of what may wait does; returns how many. */
+  dropOffers(): number {
     const texts: string[] = [];
     const kinds: Kind[] = [];
+    let dropped = 0;
     for (let i = 0; i < this.#texts.length; i++) {
       const text = this.#texts[i];
       if (this.#kinds[i] === KIND.offer && this.#length > this.most / 2) {
         this.#length -= text.length;
-        this.dropped++;
+        dropped++;
       } else {
         texts.push(text);
         kinds.push(this.#kinds[i]);
@@ -82,6 +81,6 @@ export class Outbox {
     }
     this.#texts = texts;
     this.#kinds = kinds;
-    return this.#length <= this.most;
+    return dropped;
   }
 }

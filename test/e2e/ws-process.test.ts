@@ -1,0 +1,423 @@
+// The WebTorrent tracker as a process: how it starts, what it refuses, what it bears, how it ends.
+// With $AQUATIC_WS set to a compiled binary, that is the tracker.
+
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { makeCertificate } from "../support/certificate.ts";
+import { connectRaw, OPCODE } from "../support/raw-websocket.ts";
+import { testWith } from "../support/requirements.ts";
+import { runTracker, startTracker, type Tracker } from "../support/tracker.ts";
+import { announce, connectWs, id, type Json, offers, type WsClient } from "../support/ws-client.ts";
+
+const PORT_0 = "[network]\naddress = '127.0.0.1:0'\n";
+
+function startWs(config: string): Promise<Tracker> {
+  return startTracker({ program: "ws", config });
+}
+
+function connectTo(tracker: Tracker): Promise<WsClient> {
+  return connectWs(`ws://127.0.0.1:${tracker.ports[0]}/`);
+}
+
+async function say(client: WsClient, message: Json): Promise<Json> {
+  client.send(message);
+  return client.take((response) => "complete" in response || "failure reason" in response);
+}
+
+/** Announces until the response is as wanted: for what takes the tracker a moment. */
+async function sayUntil(client: WsClient, message: Json, wanted: Json): Promise<void> {
+  while (!Bun.deepMatch(wanted, await say(client, message))) await Bun.sleep(20);
+}
+
+test.each(["SIGINT", "SIGTERM"] as const)("ends with code 0 on %s", async (signal) => {
+  await using tracker = await startWs(`socket_workers = 2\n${PORT_0}`);
+  const clients = await Promise.all([1, 2, 3].map(() => connectTo(tracker)));
+  expect(await tracker.stop(signal)).toBe(0);
+  await Promise.all(clients.map((client) => client.closed));
+});
+
+test("refuses an address that another tracker serves, in one line", async () => {
+  await using tracker = await startWs(`socket_workers = 2\n${PORT_0}`);
+  const address = `127.0.0.1:${tracker.ports[0]}`;
+  const second = await runTracker({
+    program: "ws",
+    config: `[network]\naddress = '${address}'`,
+  });
+  expect(second).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: `aquatic-ws: network.address: cannot bind ${address}: the address is in use\n`,
+  });
+});
+
+test.each([
+  ["[network]\naddress = '192.0.2.1:3000'", /no interface of this machine has the address$/],
+  ["[network]\nuse_tls = true", /network\.use_tls: needs tls_pkcs12_path, or/],
+  [
+    "[network]\nuse_tls = true\ntls_pkcs12_path = '/no/such.p12'",
+    /network\.tls_pkcs12_path: "\/no\/such\.p12" does not exist$/,
+  ],
+  ["[network]\nmax_ofers = 5", /unknown key, did you mean "network\.max_offers"\?$/],
+  ["[cleaning]\nmax_connection_age = 5", /max_connection_age: must be an integer from 8 to 960/],
+  ["request_workers = 1", /unknown key/],
+])("refuses to start with %j", async (config, reason) => {
+  const { code, stdout, stderr } = await runTracker({ program: "ws", config });
+  expect([code, stdout]).toEqual([1, ""]);
+  expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+  expect(stderr.trimEnd()).toMatch(reason);
+});
+
+test("says which keys have no effect, once", async () => {
+  await using tracker = await startWs(`
+    [network]
+    address = '127.0.0.1:0'
+    poll_event_capacity = 1
+    poll_timeout_milliseconds = 1
+    [handlers]
+    channel_recv_timeout_microseconds = 1`);
+  expect(tracker.stderr.match(/has no effect/g)).toHaveLength(3);
+  expect(await tracker.stop()).toBe(0);
+});
+
+test("writes its statistics", async () => {
+  await using tracker = await startWs(`${PORT_0}[statistics]\ninterval = 1`);
+  await using a = await connectTo(tracker);
+  await say(a, announce("t", "a"));
+  await say(a, announce("t", "b", offers("o")));
+  await tracker.waitForOutput(
+    () =>
+      /^connections: 1, offers\/s: [1-9]/m.test(tracker.stdout) ||
+      /offers\/s: 0\.[1-9]/.test(tracker.stdout),
+  );
+  await tracker.waitForOutput(() => tracker.stdout.includes("max 2"));
+  expect(tracker.stdout).toMatch(
+    /^requests\/s: \d+\.\d\d, responses\/s: \d+\.\d\d, requests per batch: /m,
+  );
+});
+
+describe("TLS", () => {
+  test.each([1, 2])("a new certificate leaves %i workers' connections open", async (workers) => {
+    const directory = mkdtempSync(join(tmpdir(), "aquatic-reload-"));
+    using _ = { [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
+    using first = await makeCertificate();
+    using second = await makeCertificate();
+    const path = join(directory, "tracker.p12");
+    const copy = (from: string): void => writeFileSync(path, readFileSync(from));
+    copy(first.pkcs12Path);
+    await using tracker = await startWs(`
+      socket_workers = ${workers}
+      [network]
+      address = '127.0.0.1:0'
+      use_tls = true
+      tls_pkcs12_path = '${path}'
+      tls_pkcs12_password = '${first.password}'`);
+    const port = tracker.ports[0];
+    const connect = () =>
+      connectWs(`wss://127.0.0.1:${port}/`, { tls: { rejectUnauthorized: false } });
+    await using old = await connect();
+    await say(old, announce("t", "old"));
+    expect(await fingerprintOf(port)).toBe(first.fingerprint);
+
+    for (const [signal, { fingerprint, pkcs12Path }] of [
+      ["SIGHUP", second],
+      ["SIGUSR1", first],
+    ] as const) {
+      copy(pkcs12Path);
+      process.kill(tracker.pid, signal);
+      // Of several workers, each has to change.
+      for (let i = 0; i < 10; i++) {
+        if ((await fingerprintOf(port)) !== fingerprint) i = 0;
+      }
+      await using young = await connect();
+      expect(await say(young, announce("t", "young"))).toMatchObject({ incomplete: 2 });
+      await say(old, announce("t", "old", offers("o")));
+      expect(await young.take((message) => "offer" in message)).toMatchObject({
+        peer_id: id("old"),
+      });
+      await young.close();
+      await sayUntil(old, announce("t", "old"), { incomplete: 1 });
+    }
+
+    writeFileSync(path, "no certificate");
+    process.kill(tracker.pid, "SIGHUP");
+    await tracker.waitForOutput(() => tracker.stderr.includes("stays as it was"));
+    expect(await fingerprintOf(port)).toBe(first.fingerprint);
+    expect(await tracker.stop()).toBe(0);
+  });
+
+  test("PEM files serve as well, and silence or plain HTTP does not stop it", async () => {
+    using files = await makeCertificate();
+    await using tracker = await startWs(`
+      [network]
+      address = '127.0.0.1:0'
+      use_tls = true
+      tls_certificate_path = '${files.certificatePath}'
+      tls_private_key_path = '${files.privateKeyPath}'`);
+    const port = tracker.ports[0];
+    expect(tracker.stderr).toContain("listening on wss://127.0.0.1:");
+    expect(await fingerprintOf(port)).toBe(files.fingerprint);
+    expect(connectWs(`ws://127.0.0.1:${port}/`)).rejects.toThrow();
+    const tls = { rejectUnauthorized: false };
+    await using a = await connectWs(`wss://127.0.0.1:${port}/`, { tls });
+    expect(await say(a, announce("t", "a"))).toMatchObject({ incomplete: 1 });
+    const health = await fetch(`https://127.0.0.1:${port}/health`, { tls });
+    expect(await health.text()).toBe("ok\n");
+  });
+
+  test("without TLS there is nothing to reload", async () => {
+    await using tracker = await startWs(PORT_0);
+    process.kill(tracker.pid, "SIGHUP");
+    await tracker.waitForOutput(() => tracker.stderr.includes("nothing to reload"));
+    expect(await tracker.stop()).toBe(0);
+  });
+
+  async function fingerprintOf(port: number): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });
+    socket.on("secureConnect", () => resolve(socket.getPeerCertificate().fingerprint256));
+    socket.on("error", reject);
+    try {
+      return await promise;
+    } catch {
+      // A listener takes with it whom it had not yet accepted: clients try again, and so does this.
+      return "";
+    } finally {
+      socket.destroy();
+    }
+  }
+});
+
+describe("a peer id on a second connection, from another address", () => {
+  const twoFamilies = "[network]\naddress = ['127.0.0.1:0', '[::1]:0']\n";
+
+  test.each([1, 2])("is refused while the first lives, %i workers", async (workers) => {
+    await using tracker = await startWs(`socket_workers = ${workers}\n${twoFamilies}`);
+    await using first = await connectTo(tracker);
+    await say(first, announce("t", "a"));
+    const others = await Promise.all(
+      [1, 2, 3, 4].map(() => connectWs(`ws://[::1]:${tracker.ports[1]}/`)),
+    );
+    for (const other of others) {
+      expect(await say(other, announce("t", "a"))).toEqual({
+        action: "announce",
+        info_hash: id("t"),
+        "failure reason": "Another connection uses this peer_id",
+      });
+    }
+    const all = await Promise.all(others.map((other) => say(other, announce("t", "a"))));
+    for (const response of all) expect(response).toHaveProperty("failure reason");
+    // Nor does it end anything.
+    await say(others[0], announce("t", "a", { event: "stopped" }));
+    await Promise.all(others.map((other) => other.close()));
+    expect(await say(first, announce("t", "a"))).toMatchObject({ incomplete: 1 });
+  });
+
+  test.each([1, 2])("takes over when the first is dead, %i workers", async (workers) => {
+    await using tracker = await startWs(`socket_workers = ${workers}\n${twoFamilies}`);
+    using dead = await connectRaw("127.0.0.1", tracker.ports[0]);
+    dead.sendFrame(OPCODE.text, JSON.stringify(announce("t", "a", { left: 0 })));
+    await dead.waitUntil(() => dead.frames.length === 1);
+    const others = await Promise.all(
+      [1, 2, 3, 4].map(() => connectWs(`ws://[::1]:${tracker.ports[1]}/`)),
+    );
+    // All come from one address: each takes over from the one before.
+    const responses = others.map((other) => say(other, announce("t", "a")));
+    await dead.waitUntil(() => dead.frames.some(({ opcode }) => opcode === OPCODE.ping));
+    for (const response of await Promise.all(responses)) {
+      expect(response).toMatchObject({ complete: 0, incomplete: 1 });
+    }
+    expect(dead.hasEnded).toBe(true);
+    await Promise.all(others.map((other) => other.close()));
+    await using last = await connectTo(tracker);
+    await sayUntil(last, announce("t", "b"), { complete: 0, incomplete: 1 });
+  });
+});
+
+test("who does not read is closed, and keeps nobody from being served", async () => {
+  await using tracker = await startWs(`${PORT_0}[limits]\nmax_queued_bytes = 65536`);
+  using deaf = await connectRaw("127.0.0.1", tracker.ports[0]);
+  deaf.sendFrame(OPCODE.text, JSON.stringify(announce("t", "deaf")));
+  await deaf.waitUntil(() => deaf.frames.length === 1);
+  deaf.socket.pause();
+  const hashes = Array.from({ length: 255 }, (_, i) => id(`hash${i}`));
+  const scrape = JSON.stringify({ action: "scrape", info_hash: hashes });
+  await using watcher = await connectTo(tracker);
+  expect(await say(watcher, announce("t", "w"))).toMatchObject({ incomplete: 2 });
+  // Each is answered with three times its size, until the buffers of both ends are full.
+  const flood = setInterval(() => {
+    for (let i = 0; i < 20; i++) deaf.sendFrame(OPCODE.text, scrape);
+  }, 1);
+  await sayUntil(watcher, announce("t", "w"), { incomplete: 1 });
+  clearInterval(flood);
+  expect(await tracker.stop()).toBe(0);
+});
+
+test("offers wait for a slow reader up to a limit, and others get theirs", async () => {
+  await using tracker = await startWs(
+    `${PORT_0}max_message_size = 1000000\n[limits]\nmax_queued_bytes = 65536\n[statistics]\ninterval = 1`,
+  );
+  using slow = await connectRaw("127.0.0.1", tracker.ports[0]);
+  slow.sendFrame(OPCODE.text, JSON.stringify(announce("t", "slow")));
+  await slow.waitUntil(() => slow.frames.length === 1);
+  slow.socket.pause();
+  await using offerer = await connectTo(tracker);
+  const long = Array.from({ length: 10 }, (_, i) => ({
+    offer: { type: "offer", sdp: "x".repeat(50_000) },
+    offer_id: id(`o${i}`),
+  }));
+  // Alone with the slow one, until the tracker passes it over.
+  let lastOffers = -1;
+  for (;;) {
+    await say(offerer, announce("t", "offerer", { offers: long }));
+    const passed = [...tracker.stdout.matchAll(/offers\/s: (\d+)/g)].map((match) =>
+      Number(match[1]),
+    );
+    lastOffers = passed.at(-1) ?? -1;
+    if (passed.length > 2 && lastOffers === 0) break;
+  }
+  await using reader = await connectTo(tracker);
+  await say(reader, announce("t", "reader"));
+  await say(offerer, announce("t", "offerer", { offers: long }));
+  await reader.take((message) => "offer" in message);
+  // When it reads on, it is offered again.
+  slow.socket.resume();
+  const isOffer = (payload: Buffer): boolean => payload.includes('"offer":');
+  const count = (): number => slow.frames.filter(({ payload }) => isOffer(payload)).length;
+  await slow.waitUntil(() => count() > 0);
+  const before = count();
+  await Promise.all([
+    slow.waitUntil(() => count() > before + 1),
+    (async () => {
+      while (count() <= before + 1) await say(offerer, announce("t", "offerer", { offers: long }));
+    })(),
+  ]);
+  expect(await tracker.stop()).toBe(0);
+});
+
+test("a quiet client that answers pings stays, one that does not is closed", async () => {
+  await using tracker = await startWs(`${PORT_0}[cleaning]\nmax_connection_age = 8`);
+  await using quiet = await connectTo(tracker);
+  expect(await say(quiet, announce("t", "quiet"))).toMatchObject({ incomplete: 1 });
+  using dead = await connectRaw("127.0.0.1", tracker.ports[0]);
+  dead.sendFrame(OPCODE.text, JSON.stringify(announce("t", "dead")));
+  await dead.waitUntil(() => dead.hasEnded);
+  expect(dead.frames.some(({ opcode }) => opcode === OPCODE.ping)).toBe(true);
+  expect(await say(quiet, announce("t", "quiet"))).toMatchObject({ incomplete: 1 });
+});
+
+describe("permessage-deflate", () => {
+  const offered = ["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"];
+  const message = JSON.stringify(announce("t", "a"));
+  // Without the empty block at its end, RFC 7692.
+  const compressed = deflateRawSync(message, { finishFlush: 2 }).subarray(0, -4);
+
+  test.each([false, true])("is understood; compress_responses = %p", async (isCompressed) => {
+    await using tracker = await startWs(`${PORT_0}compress_responses = ${isCompressed}`);
+    using client = await connectRaw("127.0.0.1", tracker.ports[0], offered);
+    expect(client.head.toLowerCase()).toContain("sec-websocket-extensions: permessage-deflate");
+    client.sendFrame(OPCODE.text, compressed, { isCompressed: true });
+    await client.waitUntil(() => client.frames.length === 1);
+    const [frame] = client.frames;
+    expect(frame.isCompressed).toBe(isCompressed);
+    const payload = isCompressed
+      ? inflateRawSync(Buffer.concat([frame.payload, Buffer.from([0, 0, 0xff, 0xff])]), {
+          finishFlush: 2,
+        })
+      : frame.payload;
+    expect(JSON.parse(payload.toString())).toMatchObject({ incomplete: 1 });
+  });
+
+  test("does not get a message past its limit", async () => {
+    await using tracker = await startWs(PORT_0);
+    using client = await connectRaw("127.0.0.1", tracker.ports[0], offered);
+    const bomb = deflateRawSync(Buffer.alloc(20_000_000, " "), { finishFlush: 2 }).subarray(0, -4);
+    client.sendFrame(OPCODE.text, bomb, { isCompressed: true });
+    await client.waitUntil(() => client.hasEnded);
+    await using other = await connectTo(tracker);
+    expect(await say(other, announce("t", "a"))).toMatchObject({ incomplete: 1 });
+  });
+});
+
+test("a message in several frames is one", async () => {
+  await using tracker = await startWs(PORT_0);
+  using client = await connectRaw("127.0.0.1", tracker.ports[0]);
+  const text = JSON.stringify(announce("t", "a"));
+  client.sendFrame(OPCODE.text, text.slice(0, 50), { isLast: false });
+  client.sendFrame(OPCODE.ping, "in between");
+  client.sendFrame(OPCODE.continuation, text.slice(50));
+  await client.waitUntil(() => client.frames.length === 2);
+  expect(client.frames.map(({ opcode }) => opcode).sort()).toEqual([OPCODE.text, OPCODE.pong]);
+});
+
+test("more connections than max_connections are refused, until one has closed", async () => {
+  await using tracker = await startWs(`${PORT_0}[limits]\nmax_connections = 2`);
+  const url = `http://127.0.0.1:${tracker.ports[0]}/`;
+  const upgrade = {
+    headers: { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" },
+  };
+  const [first] = await Promise.all([connectTo(tracker), connectTo(tracker)]);
+  expect((await fetch(url, upgrade)).status).toBe(503);
+  await first.close();
+  while ((await fetch(url, upgrade)).status === 503);
+});
+
+test("more peers, torrents or peers of a connection than the limits are errors", async () => {
+  await using tracker = await startWs(`${PORT_0}
+    [limits]
+    max_torrents = 3
+    max_peers = 6
+    max_peers_per_connection = 4`);
+  await using a = await connectTo(tracker);
+  await using b = await connectTo(tracker);
+  for (let i = 0; i < 4; i++) await say(a, announce("t", `a${i}`));
+  expect(await say(a, announce("t", "a4"))).toMatchObject({
+    "failure reason": "Too many peers on one connection",
+  });
+  expect(await say(a, announce("t", "a3"))).toMatchObject({ incomplete: 4 });
+  expect(await say(b, announce("u", "b"))).toMatchObject({ incomplete: 1 });
+  expect(await say(b, announce("v", "b"))).toMatchObject({ incomplete: 1 });
+  expect(await say(b, announce("w", "b"))).toMatchObject({ "failure reason": "Tracker is full" });
+  expect(await say(b, announce("t", "b"))).toMatchObject({ "failure reason": "Tracker is full" });
+  await say(a, announce("t", "a3", { event: "stopped" }));
+  expect(await say(b, announce("t", "b"))).toMatchObject({ incomplete: 4 });
+});
+
+test("a peer expires that does not announce itself, though its connection lives", async () => {
+  await using tracker = await startWs(`${PORT_0}[cleaning]\ninterval = 1\nmax_peer_age = 1`);
+  await using a = await connectTo(tracker);
+  await using b = await connectTo(tracker);
+  await say(a, announce("t", "a"));
+  await sayUntil(b, announce("t", "b"), { incomplete: 2 });
+  await sayUntil(b, announce("t", "b"), { incomplete: 1 });
+  expect(await say(a, announce("t", "a"))).toMatchObject({ incomplete: 2 });
+  await a.close();
+  await sayUntil(b, announce("t", "b"), { incomplete: 1 });
+});
+
+await testWith(["root"], "gives up its privileges, and cannot reload then", async () => {
+  using files = await makeCertificate();
+  await using tracker = await startWs(
+    `
+    socket_workers = 2
+    [network]
+    address = '127.0.0.1:0'
+    use_tls = true
+    tls_pkcs12_path = '${files.pkcs12Path}'
+    tls_pkcs12_password = '${files.password}'
+    [privileges]
+    drop_privileges = true
+    chroot_path = '/var/empty'`.replace("/var/empty", tmpdir()),
+  );
+  const status = readFileSync(`/proc/${tracker.pid}/status`, "utf8");
+  expect(/^Uid:\s+(\d+)/m.exec(status)?.[1]).not.toBe("0");
+  const tls = { rejectUnauthorized: false };
+  await using a = await connectWs(`wss://127.0.0.1:${tracker.ports[0]}/`, { tls });
+  expect(await say(a, announce("t", "a"))).toMatchObject({ incomplete: 1 });
+  process.kill(tracker.pid, "SIGHUP");
+  await tracker.waitForOutput(() => tracker.stderr.includes("cannot be reloaded"));
+  expect(await say(a, announce("t", "a"))).toMatchObject({ incomplete: 1 });
+});
