@@ -1,4 +1,4 @@
-// The compiled tracker: built as an operator would, then run where the repository cannot be seen.
+// The compiled trackers: built as an operator would, then run where the repository cannot be seen.
 
 import { afterAll, beforeAll, expect } from "bun:test";
 import { randomBytes } from "node:crypto";
@@ -6,6 +6,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { buildAnnounce, parseResponse } from "../support/bep15.ts";
+import { startBrowser } from "../support/browser.ts";
+import { makeCertificate } from "../support/certificate.ts";
 import { testWith } from "../support/requirements.ts";
 import { runTracker, startTracker } from "../support/tracker.ts";
 import { openUdpClient } from "../support/udp-client.ts";
@@ -26,16 +28,16 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** Runs the binary in a mount namespace of its own, in which the repository is an empty folder. */
-function hidden(): string[] {
+/** Runs a binary in a mount namespace of its own, in which the repository is an empty folder. */
+function hidden(name: string): string[] {
   const script = `mount -t tmpfs none "$1" && ! test -e "$1/src" && shift && exec "$@"`;
-  const binary = join(directory, "aquatic-udp");
+  const binary = join(directory, name);
   return ["unshare", "--mount", "sh", "-c", script, "sh", repository, binary];
 }
 
-await testWith(["mount namespaces"], "serves with every kind of worker", async () => {
+await testWith(["mount namespaces"], "aquatic-udp serves with every kind of worker", async () => {
   await using tracker = await startTracker({
-    command: hidden(),
+    command: hidden("aquatic-udp"),
     cwd: "/",
     config: `
       socket_workers = 2
@@ -59,14 +61,56 @@ await testWith(["mount namespaces"], "serves with every kind of worker", async (
   expect(await tracker.stop()).toBe(0);
 });
 
-await testWith(["mount namespaces"], "prints its configuration and its errors", async () => {
-  const printed = await runTracker({ command: hidden(), cwd: "/", args: ["-p"] });
-  expect(printed).toMatchObject({ code: 0, stderr: "" });
-  const accepted = await runTracker({
-    command: hidden(),
-    cwd: "/",
-    config: printed.stdout.replace("127.0.0.1:3000", "192.0.2.1:3000"),
+for (const workers of [1, 2]) {
+  const needs = ["mount namespaces", "chromium", "openssl"] as const;
+  const name = `aquatic-ws introduces pages of a browser, ${workers} socket workers`;
+  const body = async () => {
+    using files = await makeCertificate();
+    await using browser = await startBrowser();
+    for (const scheme of ["ws", "wss"]) {
+      await using tracker = await startTracker({
+        program: "ws",
+        command: hidden("aquatic-ws"),
+        cwd: "/",
+        config: `
+          socket_workers = ${workers}
+          [network]
+          address = '127.0.0.1:0'
+          use_tls = ${scheme === "wss"}
+          tls_pkcs12_path = '${files.pkcs12Path}'
+          tls_pkcs12_password = '${files.password}'
+          [privileges]
+          drop_privileges = true
+          chroot_path = '/tmp'`,
+      });
+      const url = `${scheme}://127.0.0.1:${tracker.ports[0]}/announce`;
+      await using seeder = await browser.open();
+      const client = await seeder.call("createClient");
+      const { magnet, sha256 } = await seeder.call("seed", client, 300_000, url);
+      const leechers = await Promise.all([1, 2, 3].map(() => browser.open()));
+      const fetched = await Promise.all(
+        leechers.map(async (leecher) =>
+          leecher.call("fetch", await leecher.call("createClient"), magnet, url),
+        ),
+      );
+      for (const result of fetched) expect(result).toEqual({ sha256, wireTypes: ["webrtc"] });
+      expect(await tracker.stop()).toBe(0);
+    }
+  };
+  await testWith(needs, name, body, 60_000);
+}
+
+for (const name of ["aquatic-udp", "aquatic-ws"]) {
+  await testWith(["mount namespaces"], `${name} prints its configuration and errors`, async () => {
+    const command = hidden(name);
+    const printed = await runTracker({ command, cwd: "/", args: ["-p"] });
+    expect(printed).toMatchObject({ code: 0, stderr: "" });
+    const accepted = await runTracker({
+      command,
+      cwd: "/",
+      config: printed.stdout.replace("127.0.0.1:3000", "192.0.2.1:3000"),
+    });
+    expect(accepted.code).toBe(1);
+    expect(accepted.stderr).toContain("no interface of this machine has the address");
   });
-  expect(accepted.code).toBe(1);
-  expect(accepted.stderr).toContain("no interface of this machine has the address");
-});
+}
