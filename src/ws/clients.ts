@@ -6,13 +6,8 @@ import { COUNTER, type Counters } from "../app/counters.ts";
 import { readClock } from "../memory/clock.ts";
 import { CONTROL } from "../app/control.ts";
 import { readAddress } from "../memory/address.ts";
-import {
-  type ConnectionName,
-  nameConnection,
-  OwnConnections,
-  slotOf,
-  workerOf,
-} from "./connections.ts";
+import type { OwnConnections } from "./connections.ts";
+import { type ConnectionName, nameConnection, slotOf, workerOf } from "./connections.ts";
 import type { Deliveries, Kind } from "./deliveries.ts";
 import { type Handler, OUTCOME, type Sender } from "./handler.ts";
 import type { Mail } from "./mail.ts";
@@ -51,7 +46,6 @@ const MOST_JUNK = 16;
 const MOST_BLOCKED_SECONDS = 30;
 
 const POLICY_VIOLATION = 1008;
-const TRY_AGAIN_LATER = 1013;
 
 export class Clients implements Deliveries {
   /** Set by `join`, before the first connection. */
@@ -63,6 +57,8 @@ export class Clients implements Deliveries {
   readonly #addressBytes = new Uint8Array(this.#address.buffer);
   readonly #decoder = new TextDecoder();
   #due: Client[] = [];
+  /** Clients for which more waits than may. */
+  #strained: Client[] = [];
   #isFlushDue = false;
 
   constructor(
@@ -84,8 +80,8 @@ export class Clients implements Deliveries {
     return this.connections.hasRoom;
   }
 
+  /** Takes a new connection, for which there must be room. */
   open(socket: Socket): void {
-    if (!this.connections.hasRoom) return void socket.close(TRY_AGAIN_LATER);
     this.#address.fill(0);
     readAddress(socket.remoteAddress, this.#addressBytes, 0);
     const slot = this.connections.open(this.#address);
@@ -113,6 +109,7 @@ export class Clients implements Deliveries {
     const text = typeof data === "string" ? data : this.#decoder.decode(data);
     const outcome = this.handler.handle(client, text, this.now);
     if (outcome === OUTCOME.held) this.takeovers.hold(client, text);
+    this.relieve();
     if (outcome !== OUTCOME.junk) return;
     this.counters.add(COUNTER.malformed, 1);
     client.junk++;
@@ -136,12 +133,22 @@ export class Clients implements Deliveries {
     if (client === undefined) return;
     const outbox = (client.outbox ??= new Outbox(this.settings.mostQueued));
     outbox.push(kind, text);
-    if (client.blockedSince < 0) {
-      if (!outbox.isOver) return this.#schedule(client);
-      // More than may wait, but it has not been tried yet.
-      this.#flushClient(client);
+    if (outbox.isOver || client.blockedSince >= 0) this.#strained.push(client);
+    else this.#schedule(client);
+  }
+
+  /**
+   * Sends, drops or closes where too much waits. Not done by `deliver`: a connection that is closed
+   * has its peers removed at once, which the handler must not be in the middle of.
+   */
+  relieve(): void {
+    for (let i = 0; i < this.#strained.length; i++) {
+      const client = this.#strained[i];
+      // What is over may not have been tried yet.
+      if (client.blockedSince < 0) this.#flushClient(client);
+      if (client.blockedSince >= 0) this.#queue(client);
     }
-    if (client.blockedSince >= 0) this.#queue(client, outbox);
+    if (this.#strained.length > 0) this.#strained = [];
   }
 
   /** The client behind a name of this worker; undefined when it is gone. */
@@ -163,7 +170,9 @@ export class Clients implements Deliveries {
   }
 
   // What is in the outbox has to wait, for as long and as much as may be.
-  #queue(client: Client, outbox: Outbox): void {
+  #queue(client: Client): void {
+    const { outbox } = client;
+    if (outbox === undefined || this.find(client.name, client.generation) !== client) return;
     if (outbox.isOver) this.counters.add(COUNTER.queueFull, outbox.dropOffers());
     const isDeaf = this.now - client.blockedSince > MOST_BLOCKED_SECONDS;
     if (outbox.isOver || isDeaf) return client.socket.terminate();
@@ -181,6 +190,7 @@ export class Clients implements Deliveries {
     const due = this.#due;
     this.#due = [];
     this.#isFlushDue = false;
+    this.relieve();
     this.#mail.flush();
     for (const client of due) this.#flushClient(client);
     this.counters.add(COUNTER.batches, 1);

@@ -46,7 +46,10 @@ below. Pages that came by https can reach wss:// only.`,
 A PKCS#12 file (.p12, .pfx) with the private key and the chain of certificates. Read again at
 SIGHUP and SIGUSR1.`,
     }),
-    tls_pkcs12_password: string({ value: "", prose: `The password of that file.` }),
+    tls_pkcs12_password: string({
+      value: "",
+      prose: `The password of that file, without characters beyond U+FFFF.`,
+    }),
     tls_certificate_path: string({
       value: "",
       prose: `A PEM file with the chain of certificates, in place of a PKCS#12 file.`,

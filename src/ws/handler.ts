@@ -140,7 +140,11 @@ export class Handler {
   ): Outcome {
     const { table, settings } = this;
     const request = this.#request;
+    const slot = slotOf(from.name);
     const isStopped = fields.event === "stopped";
+    if (!isStopped && !this.memberships.hasRoom(slot, request, ANNOUNCE.infoHash)) {
+      return this.#refuse(from, fields, REFUSAL.tooMany);
+    }
     const offers = isStopped ? [] : readOffers(fields, settings.maxOffers);
     const flags = (isSeeder(fields) ? FLAG_SEEDER : 0) | (isStopped ? FLAG_STOPPED : 0);
     this.#hold(from, flags, offers.length * CANDIDATES);
@@ -158,14 +162,8 @@ export class Handler {
       this.counters.add(COUNTER.tableFull, 1);
       return this.#refuse(from, fields, REFUSAL.full);
     }
-    if (isStopped) {
-      this.memberships.remove(slotOf(from.name), request, ANNOUNCE.infoHash);
-    } else if (table.isNewcomer) {
-      if (!this.memberships.add(slotOf(from.name), request, ANNOUNCE.infoHash)) {
-        this.#stop(from, request);
-        return this.#refuse(from, fields, REFUSAL.tooMany);
-      }
-    }
+    if (isStopped) this.memberships.remove(slot, request, ANNOUNCE.infoHash);
+    else if (table.isNewcomer) this.memberships.add(slot, request, ANNOUNCE.infoHash);
     const { announceInterval } = settings;
     this.#respond(
       from,

@@ -24,7 +24,7 @@ type Batch = (number | string)[];
 const LETTER_FIELDS = 4;
 /** A letter's weight beside its text, in characters. */
 const ENVELOPE = 64;
-/** Characters on their way to one worker, beyond which offers are dropped, and then all. */
+/** Characters on their way to one worker, beyond which offers are dropped, and then answers. */
 const MOST_WITH_OFFERS = 16 * 2 ** 20;
 const MOST = 64 * 2 ** 20;
 const LINE = 16;
@@ -64,7 +64,8 @@ export class Mail {
     const weight = text.length + ENVELOPE;
     const word = this.#word(this.setup.worker, worker);
     const most = kind === KIND.offer ? MOST_WITH_OFFERS : MOST;
-    if (Atomics.load(this.#underWay, word) + weight > most) return false;
+    const isBounded = kind === KIND.offer || kind === KIND.answer;
+    if (isBounded && Atomics.load(this.#underWay, word) + weight > most) return false;
     Atomics.add(this.#underWay, word, weight);
     const batch = this.#batches[worker];
     batch.push(kind, name, generation, text);

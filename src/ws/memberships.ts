@@ -24,18 +24,22 @@ export class Memberships {
   /** `most`: peers of one connection. */
   constructor(private readonly most: number) {}
 
-  /** Adds the membership at `key[at]` unless it is there; false when the connection has too many. */
-  add(slot: number, key: Int32Array, at: number): boolean {
+  /** Whether the membership at `key[at]` is there, or may be added. */
+  hasRoom(slot: number, key: Int32Array, at: number): boolean {
+    if (slot >= this.#heads.length || this.#counts[slot] < this.most) return true;
+    return this.#findLink(slot, key, at) >= 0;
+  }
+
+  /** Adds the membership at `key[at]` unless it is there; there must be room. */
+  add(slot: number, key: Int32Array, at: number): void {
     if (slot >= this.#heads.length) this.#growSlots(slot);
-    if (this.#findLink(slot, key, at) >= 0) return true;
-    if (this.#counts[slot] >= this.most) return false;
+    if (this.#findLink(slot, key, at) >= 0) return;
     const entry = this.#allocate();
     const words = this.#words;
     words[entry + NEXT] = this.#heads[slot];
     for (let i = 0; i < MEMBERSHIP_WORDS; i++) words[entry + KEY + i] = key[at + i];
     this.#heads[slot] = entry;
     this.#counts[slot]++;
-    return true;
   }
 
   /** Removes the membership at `key[at]`, if it is there. */

@@ -135,7 +135,8 @@ export function createClients(setup: SocketWorkerSetup): Clients {
       case KIND.answer:
       case KIND.offer:
       case KIND.response:
-        return clients.deliver(name, generation, kind, text);
+        clients.deliver(name, generation, kind, text);
+        return clients.relieve();
     }
   });
   const takeovers = new Takeovers(worker, clients, mail);

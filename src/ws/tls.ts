@@ -53,9 +53,9 @@ function readPem(certificatePath: string, keyPath: string): Certificate {
   const key = readFile("tls_private_key_path", keyPath).toString("latin1");
   const fail = failure("tls_certificate_path", certificatePath);
   const failKey = failure("tls_private_key_path", keyPath);
-  const leaf = attempt(
-    () => new X509Certificate(cert),
-    () => fail("is no PEM certificate"),
+  const [leaf] = attempt(
+    () => readChain(cert),
+    () => fail("is no PEM certificate, or holds one that is damaged"),
   );
   const privateKey = attempt(
     () => createPrivateKey(key),
@@ -64,6 +64,13 @@ function readPem(certificatePath: string, keyPath: string): Certificate {
   checkDates(leaf, fail);
   if (!leaf.checkPrivateKey(privateKey)) throw failKey("is not the key of the certificate");
   return { cert, key };
+}
+
+/** All certificates of a PEM text; throws when one cannot be read, or there is none. */
+function readChain(pem: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g);
+  if (blocks === null) throw new RangeError("no certificate");
+  return blocks.map((block) => new X509Certificate(block));
 }
 
 function readPkcs12(path: string, password: string): Certificate {

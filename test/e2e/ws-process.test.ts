@@ -13,6 +13,9 @@ import { testWith } from "../support/requirements.ts";
 import { runTracker, startTracker, type Tracker } from "../support/tracker.ts";
 import { announce, connectWs, id, type Json, offers, type WsClient } from "../support/ws-client.ts";
 
+/** For what waits for a ping to go unanswered. */
+const TIMEOUT_MS = 30_000;
+
 const PORT_0 = "[network]\naddress = '127.0.0.1:0'\n";
 
 function startWs(config: string): Promise<Tracker> {
@@ -216,98 +219,115 @@ describe("a peer id on a second connection, from another address", () => {
     expect(await say(first, announce("t", "a"))).toMatchObject({ incomplete: 1 });
   });
 
-  test.each([1, 2])("takes over when the first is dead, %i workers", async (workers) => {
-    await using tracker = await startWs(`socket_workers = ${workers}\n${twoFamilies}`);
-    using dead = await connectRaw("127.0.0.1", tracker.ports[0]);
-    dead.sendFrame(OPCODE.text, JSON.stringify(announce("t", "a", { left: 0 })));
-    await dead.waitUntil(() => dead.frames.length === 1);
-    const others = await Promise.all(
-      [1, 2, 3, 4].map(() => connectWs(`ws://[::1]:${tracker.ports[1]}/`)),
-    );
-    // All come from one address: each takes over from the one before.
-    const responses = others.map((other) => say(other, announce("t", "a")));
-    await dead.waitUntil(() => dead.frames.some(({ opcode }) => opcode === OPCODE.ping));
-    for (const response of await Promise.all(responses)) {
-      expect(response).toMatchObject({ complete: 0, incomplete: 1 });
-    }
-    expect(dead.hasEnded).toBe(true);
-    await Promise.all(others.map((other) => other.close()));
-    await using last = await connectTo(tracker);
-    await sayUntil(last, announce("t", "b"), { complete: 0, incomplete: 1 });
-  });
-});
-
-test("who does not read is closed, and keeps nobody from being served", async () => {
-  await using tracker = await startWs(`${PORT_0}[limits]\nmax_queued_bytes = 65536`);
-  using deaf = await connectRaw("127.0.0.1", tracker.ports[0]);
-  deaf.sendFrame(OPCODE.text, JSON.stringify(announce("t", "deaf")));
-  await deaf.waitUntil(() => deaf.frames.length === 1);
-  deaf.socket.pause();
-  const hashes = Array.from({ length: 255 }, (_, i) => id(`hash${i}`));
-  const scrape = JSON.stringify({ action: "scrape", info_hash: hashes });
-  await using watcher = await connectTo(tracker);
-  expect(await say(watcher, announce("t", "w"))).toMatchObject({ incomplete: 2 });
-  // Each is answered with three times its size, until the buffers of both ends are full.
-  const flood = setInterval(() => {
-    for (let i = 0; i < 20; i++) deaf.sendFrame(OPCODE.text, scrape);
-  }, 1);
-  await sayUntil(watcher, announce("t", "w"), { incomplete: 1 });
-  clearInterval(flood);
-  expect(await tracker.stop()).toBe(0);
-});
-
-test("offers wait for a slow reader up to a limit, and others get theirs", async () => {
-  await using tracker = await startWs(
-    `${PORT_0}max_message_size = 1000000\n[limits]\nmax_queued_bytes = 65536\n[statistics]\ninterval = 1`,
+  test.each([1, 2])(
+    "takes over when the first is dead, %i workers",
+    async (workers) => {
+      await using tracker = await startWs(`socket_workers = ${workers}\n${twoFamilies}`);
+      using dead = await connectRaw("127.0.0.1", tracker.ports[0]);
+      dead.sendFrame(OPCODE.text, JSON.stringify(announce("t", "a", { left: 0 })));
+      await dead.waitUntil(() => dead.frames.length === 1);
+      const others = await Promise.all(
+        [1, 2, 3, 4].map(() => connectWs(`ws://[::1]:${tracker.ports[1]}/`)),
+      );
+      // All come from one address: each takes over from the one before.
+      const responses = others.map((other) => say(other, announce("t", "a")));
+      await dead.waitUntil(() => dead.frames.some(({ opcode }) => opcode === OPCODE.ping));
+      for (const response of await Promise.all(responses)) {
+        expect(response).toMatchObject({ complete: 0, incomplete: 1 });
+      }
+      expect(dead.hasEnded).toBe(true);
+      await Promise.all(others.map((other) => other.close()));
+      await using last = await connectTo(tracker);
+      await sayUntil(last, announce("t", "b"), { complete: 0, incomplete: 1 });
+    },
+    TIMEOUT_MS,
   );
-  using slow = await connectRaw("127.0.0.1", tracker.ports[0]);
-  slow.sendFrame(OPCODE.text, JSON.stringify(announce("t", "slow")));
-  await slow.waitUntil(() => slow.frames.length === 1);
-  slow.socket.pause();
-  await using offerer = await connectTo(tracker);
-  const long = Array.from({ length: 10 }, (_, i) => ({
-    offer: { type: "offer", sdp: "x".repeat(50_000) },
-    offer_id: id(`o${i}`),
-  }));
-  // Alone with the slow one, until the tracker passes it over.
-  let lastOffers = -1;
-  for (;;) {
-    await say(offerer, announce("t", "offerer", { offers: long }));
-    const passed = [...tracker.stdout.matchAll(/offers\/s: (\d+)/g)].map((match) =>
-      Number(match[1]),
-    );
-    lastOffers = passed.at(-1) ?? -1;
-    if (passed.length > 2 && lastOffers === 0) break;
-  }
-  await using reader = await connectTo(tracker);
-  await say(reader, announce("t", "reader"));
-  await say(offerer, announce("t", "offerer", { offers: long }));
-  await reader.take((message) => "offer" in message);
-  // When it reads on, it is offered again.
-  slow.socket.resume();
-  const isOffer = (payload: Buffer): boolean => payload.includes('"offer":');
-  const count = (): number => slow.frames.filter(({ payload }) => isOffer(payload)).length;
-  await slow.waitUntil(() => count() > 0);
-  const before = count();
-  await Promise.all([
-    slow.waitUntil(() => count() > before + 1),
-    (async () => {
-      while (count() <= before + 1) await say(offerer, announce("t", "offerer", { offers: long }));
-    })(),
-  ]);
-  expect(await tracker.stop()).toBe(0);
 });
 
-test("a quiet client that answers pings stays, one that does not is closed", async () => {
-  await using tracker = await startWs(`${PORT_0}[cleaning]\nmax_connection_age = 8`);
-  await using quiet = await connectTo(tracker);
-  expect(await say(quiet, announce("t", "quiet"))).toMatchObject({ incomplete: 1 });
-  using dead = await connectRaw("127.0.0.1", tracker.ports[0]);
-  dead.sendFrame(OPCODE.text, JSON.stringify(announce("t", "dead")));
-  await dead.waitUntil(() => dead.hasEnded);
-  expect(dead.frames.some(({ opcode }) => opcode === OPCODE.ping)).toBe(true);
-  expect(await say(quiet, announce("t", "quiet"))).toMatchObject({ incomplete: 1 });
-});
+test(
+  "who does not read is closed, and keeps nobody from being served",
+  async () => {
+    await using tracker = await startWs(`${PORT_0}[limits]\nmax_queued_bytes = 65536`);
+    using deaf = await connectRaw("127.0.0.1", tracker.ports[0]);
+    deaf.sendFrame(OPCODE.text, JSON.stringify(announce("t", "deaf")));
+    await deaf.waitUntil(() => deaf.frames.length === 1);
+    deaf.socket.pause();
+    const hashes = Array.from({ length: 255 }, (_, i) => id(`hash${i}`));
+    const scrape = JSON.stringify({ action: "scrape", info_hash: hashes });
+    await using watcher = await connectTo(tracker);
+    expect(await say(watcher, announce("t", "w"))).toMatchObject({ incomplete: 2 });
+    // Each is answered with three times its size, until the buffers of both ends are full.
+    const flood = setInterval(() => {
+      for (let i = 0; i < 20; i++) deaf.sendFrame(OPCODE.text, scrape);
+    }, 1);
+    await sayUntil(watcher, announce("t", "w"), { incomplete: 1 });
+    clearInterval(flood);
+    expect(await tracker.stop()).toBe(0);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "offers wait for a slow reader up to a limit, and others get theirs",
+  async () => {
+    await using tracker = await startWs(
+      `${PORT_0}max_message_size = 1000000\n[limits]\nmax_queued_bytes = 65536\n[statistics]\ninterval = 1`,
+    );
+    using slow = await connectRaw("127.0.0.1", tracker.ports[0]);
+    slow.sendFrame(OPCODE.text, JSON.stringify(announce("t", "slow")));
+    await slow.waitUntil(() => slow.frames.length === 1);
+    slow.socket.pause();
+    await using offerer = await connectTo(tracker);
+    const long = Array.from({ length: 10 }, (_, i) => ({
+      offer: { type: "offer", sdp: "x".repeat(50_000) },
+      offer_id: id(`o${i}`),
+    }));
+    // Alone with the slow one, until the tracker passes it over.
+    let lastOffers = -1;
+    for (;;) {
+      await say(offerer, announce("t", "offerer", { offers: long }));
+      const passed = [...tracker.stdout.matchAll(/offers\/s: (\d+)/g)].map((match) =>
+        Number(match[1]),
+      );
+      lastOffers = passed.at(-1) ?? -1;
+      if (passed.length > 2 && lastOffers === 0) break;
+    }
+    await using reader = await connectTo(tracker);
+    await say(reader, announce("t", "reader"));
+    await say(offerer, announce("t", "offerer", { offers: long }));
+    await reader.take((message) => "offer" in message);
+    // When it reads on, it is offered again.
+    slow.socket.resume();
+    const isOffer = (payload: Buffer): boolean => payload.includes('"offer":');
+    const count = (): number => slow.frames.filter(({ payload }) => isOffer(payload)).length;
+    await slow.waitUntil(() => count() > 0);
+    const before = count();
+    await Promise.all([
+      slow.waitUntil(() => count() > before + 1),
+      (async () => {
+        while (count() <= before + 1)
+          await say(offerer, announce("t", "offerer", { offers: long }));
+      })(),
+    ]);
+    expect(await tracker.stop()).toBe(0);
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a quiet client that answers pings stays, one that does not is closed",
+  async () => {
+    await using tracker = await startWs(`${PORT_0}[cleaning]\nmax_connection_age = 8`);
+    await using quiet = await connectTo(tracker);
+    expect(await say(quiet, announce("t", "quiet"))).toMatchObject({ incomplete: 1 });
+    using dead = await connectRaw("127.0.0.1", tracker.ports[0]);
+    dead.sendFrame(OPCODE.text, JSON.stringify(announce("t", "dead")));
+    await dead.waitUntil(() => dead.hasEnded);
+    expect(dead.frames.some(({ opcode }) => opcode === OPCODE.ping)).toBe(true);
+    expect(await say(quiet, announce("t", "quiet"))).toMatchObject({ incomplete: 1 });
+  },
+  TIMEOUT_MS,
+);
 
 describe("permessage-deflate", () => {
   const offered = ["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"];
@@ -350,7 +370,9 @@ test("a message in several frames is one", async () => {
   client.sendFrame(OPCODE.ping, "in between");
   client.sendFrame(OPCODE.continuation, text.slice(50));
   await client.waitUntil(() => client.frames.length === 2);
-  expect(client.frames.map(({ opcode }) => opcode).sort()).toEqual([OPCODE.text, OPCODE.pong]);
+  expect(new Set(client.frames.map(({ opcode }) => opcode))).toEqual(
+    new Set([OPCODE.text, OPCODE.pong]),
+  );
 });
 
 test("more connections than max_connections are refused, until one has closed", async () => {

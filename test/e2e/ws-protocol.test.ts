@@ -220,7 +220,9 @@ describe.each([1, 2])("%i socket workers", (workers) => {
     ];
     await say(a, announce(torrent, "a", { offers: [...bad, good[0], ...bad, good[1]] }));
     const received = [await watcher.take(isOffer), await watcher.take(isOffer)];
-    expect(received.map(({ offer_id }) => offer_id).sort()).toEqual([id("fine"), id("good")]);
+    expect(new Set(received.map(({ offer_id }) => offer_id))).toEqual(
+      new Set([id("fine"), id("good")]),
+    );
     for (const offers of [5, null, "x", {}, [[]]]) {
       expect(isResponse(await say(a, announce(torrent, "a", { offers })))).toBe(true);
     }
@@ -359,9 +361,9 @@ describe.each([1, 2])("%i socket workers", (workers) => {
   test("ids are compared by their characters, however they were escaped", async () => {
     const torrent = '\u0000\u0001\u001f"\\\u007f\u0080\u00ff<&>/';
     const hash = torrent.padEnd(20, "\u00e9");
-    const escaped = [...hash]
-      .map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
-      .join("");
+    const escaped = hash.replace(/[^]/g, (char) => {
+      return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+    });
     await using a = await connectWs(url);
     await using b = await connectWs(url);
     a.send(`{"action":"announce","info_hash":"${escaped}","peer_id":"${id("a")}","left":1}`);

@@ -21,18 +21,21 @@ export async function makeCertificate(): Promise<CertificateFiles> {
   const pkcs12Path = join(directory, "tracker.p12");
   const password = "gehe\u00edm";
   const names = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1";
-  await openssl([
-    ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split(" "),
-    ...["-subj", "/CN=localhost", "-addext", names],
-    ...["-keyout", privateKeyPath, "-out", certificatePath],
-  ]);
-  await openssl([
-    ...["pkcs12", "-export", "-inkey", privateKeyPath, "-in", certificatePath],
-    ...["-out", pkcs12Path, "-passout", `pass:${password}`],
-  ]);
-  const printed = await openssl(
-    `x509 -in ${certificatePath} -noout -fingerprint -sha256`.split(" "),
+  await openssl(
+    "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost",
+    ["-addext", names, "-keyout", privateKeyPath, "-out", certificatePath],
   );
+  await openssl("pkcs12 -export", [
+    "-inkey",
+    privateKeyPath,
+    "-in",
+    certificatePath,
+    "-out",
+    pkcs12Path,
+    "-passout",
+    `pass:${password}`,
+  ]);
+  const printed = await openssl("x509 -noout -fingerprint -sha256", ["-in", certificatePath]);
   return {
     certificatePath,
     privateKeyPath,
@@ -43,8 +46,10 @@ export async function makeCertificate(): Promise<CertificateFiles> {
   };
 }
 
-async function openssl(args: string[]): Promise<string> {
-  const { exited, stderr, stdout } = Bun.spawn(["openssl", ...args], { stderr: "pipe" });
-  if ((await exited) !== 0) throw new Error(`openssl ${args[0]}: ${await stderr.text()}`);
+async function openssl(command: string, more: string[]): Promise<string> {
+  const { exited, stderr, stdout } = Bun.spawn(["openssl", ...command.split(" "), ...more], {
+    stderr: "pipe",
+  });
+  if ((await exited) !== 0) throw new Error(`openssl ${command}: ${await stderr.text()}`);
   return stdout.text();
 }

@@ -43,7 +43,7 @@ export async function connectWs(url: string, options: WsClientOptions = {}): Pro
   });
   await new Promise<void>((resolve, reject) => {
     socket.addEventListener("open", () => resolve(), { once: true });
-    socket.addEventListener("error", (event) => reject(new Error(String(event))), { once: true });
+    socket.addEventListener("error", () => reject(new Error("no connection")), { once: true });
     closed.then(({ code, reason }) => reject(new Error(`closed: ${code} ${reason}`)), reject);
   });
 

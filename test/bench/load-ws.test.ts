@@ -1,0 +1,376 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { inflateRawSync, constants, deflateRawSync } from "node:zlib";
+import { makeTemplate } from "../../bench/load/ws/frame.ts";
+import { FrameReader } from "../../bench/load/ws/frame-reader.ts";
+import type { Report } from "../../bench/load/ws/report.ts";
+import { makeCertificate } from "../support/certificate.ts";
+import { startChild } from "../support/child.ts";
+import { startTracker } from "../support/tracker.ts";
+
+const LOAD_TEST = resolve(import.meta.dir, "../../bench/load/ws.ts");
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "aquatic-load-"));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** Runs the load tester to its end. */
+async function runLoad(config: string, args: string[] = []) {
+  const path = join(directory, `${Bun.randomUUIDv7()}.toml`);
+  writeFileSync(path, config);
+  await using child = startChild([process.execPath, "run", LOAD_TEST, "-c", path, ...args]);
+  const code = await child.exited;
+  return { code, stdout: child.stdout, stderr: child.stderr };
+}
+
+async function measure(config: string): Promise<Report> {
+  const { code, stderr, stdout } = await runLoad(config, ["--json"]);
+  expect([code, code === 0 ? "" : stderr]).toEqual([0, ""]);
+  return JSON.parse(stdout);
+}
+
+interface Settings {
+  url: string;
+  workers?: number;
+  torrents?: number;
+  /** Lines of the sections. */
+  network?: string;
+  requests?: string;
+}
+
+function settings(given: Settings): string {
+  const { network = "", requests = "", torrents = 4, url, workers = 1 } = given;
+  return `
+server_url = '${url}'
+duration = 1
+workers = ${workers}
+[network]
+connections = 40
+${network}
+[requests]
+number_of_torrents = ${torrents}
+offers = 5
+${requests}
+`;
+}
+
+describe("against the tracker", () => {
+  const trackerConfig = (network = "") =>
+    `[network]\naddress = '127.0.0.1:0'\n${network}\n[statistics]\ninterval = 0\n`;
+
+  async function measureTracker(given: Omit<Settings, "url">, network = "", scheme = "ws") {
+    await using tracker = await startTracker({ program: "ws", config: trackerConfig(network) });
+    return await measure(settings({ ...given, url: `${scheme}://127.0.0.1:${tracker.ports[0]}` }));
+  }
+
+  function expectAllRight({ measured, setup }: Report): void {
+    for (const part of [measured, setup]) {
+      expect(part.failures_by_message).toEqual({});
+      expect(part.invalid_by_fault).toEqual({});
+      expect(part.refused_by_reason).toEqual({});
+      expect(part.closed_by_reason).toEqual({});
+    }
+    expect([setup.opened, setup.responses]).toEqual([40, 40]);
+  }
+
+  test("a closed loop: all is right, every offer is passed on and answered", async () => {
+    const report = await measureTracker({ workers: 2 });
+    expectAllRight(report);
+    const { measured } = report;
+    expect(measured.responses).toBeGreaterThan(100);
+    // But for what was on its way at the end.
+    expect(measured.offers_received).toBeGreaterThan(measured.responses * 5 - 500);
+    expect(measured.answers_received).toBeGreaterThan(measured.offers_received - 500);
+    expect([measured.answer_timeouts, measured.lost, measured.not_sent]).toEqual([0, 0, 0]);
+    expect(report.announces_per_second).toBeCloseTo(measured.responses / report.seconds, 3);
+    expect(report.each_second).toHaveLength(1);
+    for (const latency of [
+      measured.response_latency_microseconds,
+      measured.answer_latency_microseconds,
+    ]) {
+      const { max, p50, p99, p999 } = latency;
+      expect([p50, p99, p999, max]).toEqual([p50, p99, p999, max].toSorted((a, b) => a - b));
+    }
+  }, 30_000);
+
+  test("an open loop announces at its rate, and seeders' offers go to leechers", async () => {
+    const requests = "peer_seeder_probability = 0.5\nanswer_probability = 0.5";
+    const report = await measureTracker({ network: "rate = 1000", requests });
+    expectAllRight(report);
+    const { measured } = report;
+    expect(measured.announces_sent).toBeGreaterThan(800);
+    expect(measured.announces_sent).toBeLessThan(1200);
+    expect(measured.offers_between_seeders).toBe(0);
+    const share = measured.answers_sent / measured.offers_received;
+    expect(Math.abs(share - 0.5)).toBeLessThan(0.1);
+  }, 30_000);
+
+  test("connections that come and go leave nothing behind", async () => {
+    const report = await measureTracker({ network: "churn = 100" });
+    expectAllRight(report);
+    expect(report.measured.churned).toBeGreaterThan(50);
+    expect(report.measured.opened).toBeGreaterThan(50);
+  }, 30_000);
+
+  test("compressed both ways", async () => {
+    const report = await measureTracker({ network: "deflate = true" }, "compress_responses = true");
+    expectAllRight(report);
+    expect(report.setup.deflated).toBe(40);
+    expect(report.measured.answers_received).toBeGreaterThan(100);
+    // 5 offers of 630 bytes, and 5 answers.
+    expect(report.measured.bytes_out / report.measured.announces_sent).toBeLessThan(5000);
+  }, 30_000);
+
+  test("over TLS", async () => {
+    using certificate = await makeCertificate();
+    const network =
+      `use_tls = true\ntls_certificate_path = '${certificate.certificatePath}'\n` +
+      `tls_private_key_path = '${certificate.privateKeyPath}'`;
+    const report = await measureTracker({}, network, "wss");
+    expectAllRight(report);
+    expect(report.measured.answers_received).toBeGreaterThan(100);
+  }, 30_000);
+
+  test("connections that are only held", async () => {
+    const held = await measureTracker({ requests: "repeat = false" });
+    expectAllRight(held);
+    expect([held.measured.announces_sent, held.measured.bytes_out]).toEqual([0, 0]);
+    const silent = await measureTracker({
+      network: "connect_concurrency = 3",
+      requests: "announce = false",
+    });
+    expect([silent.setup.opened, silent.setup.announces_sent]).toEqual([40, 0]);
+    expect(silent.setup.burst_seconds).toBeGreaterThan(0);
+  }, 30_000);
+});
+
+describe("against a faulty tracker", () => {
+  test("each fault counts as what it is", async () => {
+    const faults: Record<string, Fault> = {
+      "not JSON": ({ text }) => [text.slice(1)],
+      "unknown message": () => ['{"action":"announce"}'],
+      "binary message": ({ text }) => [Buffer.from(text)],
+      "malformed id": (sent) => [put(sent, "offer", { peer_id: "short" })],
+      "damaged SDP": ({ message, text }) => [
+        message.offer || message.answer ? text.replace("a=mid:0", "a=mid:1") : text,
+      ],
+      "foreign torrent": (sent) => [put(sent, "offer", { info_hash: "aquatic-ws-load00003" })],
+      stranger: (sent) => [put(sent, "answer", { peer_id: "-AQ0001-ld0vvvv00000" })],
+      "own offer": (sent) => [put(sent, "offer", { peer_id: sent.to })],
+      "unknown offer": ({ message, text }) => {
+        const id = String(message.offer_id);
+        const other = `${id.slice(0, 12)}vvvvvv${id.slice(18)}`;
+        return [message.offer ? text.replaceAll(id, other) : text];
+      },
+      "answered twice": ({ message, text }) => (message.answer ? [text, text] : [text]),
+      "unexpected response": ({ message, text }) => (message.interval ? [text, text] : [text]),
+      "implausible interval": (sent) => [put(sent, "interval", { interval: 0 })],
+      "implausible counts": (sent) => [put(sent, "interval", { complete: 1000 })],
+    };
+    const reports = await Promise.all(
+      Object.entries(faults).map(async ([name, fault]) => {
+        await using tracker = startFaultyTracker(fault);
+        const config = settings({ url: tracker.url, torrents: 1, network: "rate = 200" });
+        return { name, report: await measure(config), made: tracker.made };
+      }),
+    );
+    for (const { made, name, report } of reports) {
+      const { invalid, invalid_by_fault } = report.measured;
+      expect([name, ...Object.keys(invalid_by_fault)]).toEqual([name, name]);
+      expect(invalid).toBe(invalid_by_fault[name]);
+      expect([name, made > 0, invalid <= made]).toEqual([name, true, true]);
+    }
+  }, 60_000);
+
+  test("failures and closes count apart, by what they say", async () => {
+    await using tracker = startFaultyTracker((sent) =>
+      sent.message.interval ? ['{"action":"announce","failure reason":"Go away"}'] : [sent.text],
+    );
+    const { measured } = await measure(
+      settings({ url: tracker.url, torrents: 1, network: "rate = 200" }),
+    );
+    expect(Object.keys(measured.failures_by_message)).toEqual(["Go away"]);
+    expect([measured.invalid, measured.closed]).toEqual([0, 0]);
+
+    await using closing = startFaultyTracker(({ close }) => {
+      close();
+      return [];
+    });
+    const { measured: closed } = await measure(
+      settings({ url: closing.url, torrents: 1, network: "rate = 200" }),
+    );
+    expect(closed.closed_by_reason["1008 enough of you"]).toBe(closed.closed);
+    expect(closed.closed).toBeGreaterThan(0);
+  }, 30_000);
+});
+
+describe("frames", () => {
+  /** What a reader makes of bytes that come in pieces of `size`. */
+  function readFrames(bytes: Buffer, size: number, allowsDeflate = false): string[] {
+    const taken: string[] = [];
+    const reader = new FrameReader({
+      takeText: (text, start, end) => void taken.push(text.toString("utf8", start, end)),
+      takeBinary: () => void taken.push("binary"),
+      takeControl: (opcode, payload) => void taken.push(`${opcode} ${payload.toString()}`),
+      takeFault: (fault) => void taken.push(fault),
+    });
+    reader.allowsDeflate = allowsDeflate;
+    for (let at = 0; at < bytes.length; at += size) reader.read(bytes.subarray(at, at + size), 0);
+    return taken;
+  }
+
+  const frame = (head: number, payload: Buffer): Buffer => {
+    const { length } = payload;
+    const heads = length < 126 ? [head, length] : [head, 126, length >> 8, length & 0xff];
+    return Buffer.concat([Buffer.from(heads), payload]);
+  };
+  const text = "x".repeat(300);
+
+  test("are read in whatever pieces they come", () => {
+    const compressed = deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH });
+    const bytes = Buffer.concat([
+      frame(0x81, Buffer.from("one")),
+      frame(0x01, Buffer.from("t")),
+      frame(0x89, Buffer.from("ping")),
+      frame(0x00, Buffer.from("w")),
+      frame(0x80, Buffer.from("o")),
+      frame(0x81, Buffer.from(text)),
+      frame(0x82, Buffer.from("three")),
+      frame(0xc1, compressed.subarray(0, -4)),
+    ]);
+    for (const size of [1, 2, 3, 7, 100, 1000]) {
+      expect(readFrames(bytes, size, true)).toEqual(["one", "9 ping", "two", text, "binary", text]);
+    }
+  });
+
+  test.each([
+    [[0x81, 0x81, 0, 0, 0, 0, 0], "masked frame"],
+    [[0xc1, 0x01, 0], "reserved bits"],
+    [[0x91, 0x01, 0], "reserved bits"],
+    [[0x83, 0x01, 0], "unknown opcode"],
+    [[0x80, 0x01, 0], "bad fragments"],
+    [[0x01, 0x01, 0, 0x81, 0x01, 0], "bad fragments"],
+    [[0x81, 127, 0, 0, 0, 1, 0, 0, 0, 0], "frame too long"],
+  ])("of %p are refused: %s", (bytes, fault) => {
+    expect(readFrames(Buffer.from(bytes), 1)).toEqual([fault]);
+  });
+
+  test("that are sent are the text with its ids, compressed or not", () => {
+    const pattern = [`${text}a`, { hole: "id" }, `b${text}`, { hole: "id" }, "c"] as const;
+    const id = "ABCDEFGHIJKLMNOPQRST";
+    for (const deflate of [false, true]) {
+      const { bytes, holes } = makeTemplate(pattern, ["id"], deflate);
+      for (const at of holes.id) bytes.write(id, at);
+      expect(bytes[0]).toBe(deflate ? 0xc1 : 0x81);
+      const payload = bytes.subarray(bytes[1] === 0xfe ? 8 : 6);
+      const plain = deflate
+        ? inflateRawSync(Buffer.concat([payload, Buffer.from([0, 0, 0xff, 0xff])]), {
+            finishFlush: constants.Z_SYNC_FLUSH,
+          })
+        : payload;
+      expect(plain.toString()).toBe(`${text}a${id}b${text}${id}c`);
+    }
+  });
+});
+
+describe("the command line", () => {
+  test("refuses to send load to others", async () => {
+    for (const url of ["ws://192.0.2.1:3000", "wss://example.com", "http://127.0.0.1:3000", "x"]) {
+      const { code, stderr } = await runLoad(`server_url = '${url}'\n`);
+      expect(code).toBe(1);
+      expect(stderr).toContain("load goes to this machine only");
+    }
+  });
+
+  test("says so when nobody answers, or no WebSocket is there", async () => {
+    const nobody = await runLoad("server_url = 'ws://127.0.0.1:9'\n");
+    expect([nobody.code, nobody.stderr]).toEqual([
+      1,
+      expect.stringContaining("server_url: ws://127.0.0.1:9: "),
+    ]);
+    using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
+    const other = await runLoad(`server_url = 'ws://127.0.0.1:${server.port}'\n`);
+    expect([other.code, other.stderr]).toEqual([1, expect.stringContaining("HTTP/1.1 200")]);
+  }, 15_000);
+
+  test("what -p prints is accepted by -c", async () => {
+    const printed = await runLoad("", ["-p"]);
+    const refused = await runLoad(printed.stdout.replace("127.0.0.1:3000", "127.0.0.1:9"));
+    expect(refused.stderr).toContain("127.0.0.1:9");
+  });
+});
+
+// ---------------------------------------------------------------------------------------------
+
+type Json = Record<string, unknown>;
+
+/** A message that is about to be sent. */
+interface Sent {
+  readonly message: Json;
+  readonly text: string;
+  /** The peer it goes to. */
+  readonly to: string;
+  readonly close: () => void;
+}
+
+/** What is sent instead. */
+type Fault = (sent: Sent) => (string | Buffer)[];
+
+/** Changes messages that have the key `kind`. */
+function put({ message, text }: Sent, kind: string, change: Json): string {
+  return message[kind] === undefined ? text : JSON.stringify({ ...message, ...change });
+}
+
+/** A tracker for one torrent that sends every seventh message wrongly, once all peers are there. */
+function startFaultyTracker(fault: Fault) {
+  const peers = new Map<string, Bun.ServerWebSocket<undefined>>();
+  let count = 0;
+  let made = 0;
+  const send = (socket: Bun.ServerWebSocket<undefined>, to: string, message: Json): void => {
+    const text = JSON.stringify(message);
+    const close = (): void => socket.close(1008, "enough of you");
+    const isDue = isMeasured && ++count % 7 === 0;
+    const frames = isDue ? fault({ message, text, to, close }) : [text];
+    if (isDue && (frames.length !== 1 || frames[0] !== text)) made++;
+    for (const frame of frames) socket.send(frame);
+  };
+  let isMeasured = false;
+  const server = Bun.serve<undefined>({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request, server) => (server.upgrade(request) ? undefined : new Response("no")),
+    websocket: {
+      message(socket, data) {
+        const { action, answer, info_hash, offer_id, offers, peer_id, to_peer_id } = JSON.parse(
+          String(data),
+        );
+        if (answer) {
+          const offerer = peers.get(to_peer_id)!;
+          return send(offerer, to_peer_id, { action, info_hash, peer_id, answer, offer_id });
+        }
+        // The first announces have none.
+        isMeasured = offers.length > 0;
+        peers.set(peer_id, socket);
+        const incomplete = peers.size;
+        send(socket, peer_id, { action, info_hash, complete: 0, incomplete, interval: 120 });
+        const others = [...peers.keys()].filter((other) => other !== peer_id);
+        for (const [index, other] of others.entries()) {
+          if (offers[index] === undefined) break;
+          const to = peers.get(other)!;
+          send(to, other, { action, info_hash, peer_id, ...offers[index] });
+        }
+      },
+    },
+  });
+  return {
+    url: `ws://127.0.0.1:${server.port}`,
+    get made() {
+      return made;
+    },
+    [Symbol.asyncDispose]: () => server.stop(true),
+  };
+}

@@ -1,0 +1,125 @@
+// The handlers of two workers on one table, with messages as values and deliveries as an array: for
+// the tests of the handler. Sockets are what a test opens; texts are parsed as a client would.
+
+import { allocateCounters, type Counter, Counters, sumCounter } from "../../src/app/counters.ts";
+import { Random } from "../../src/memory/random.ts";
+import { createTable, Table } from "../../src/swarm/table.ts";
+import {
+  allocateConnections,
+  Connections,
+  nameConnection,
+  OwnConnections,
+  slotOf,
+} from "../../src/ws/connections.ts";
+import type { Kind } from "../../src/ws/deliveries.ts";
+import { Handler, type HandlerSettings, type Outcome, type Sender } from "../../src/ws/handler.ts";
+import { Memberships } from "../../src/ws/memberships.ts";
+import { allocatePendingOffers, PendingOffers } from "../../src/ws/pending-offers.ts";
+
+/** A connection of one of the workers. */
+export interface Socket extends Sender {
+  readonly worker: number;
+  /** The last word of its IP address. */
+  readonly address: number;
+}
+
+export interface Delivery {
+  /** Undefined when no open connection has the name and the generation. */
+  readonly to: Socket | undefined;
+  readonly kind: Kind;
+  readonly message: any;
+}
+
+export interface HarnessOptions extends Partial<HandlerSettings> {
+  limits?: { maxTorrents: number; maxPeers: number };
+  mostPeersEach?: number;
+  seed?: number;
+}
+
+const WORKERS = 2;
+const MOST_CONNECTIONS = 50;
+
+/** The id of 20 characters that begins with `name`. */
+export function id(name: string): string {
+  return name.padEnd(20, "\u00ff");
+}
+
+export class HandlerHarness {
+  /** The clock, in seconds. */
+  now = 1000;
+  readonly table: Table;
+  readonly connections: Connections;
+  readonly handlers: readonly Handler[];
+  readonly own: readonly OwnConnections[];
+  readonly sockets = new Set<Socket>();
+  readonly #counters: SharedArrayBuffer;
+  #delivered: Delivery[] = [];
+
+  constructor(options: HarnessOptions = {}) {
+    const { limits = { maxTorrents: 100, maxPeers: 1000 }, mostPeersEach = 50, seed = 1 } = options;
+    const { announceInterval = 120, maxOffers = 10, maxScrapeTorrents = 5 } = options;
+    const tableMemory = createTable(20, limits, new Int32Array([seed, 2]));
+    const connections = allocateConnections(WORKERS, MOST_CONNECTIONS);
+    const pendingOffers = allocatePendingOffers(20_000, new Int32Array([seed, 3, 4, 5]));
+    this.#counters = allocateCounters(WORKERS);
+    this.table = new Table(tableMemory, new Random(seed, 1, 1));
+    this.connections = new Connections(connections);
+    this.own = connections.map((buffer) => new OwnConnections(buffer));
+    this.handlers = connections.map(
+      (_, worker) =>
+        new Handler(
+          { announceInterval, maxOffers, maxScrapeTorrents },
+          new Table(tableMemory, new Random(seed, 2, worker)),
+          new Connections(connections),
+          new Memberships(mostPeersEach),
+          new PendingOffers(pendingOffers),
+          new Counters(this.#counters, worker),
+          { deliver: (...delivery) => this.#deliver(...delivery) },
+        ),
+    );
+  }
+
+  open(address = 1, worker = 0): Socket {
+    const own = this.own[worker];
+    const slot = own.open(new Int32Array([0, 0, 0, address]));
+    const name = nameConnection(worker, slot);
+    const socket = { name, generation: own.generation(slot), worker, address };
+    this.sockets.add(socket);
+    return socket;
+  }
+
+  close(socket: Socket): void {
+    this.handlers[socket.worker].removePeers(socket);
+    this.own[socket.worker].close(slotOf(socket.name));
+    this.sockets.delete(socket);
+  }
+
+  /** Handles a message, a value or a text, and gives what came of it. */
+  send(from: Socket, message: unknown): { outcome: Outcome; deliveries: Delivery[] } {
+    const text = typeof message === "string" ? message : JSON.stringify(message);
+    const outcome = this.handlers[from.worker].handle(from, text, this.now);
+    return { outcome, deliveries: this.takeDeliveries() };
+  }
+
+  /** What was delivered since the last time. */
+  takeDeliveries(): Delivery[] {
+    const delivered = this.#delivered;
+    this.#delivered = [];
+    return delivered;
+  }
+
+  setFull(socket: Socket, isFull: boolean): void {
+    this.own[socket.worker].setFull(slotOf(socket.name), isFull);
+  }
+
+  count(counter: Counter): number {
+    return sumCounter(this.#counters, counter);
+  }
+
+  #deliver(name: number, generation: number, kind: Kind, text: string): void {
+    const to = [...this.sockets].find((socket) => {
+      return socket.name === name && socket.generation === generation;
+    });
+    this.#delivered.push({ to, kind, message: JSON.parse(text) });
+  }
+}

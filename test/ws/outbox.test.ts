@@ -1,0 +1,209 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { KIND, type Kind } from "../../src/ws/deliveries.ts";
+import { Outbox, type Sink } from "../../src/ws/outbox.ts";
+
+/** A client that takes `room` messages; the last of them has to wait, and is taken all the same. */
+class TestSink implements Sink {
+  readonly texts: string[] = [];
+  readonly compressed: boolean[] = [];
+  corks = 0;
+  #isCorked = false;
+
+  constructor(private room = Infinity) {}
+
+  sendText(text: string, compress: boolean): number {
+    if (!this.#isCorked || this.room === 0) throw new Error("sent when it should not be");
+    this.texts.push(text);
+    this.compressed.push(compress);
+    this.room--;
+    return this.room === 0 ? -1 : text.length;
+  }
+
+  cork(callback: () => void): void {
+    this.corks++;
+    this.#isCorked = true;
+    callback();
+    this.#isCorked = false;
+  }
+}
+
+const { response, answer, offer } = KIND;
+
+/** What an outbox holds; it is empty then. */
+function drain(outbox: Outbox): string[] {
+  const sink = new TestSink();
+  outbox.flush(sink, false);
+  return sink.texts;
+}
+
+describe("flushing", () => {
+  test("sends all there is in its order, corked once", () => {
+    const outbox = new Outbox(100);
+    expect(outbox.isEmpty).toBe(true);
+    outbox.push(offer, "one");
+    outbox.push(response, "three");
+    outbox.push(answer, "four");
+    expect(outbox.isEmpty).toBe(false);
+    const sink = new TestSink();
+    expect(outbox.flush(sink, true)).toEqual({ messages: 3, length: 12, isBlocked: false });
+    expect(sink.texts).toEqual(["one", "three", "four"]);
+    expect(sink.compressed).toEqual([true, true, true]);
+    expect(sink.corks).toBe(1);
+    expect(outbox.isEmpty).toBe(true);
+    expect(outbox.flush(sink, false)).toEqual({ messages: 0, length: 0, isBlocked: false });
+    expect(sink.texts.length).toBe(3);
+  });
+
+  test("stops at a client that takes no more, and goes on from there", () => {
+    const outbox = new Outbox(100);
+    for (const text of ["a", "bb", "ccc"]) outbox.push(response, text);
+    const first = new TestSink(2);
+    expect(outbox.flush(first, false)).toEqual({ messages: 2, length: 3, isBlocked: true });
+    expect(first.texts).toEqual(["a", "bb"]);
+    expect(first.compressed).toEqual([false, false]);
+    expect(outbox.isEmpty).toBe(false);
+    outbox.push(answer, "dddd");
+    const second = new TestSink(1);
+    expect(outbox.flush(second, false)).toEqual({ messages: 1, length: 3, isBlocked: true });
+    expect(drain(outbox)).toEqual(["dddd"]);
+    expect(second.texts).toEqual(["ccc"]);
+  });
+
+  test("is blocked by the last message too, with nothing left", () => {
+    const outbox = new Outbox(100);
+    outbox.push(response, "a");
+    const result = outbox.flush(new TestSink(1), false);
+    expect(result).toEqual({ messages: 1, length: 1, isBlocked: true });
+    expect(outbox.isEmpty).toBe(true);
+  });
+
+  test("makes room for as much as it sent", () => {
+    const outbox = new Outbox(10);
+    outbox.push(response, "123456");
+    outbox.push(response, "7890");
+    outbox.flush(new TestSink(1), false);
+    expect(outbox.isFull).toBe(false);
+    outbox.push(response, "123456");
+    expect(outbox.isFull).toBe(true);
+    expect(drain(outbox)).toEqual(["7890", "123456"]);
+    expect(outbox.isFull).toBe(false);
+  });
+});
+
+describe("a full outbox", () => {
+  test("is one that more than half waits in, and over its limit one with more than all", () => {
+    const outbox = new Outbox(10);
+    for (const [length, isFull, isOver] of [
+      [5, false, false],
+      [6, true, false],
+      [10, true, false],
+      [11, true, true],
+    ] as const) {
+      outbox.push(response, "x".repeat(length));
+      expect([outbox.isFull, outbox.isOver]).toEqual([isFull, isOver]);
+      drain(outbox);
+      expect([outbox.isFull, outbox.isOver]).toEqual([false, false]);
+    }
+  });
+
+  test("drops nothing by itself", () => {
+    const outbox = new Outbox(10);
+    outbox.push(offer, "12345");
+    outbox.push(offer, "67890!");
+    expect(drain(outbox)).toEqual(["12345", "67890!"]);
+  });
+
+  test("drops the oldest offers until half of it is free", () => {
+    const outbox = new Outbox(10);
+    for (const text of ["aa", "bb", "cc", "dd", "ee", "f"]) outbox.push(offer, text);
+    expect(outbox.isOver).toBe(true);
+    expect(outbox.dropOffers()).toBe(3);
+    expect([outbox.isFull, outbox.isOver]).toEqual([false, false]);
+    expect(outbox.dropOffers()).toBe(0);
+    outbox.push(offer, "g");
+    expect(drain(outbox)).toEqual(["dd", "ee", "f", "g"]);
+  });
+
+  test("keeps responses and answers, in their order among the offers that stay", () => {
+    const outbox = new Outbox(12);
+    outbox.push(offer, "o1");
+    outbox.push(response, "r1");
+    outbox.push(offer, "o2");
+    outbox.push(answer, "a1");
+    outbox.push(offer, "o3");
+    outbox.push(offer, "o4");
+    expect(outbox.dropOffers()).toBe(3);
+    outbox.push(response, "r2");
+    expect(drain(outbox)).toEqual(["r1", "a1", "o4", "r2"]);
+  });
+
+  test("drops the very offer that is too much, when there is no other", () => {
+    const outbox = new Outbox(10);
+    outbox.push(response, "1234567890");
+    outbox.push(offer, "o");
+    expect(outbox.dropOffers()).toBe(1);
+    expect(outbox.isOver).toBe(false);
+    expect(drain(outbox)).toEqual(["1234567890"]);
+  });
+
+  test.each([response, answer])("stays over its limit with what is never dropped: %i", (kind) => {
+    const outbox = new Outbox(10);
+    outbox.push(offer, "offer");
+    outbox.push(kind, "12345678901");
+    expect(outbox.dropOffers()).toBe(1);
+    expect(outbox.isOver).toBe(true);
+    expect(outbox.dropOffers()).toBe(0);
+    expect(drain(outbox)).toEqual(["12345678901"]);
+  });
+});
+
+test("whatever is pushed and sent, nothing but offers is lost, and no order", () => {
+  const MOST = 60;
+  const step = fc.oneof(
+    fc.record({
+      kind: fc.constantFrom<Kind>(response, answer, offer, offer),
+      length: fc.integer({ min: 3, max: 20 }),
+    }),
+    fc.record({ room: fc.integer({ min: 1, max: 5 }) }),
+    fc.constant({ drops: true }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      const outbox = new Outbox(MOST);
+      let waiting: { kind: Kind; text: string }[] = [];
+      const length = (): number => waiting.reduce((sum, { text }) => sum + text.length, 0);
+      let serial = 0;
+      for (const todo of steps) {
+        if ("room" in todo) {
+          const sink = new TestSink(todo.room);
+          const sent = waiting.splice(0, todo.room).map(({ text }) => text);
+          expect(outbox.flush(sink, false)).toEqual({
+            messages: sent.length,
+            length: sent.join("").length,
+            isBlocked: sent.length === todo.room,
+          });
+          expect(sink.texts).toEqual(sent);
+          continue;
+        }
+        if ("drops" in todo) {
+          const before = waiting.length;
+          while (length() > MOST / 2) {
+            const oldest = waiting.findIndex(({ kind }) => kind === offer);
+            if (oldest < 0) break;
+            waiting = waiting.toSpliced(oldest, 1);
+          }
+          expect(outbox.dropOffers()).toBe(before - waiting.length);
+        } else {
+          const text = String(serial++).padEnd(todo.length, "-");
+          waiting.push({ kind: todo.kind, text });
+          outbox.push(todo.kind, text);
+        }
+        expect(outbox.isOver).toBe(length() > MOST);
+        expect(outbox.isFull).toBe(length() > MOST / 2);
+        expect(outbox.isEmpty).toBe(waiting.length === 0);
+      }
+      expect(drain(outbox)).toEqual(waiting.map(({ text }) => text));
+    }),
+  );
+});

@@ -1,0 +1,254 @@
+// What becomes of a message whose peer another connection holds, seen from one worker: the clients,
+// the handler and the mail are stand-ins that write down what they are told.
+
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+import { Client, type Clients, type Socket } from "../../src/ws/clients.ts";
+import { nameConnection } from "../../src/ws/connections.ts";
+import { OUTCOME, type Outcome } from "../../src/ws/handler.ts";
+import { LETTER, type Mail } from "../../src/ws/mail.ts";
+import { Takeovers } from "../../src/ws/takeovers.ts";
+
+const WORKER = 2;
+const OTHER = 5;
+const PONG_MILLISECONDS = 5000;
+
+let log: string[];
+let clients: Map<number, Client>;
+let holder: { name: number; generation: number };
+/** What the handler makes of a message that it gets again. */
+let outcome: Outcome;
+let takeovers: Takeovers;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  log = [];
+  clients = new Map();
+  holder = { name: 0, generation: 0 };
+  outcome = OUTCOME.handled;
+  const handler = {
+    holder,
+    handle(client: Client, text: string, now: number): Outcome {
+      log.push(`${label(client)} handled ${text} at ${now}`);
+      return outcome;
+    },
+    refuseHeld: (client: Client, text: string) => log.push(`${label(client)} refused ${text}`),
+  };
+  const standIn = {
+    handler,
+    now: 77,
+    find(name: number, generation: number) {
+      const client = clients.get(name);
+      return client?.generation === generation ? client : undefined;
+    },
+    scheduleFlush: () => undefined,
+  } as unknown as Clients;
+  const mail = {
+    post(worker: number, kind: number, name: number, generation: number, text: string) {
+      const what = Object.entries(LETTER).find(([, value]) => value === kind)?.[0];
+      log.push(`to ${worker}: ${what} ${name}/${generation} ${text}`.trim());
+      return true;
+    },
+  } as unknown as Mail;
+  takeovers = new Takeovers(WORKER, standIn, mail);
+});
+
+afterEach(() => {
+  expect(jest.getTimerCount()).toBe(0);
+  jest.useRealTimers();
+});
+
+function label({ name, generation }: Client): string {
+  return `${name & 0xff}/${generation}`;
+}
+
+/** A connection of this worker. */
+function open(slot: number, generation = 0): Client {
+  const client: Client = new Client(
+    {
+      ping: () => log.push(`${label(client)} pinged`),
+      terminate: () => log.push(`${label(client)} terminated`),
+    } as unknown as Socket,
+    nameConnection(WORKER, slot),
+    generation,
+  );
+  clients.set(client.name, client);
+  return client;
+}
+
+/** Ends a connection as the clients do. */
+function close(client: Client): void {
+  clients.delete(client.name);
+  takeovers.settle(client, false);
+}
+
+function hold(client: Client, text: string, { name, generation }: typeof holder): void {
+  Object.assign(holder, { name, generation });
+  takeovers.hold(client, text);
+}
+
+/** What happened since the last time. */
+function happened(): string[] {
+  return log.splice(0);
+}
+
+describe("a holder of this worker", () => {
+  test("that answers its ping keeps the peer", () => {
+    const [old, young] = [open(1), open(2)];
+    hold(young, "m1", old);
+    hold(young, "m2", old);
+    expect(happened()).toEqual(["1/0 pinged"]);
+    takeovers.settle(old, true);
+    expect(happened()).toEqual(["2/0 refused m1", "2/0 refused m2"]);
+    jest.advanceTimersByTime(2 * PONG_MILLISECONDS);
+    takeovers.settle(old, true);
+    expect(happened()).toEqual([]);
+  });
+
+  test("that does not answer in time is closed, and what waited is handled in its order", () => {
+    const [old, young, third] = [open(1), open(2), open(3)];
+    hold(young, "m1", old);
+    hold(third, "m2", old);
+    hold(young, "m3", old);
+    jest.advanceTimersByTime(PONG_MILLISECONDS - 1);
+    expect(happened()).toEqual(["1/0 pinged"]);
+    jest.advanceTimersByTime(1);
+    expect(happened()).toEqual(["1/0 terminated"]);
+    close(old);
+    const handled = ["2/0 handled m1 at 77", "3/0 handled m2 at 77", "2/0 handled m3 at 77"];
+    expect(happened()).toEqual(handled);
+  });
+
+  test("that closes while it is asked makes room at once", () => {
+    const [old, young] = [open(1), open(2)];
+    hold(young, "m1", old);
+    close(old);
+    jest.advanceTimersByTime(2 * PONG_MILLISECONDS);
+    expect(happened()).toEqual(["1/0 pinged", "2/0 handled m1 at 77"]);
+  });
+
+  test("that has gone already, or left its slot to another, makes room at once", () => {
+    const young = open(2);
+    hold(young, "m1", { name: nameConnection(WORKER, 1), generation: 0 });
+    open(3, 6);
+    hold(young, "m2", { name: nameConnection(WORKER, 3), generation: 5 });
+    expect(happened()).toEqual(["2/0 handled m1 at 77", "2/0 handled m2 at 77"]);
+  });
+
+  test("is asked again when the question comes up again", () => {
+    const [old, young] = [open(1), open(2)];
+    hold(young, "m1", old);
+    takeovers.settle(old, true);
+    hold(young, "m2", old);
+    takeovers.settle(old, true);
+    expect(happened()).toEqual(["1/0 pinged", "2/0 refused m1", "1/0 pinged", "2/0 refused m2"]);
+  });
+
+  test("the life of others says nothing about it", () => {
+    const [old, young, third] = [open(1), open(2), open(3)];
+    hold(young, "m1", old);
+    takeovers.settle(young, true);
+    takeovers.settle(third, true);
+    expect(happened()).toEqual(["1/0 pinged"]);
+    close(old);
+  });
+});
+
+test("a message is refused when yet another connection holds the peer by then", () => {
+  const [old, young] = [open(1), open(2)];
+  outcome = OUTCOME.held;
+  hold(young, "m1", old);
+  close(old);
+  expect(happened()).toEqual(["1/0 pinged", "2/0 handled m1 at 77", "2/0 refused m1"]);
+});
+
+test("what a client sent that has left since is forgotten", () => {
+  const [old, young, third] = [open(1), open(2), open(3)];
+  hold(young, "m1", old);
+  hold(third, "m2", old);
+  close(young);
+  // Its slot is another's now.
+  open(2, 1);
+  close(old);
+  expect(happened()).toEqual(["1/0 pinged", "3/0 handled m2 at 77"]);
+});
+
+describe("a holder of another worker", () => {
+  const there = { name: nameConnection(OTHER, 9), generation: 4 };
+
+  test.each([
+    [true, ["2/0 refused m1", "3/0 refused m2"]],
+    [false, ["2/0 handled m1 at 77", "3/0 handled m2 at 77"]],
+  ])("is asked for by letter, once; it is alive: %p", (isAlive, expected) => {
+    const [young, third] = [open(2), open(3)];
+    hold(young, "m1", there);
+    hold(third, "m2", there);
+    expect(happened()).toEqual([`to 5: probe ${there.name}/4 2`]);
+    takeovers.conclude(there.name, there.generation, isAlive);
+    expect(happened()).toEqual(expected);
+    takeovers.conclude(there.name, there.generation, isAlive);
+    expect(happened()).toEqual([]);
+  });
+
+  test("of another generation is another holder", () => {
+    const young = open(2);
+    hold(young, "m1", there);
+    hold(young, "m2", { ...there, generation: 5 });
+    expect(happened()).toEqual([`to 5: probe ${there.name}/4 2`, `to 5: probe ${there.name}/5 2`]);
+    takeovers.conclude(there.name, 5, true);
+    expect(happened()).toEqual(["2/0 refused m2"]);
+  });
+});
+
+describe("a question from other workers", () => {
+  test("about a connection that is alive", () => {
+    const client = open(1, 3);
+    takeovers.probe(client.name, 3, OTHER);
+    takeovers.probe(client.name, 3, OTHER);
+    takeovers.probe(client.name, 3, 6);
+    expect(happened()).toEqual(["1/3 pinged"]);
+    takeovers.settle(client, true);
+    expect(happened()).toEqual([`to 5: alive ${client.name}/3`, `to 6: alive ${client.name}/3`]);
+  });
+
+  test("about one that does not answer", () => {
+    const client = open(1, 3);
+    takeovers.probe(client.name, 3, OTHER);
+    jest.advanceTimersByTime(PONG_MILLISECONDS);
+    close(client);
+    expect(happened()).toEqual(["1/3 pinged", "1/3 terminated", `to 5: gone ${client.name}/3`]);
+  });
+
+  test("about one that is no more", () => {
+    const client = open(1, 3);
+    takeovers.probe(client.name, 2, OTHER);
+    expect(happened()).toEqual([`to 5: gone ${client.name}/2`]);
+  });
+});
+
+describe("messages that wait", () => {
+  test("are at most eight of one client for one holder", () => {
+    const [old, young, third] = [open(1), open(2), open(3)];
+    for (let n = 0; n < 10; n++) hold(young, `m${n}`, old);
+    hold(third, "t", old);
+    expect(happened()).toEqual(["1/0 pinged", "2/0 refused m8", "2/0 refused m9"]);
+    close(old);
+    expect(happened().length).toBe(9);
+    const next = open(4);
+    hold(young, "again", next);
+    takeovers.settle(next, true);
+    expect(happened()).toEqual(["4/0 pinged", "2/0 refused again"]);
+  });
+
+  test("are at most a thousand of all, and room comes back", () => {
+    const there = { name: nameConnection(OTHER, 9), generation: 4 };
+    const many = Array.from({ length: 1001 }, (_, n) => open(10 + n, n));
+    for (const client of many) hold(client, "m", there);
+    expect(happened()).toEqual([`to 5: probe ${there.name}/4 2`, `${label(many[1000])} refused m`]);
+    takeovers.conclude(there.name, 4, false);
+    expect(happened().length).toBe(1000);
+    hold(many[1000], "again", there);
+    expect(happened()).toEqual([`to 5: probe ${there.name}/4 2`]);
+    takeovers.conclude(there.name, 4, true);
+    expect(happened()).toEqual([`${label(many[1000])} refused again`]);
+  });
+});
