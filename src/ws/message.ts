@@ -17,7 +17,7 @@ export interface Announce {
 }
 
 /** An action that this tracker does not know. */
-export interface Unknown {
+interface Unknown {
   readonly action: "unknown";
   readonly name: string;
   readonly fields: Readonly<Record<string, unknown>>;

@@ -2,6 +2,7 @@
 // With $AQUATIC_WS set to a compiled binary, that is the tracker.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { type Browser, type BrowserPage, startBrowser } from "../support/browser.ts";
 import { type CertificateFiles, makeCertificate } from "../support/certificate.ts";
 import { describeWith } from "../support/requirements.ts";
@@ -111,6 +112,31 @@ await describeWith(["chromium", "openssl"], "pages of a browser", () => {
       await expectNoComplaints(page, 2);
     };
     test("two clients of one page find each other on one connection", oneSocket, TIMEOUT_MS);
+
+    const trackerClients = async () => {
+      const infoHash = randomBytes(20).toString("hex");
+      const pages = await Promise.all([openPage(0), openPage(0), openPage(0)]);
+      const peerIds = pages.map(() => randomBytes(20).toString("hex"));
+      for (const [i, page] of pages.entries()) {
+        expect(await page.call("startTracking", infoHash, peerIds[i], url)).toEqual({
+          complete: 0,
+          incomplete: i + 1,
+        });
+      }
+      for (const [i, page] of pages.entries()) {
+        const others = peerIds.filter((peerId) => peerId !== peerIds[i]);
+        expect(new Set(await page.call("connectedPeers", 2))).toEqual(new Set(others));
+        expect(await page.call("askTracker")).toEqual([
+          { complete: i, incomplete: 3 - i },
+          { complete: i + 1, incomplete: 2 - i },
+        ]);
+      }
+      for (const page of pages) {
+        expect(await page.call("stopTracking")).toEqual([]);
+        await page[Symbol.asyncDispose]();
+      }
+    };
+    test("three clients of bittorrent-tracker connect to each other", trackerClients, TIMEOUT_MS);
 
     // Not the other way round: an offer to a connection is answered by both its clients, and the
     // second, though its answer is not passed on, may keep the first from connecting.

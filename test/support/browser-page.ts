@@ -1,5 +1,7 @@
-// What runs in a page of the browser: webtorrent, as its users load it, and the functions by which
-// a test drives it.
+// What runs in a page of the browser: webtorrent, as its users load it, the client of
+// bittorrent-tracker by itself, and the functions by which a test drives them.
+
+import TrackerClient from "bittorrent-tracker/client";
 
 // The bundle that webtorrent ships for browsers.
 import WebTorrent from "../../node_modules/webtorrent/dist/webtorrent.min.js";
@@ -23,6 +25,13 @@ export interface PageApi {
   /** Counts of the swarm as the tracker gives them to a scrape. */
   scrape(client: number): Promise<{ complete: number; incomplete: number }>;
   destroy(client: number): Promise<void>;
+  /** Announces with the client of bittorrent-tracker alone; ids are 40 hexadecimal digits. */
+  startTracking(infoHash: string, peerId: string, url: string): Promise<Counts>;
+  /** The ids of the peers that were connected to, in hexadecimal, once there are so many. */
+  connectedPeers(count: number): Promise<string[]>;
+  /** What a scrape and an announce of the client say, in this order. */
+  askTracker(): Promise<Counts[]>;
+  stopTracking(): Promise<string[]>;
 }
 
 interface Torrent {
@@ -50,7 +59,7 @@ interface Client {
 const clients: Client[] = [];
 const complaints: string[][] = [];
 
-const api: PageApi = {
+const api: Omit<PageApi, keyof ReturnType<typeof trackerApi>> = {
   createClient() {
     const Constructor = WebTorrent as unknown as new () => Client;
     complaints.push([]);
@@ -97,12 +106,55 @@ const api: PageApi = {
   destroy: (client) => new Promise((resolve) => clients[client].destroy(resolve)),
 };
 
-Object.assign(globalThis, { api });
+Object.assign(globalThis, { api: { ...api, ...trackerApi() } });
 
 function listen(client: number, torrent: Torrent): void {
   for (const event of ["warning", "error"]) {
     torrent.on(event, (error) => complaints[client].push(`${event}: ${String(error)}`));
   }
+}
+
+function trackerApi() {
+  let client: TrackerClient;
+  const connected: string[] = [];
+  const troubles: string[] = [];
+  const once = (event: string): Promise<Counts> =>
+    new Promise((resolve) => {
+      client.once(event, (data: Counts) => {
+        resolve({ complete: data.complete, incomplete: data.incomplete });
+      });
+    });
+  return {
+    startTracking(infoHash: string, peerId: string, url: string) {
+      client = new TrackerClient({ infoHash, peerId, announce: [url] });
+      client.on("warning", (error: unknown) => troubles.push(`warning: ${String(error)}`));
+      client.on("error", (error: unknown) => troubles.push(`error: ${String(error)}`));
+      client.on("peer", (peer: { id: string; once(event: string, act: () => void): void }) => {
+        peer.once("connect", () => connected.push(peer.id));
+      });
+      const update = once("update");
+      client.start({ left: 1 });
+      return update;
+    },
+    async connectedPeers(count: number) {
+      while (connected.length < count) await new Promise((resolve) => setTimeout(resolve, 20));
+      return connected;
+    },
+    async askTracker() {
+      const scrape = once("scrape");
+      client.scrape();
+      const update = once("update");
+      client.complete();
+      return [await scrape, await update];
+    },
+    async stopTracking() {
+      const update = once("update");
+      client.stop();
+      await update;
+      client.destroy();
+      return troubles;
+    },
+  };
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

@@ -77,11 +77,25 @@ function wrapPage(page: Page, close: () => Promise<void>): BrowserPage {
   };
 }
 
+/** Bun (1.4.5) loses track of a module that is empty in browsers and imported as a namespace. */
+const withoutNodeModules: Bun.BunPlugin = {
+  name: "bittorrent-tracker without its modules for Node",
+  setup({ onLoad }) {
+    onLoad({ filter: /bittorrent-tracker\/lib\/common\.js$/ }, async ({ path }) => ({
+      contents: (await Bun.file(path).text())
+        .replace(/^import \* as common from .*$/m, "const common = {};")
+        .replace(/^export \* from .*$/m, ""),
+      loader: "js",
+    }));
+  },
+};
+
 async function bundlePage(): Promise<string> {
   const { logs, outputs, success } = await Bun.build({
     entrypoints: [`${import.meta.dir}/browser-page.ts`],
     target: "browser",
     format: "esm",
+    plugins: [withoutNodeModules],
   });
   if (!success) throw new AggregateError(logs, "the page's script could not be built");
   return outputs[0].text();

@@ -6,7 +6,7 @@ import { connect, type Socket } from "node:net";
 
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-export interface Frame {
+interface Frame {
   readonly opcode: number;
   readonly isCompressed: boolean;
   readonly payload: Buffer;
