@@ -25,6 +25,11 @@ const programs = [
     root: "bench/load",
     entrypoints: ["bench/load/udp.ts", "bench/load/udp/load-worker.ts"],
   },
+  {
+    name: "aquatic-ws-load-test",
+    root: "bench/load",
+    entrypoints: ["bench/load/ws.ts", "bench/load/ws/load-worker.ts"],
+  },
 ];
 
 for (const { name, root, entrypoints } of programs) {

@@ -43,3 +43,21 @@ export function loopbackAddress(field: { value: string; prose: string }): Field<
     },
   };
 }
+
+/** A WebSocket URL on this very machine: load is for nobody else. */
+export function loopbackUrl(field: { value: string; prose: string }): Field<string> {
+  return {
+    ...field,
+    read(given, refuse) {
+      const url = typeof given === "string" ? URL.parse(given) : null;
+      const host = url?.hostname ?? "";
+      const isLoopback = host === "localhost" || host === "[::1]" || /^127\.[\d.]+$/.test(host);
+      const isWebSocket = url?.protocol === "ws:" || url?.protocol === "wss:";
+      if (typeof given === "string" && isLoopback && isWebSocket) return given;
+      return refuse(
+        "must be a ws:// or wss:// URL at 127.x.y.z, [::1] or localhost: load goes to this machine " +
+          `only; not ${describeValue(given)}`,
+      );
+    },
+  };
+}

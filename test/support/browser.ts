@@ -80,8 +80,8 @@ function wrapPage(page: Page, close: () => Promise<void>): BrowserPage {
 /** Bun (1.4.5) loses track of a module that is empty in browsers and imported as a namespace. */
 const withoutNodeModules: Bun.BunPlugin = {
   name: "bittorrent-tracker without its modules for Node",
-  setup({ onLoad }) {
-    onLoad({ filter: /bittorrent-tracker\/lib\/common\.js$/ }, async ({ path }) => ({
+  setup(build) {
+    build.onLoad({ filter: /bittorrent-tracker\/lib\/common\.js$/ }, async ({ path }) => ({
       contents: (await Bun.file(path).text())
         .replace(/^import \* as common from .*$/m, "const common = {};")
         .replace(/^export \* from .*$/m, ""),

@@ -1,0 +1,163 @@
+// The configuration of the WebTorrent load tester: every key with its default, its range and the
+// prose that `-p` prints above it. How to use the load tester is told there.
+
+import { boolean, integer, type Schema } from "../../../src/app/config-field.ts";
+import type { Config } from "../../../src/app/config.ts";
+import { decimal, loopbackUrl } from "../config-fields.ts";
+
+export type LoadConfig = Config<typeof loadSchema>;
+
+export const loadSchema = {
+  server_url: loopbackUrl({
+    value: "ws://127.0.0.1:3000",
+    prose: `\
+The tracker, ws:// or wss:// at 127.x.y.z, [::1] or localhost, with a path if it wants one. No other
+addresses: load is for one's own. Certificates are not verified. Start the tracker afresh for each
+run: peers that it knows from another run are reported as strangers.`,
+  }),
+  workers: integer({
+    value: 1,
+    min: 1,
+    max: 64,
+    prose: `\
+Threads that play the clients. For figures that repeat, give tracker and load tester cores of
+their own (taskset).`,
+  }),
+  duration: integer({
+    value: 10,
+    min: 1,
+    max: 3600,
+    prose: `Seconds to measure, once the setup is done.`,
+  }),
+  seed: integer({
+    value: 1,
+    min: 0,
+    max: 2 ** 32 - 1,
+    prose: `The same seed gives the same peers and the same choices.`,
+  }),
+  network: {
+    connections: integer({
+      value: 200,
+      min: 1,
+      max: 1000000,
+      prose: `\
+WebSockets of all workers together. Each is one peer in one torrent. More than some 28,000 need a
+wider net.ipv4.ip_local_port_range, and as many open files (ulimit -n).`,
+    }),
+    connect_concurrency: integer({
+      value: 0,
+      min: 0,
+      max: 1000000,
+      prose: `\
+The most connections, of all workers together, that are being opened at once in the setup. One
+counts until its first announce is answered. 0: all of them.`,
+    }),
+    deflate: boolean({
+      value: false,
+      prose: `\
+Negotiate permessage-deflate, as browsers do, and compress what is sent. What comes compressed is
+understood. Reports tell how many connections it was agreed for.`,
+    }),
+    rate: integer({
+      value: 0,
+      min: 0,
+      max: 10000000,
+      prose: `\
+Announces a second of all connections together, evenly spaced, whatever comes back; latency then
+counts from the moment an announce was due, and holds up to a millisecond of the load tester's own
+clock. 0: each connection announces again when its announce is answered and the answers to its
+offers are there, as fast as it goes.`,
+    }),
+    churn: decimal({
+      value: 0,
+      min: 0,
+      max: 100000,
+      prose: `\
+Connections a second, of all together, that are closed while measuring and, once closed, opened
+again with a new peer id.`,
+    }),
+    answer_timeout_milliseconds: integer({
+      value: 500,
+      min: 1,
+      max: 60000,
+      prose: `\
+Milliseconds after which a connection without a rate no longer waits for answers to its offers, but
+announces again. They may come later.`,
+    }),
+  },
+  requests: {
+    announce: boolean({
+      value: true,
+      prose: `\
+Announce at all. false: connections are opened and held, for nothing but the memory they take.`,
+    }),
+    repeat: boolean({
+      value: true,
+      prose: `Announce while measuring. false: once in the setup, then connections are held.`,
+    }),
+    number_of_torrents: integer({
+      value: 10,
+      min: 1,
+      max: 1000000,
+      prose: `Torrents that the connections are spread over. At most one for each.`,
+    }),
+    torrent_selection_pareto_shape: decimal({
+      value: 0,
+      min: 0,
+      max: 10,
+      prose: `\
+How unevenly they are: the shape of a Pareto distribution cut off at 100 times its scale. 0: all
+torrents have the same number.`,
+    }),
+    peer_seeder_probability: decimal({
+      value: 0,
+      min: 0,
+      max: 1,
+      prose: `The probability that a peer is a seeder. It stays what it is.`,
+    }),
+    offers: integer({
+      value: 5,
+      min: 0,
+      max: 50,
+      prose: `\
+Offers of each announce but the first, and what it gives as numwant. Browsers send 5, older ones 10.`,
+    }),
+    sdp_bytes: integer({
+      value: 630,
+      min: 128,
+      max: 16384,
+      prose: `Bytes of the SDP of each offer and answer. Browsers send from 600 to 2,500.`,
+    }),
+    answer_probability: decimal({
+      value: 1,
+      min: 0,
+      max: 1,
+      prose: `The probability that a peer answers an offer.`,
+    }),
+  },
+  setup: {
+    timeout: integer({
+      value: 60,
+      min: 1,
+      max: 3600,
+      prose: `The most seconds that opening the connections and the first announces may take.`,
+    }),
+  },
+  checks: {
+    exact: boolean({
+      value: true,
+      prose: `\
+Expect that responses count exactly the peers that there are, once all have announced. Not looked
+at where connections were refused, closed or are churned. bittorrent-tracker forgets all but 1,000
+peers of a torrent.`,
+    }),
+    parse_sample: integer({
+      value: 64,
+      min: 1,
+      max: 1000000,
+      prose: `\
+Every so many-th message is parsed as JSON, beside all that are not, byte by byte but for the ids,
+like one that was parsed before.`,
+    }),
+  },
+} satisfies Schema;
