@@ -45,6 +45,12 @@ const MOST_JUNK = 16;
 /** Seconds after which a client that does not read, and for which there is more, is given up. */
 const MOST_BLOCKED_SECONDS = 30;
 
+/**
+ * Characters that are gathered before they are sent, though the iteration has not ended: under load
+ * one of them may bring hundreds of megabytes.
+ */
+const MOST_GATHERED = 2 ** 20;
+
 const POLICY_VIOLATION = 1008;
 
 export class Clients implements Deliveries {
@@ -57,6 +63,8 @@ export class Clients implements Deliveries {
   readonly #addressBytes = new Uint8Array(this.#address.buffer);
   readonly #decoder = new TextDecoder();
   #due: Client[] = [];
+  /** Characters for clients of this worker since the last flush. */
+  #gathered = 0;
   /** Clients for which more waits than may. */
   #strained: Client[] = [];
   #isFlushDue = false;
@@ -110,6 +118,7 @@ export class Clients implements Deliveries {
     const outcome = this.handler.handle(client, text, this.now);
     if (outcome === OUTCOME.held) this.takeovers.hold(client, text);
     this.relieve();
+    if (this.#gathered > MOST_GATHERED) this.#flush();
     if (outcome !== OUTCOME.junk) return;
     this.counters.add(COUNTER.malformed, 1);
     client.junk++;
@@ -132,8 +141,10 @@ export class Clients implements Deliveries {
     const client = this.find(name, generation);
     if (client === undefined) return;
     const outbox = (client.outbox ??= new Outbox(this.settings.mostQueued));
-    outbox.push(kind, text);
-    if (outbox.isOver || client.blockedSince >= 0) this.#strained.push(client);
+    const waits = client.blockedSince >= 0;
+    outbox.push(kind, waits ? flatten(text) : text);
+    this.#gathered += text.length;
+    if (outbox.isOver || waits) this.#strained.push(client);
     else this.#schedule(client);
   }
 
@@ -190,6 +201,7 @@ export class Clients implements Deliveries {
     const due = this.#due;
     this.#due = [];
     this.#isFlushDue = false;
+    this.#gathered = 0;
     this.relieve();
     this.#mail.flush();
     for (const client of due) this.#flushClient(client);
@@ -208,4 +220,13 @@ export class Clients implements Deliveries {
     this.connections.setFull(slotOf(client.name), isBlocked && outbox.isFull);
     if (outbox.isEmpty) client.outbox = undefined;
   }
+}
+
+/**
+ * The same text, on its own: what was put together of other texts keeps all of those in memory, and
+ * a text may have to wait for long.
+ */
+function flatten(text: string): string {
+  // Looking into it is what makes the runtime put it together.
+  return text.charCodeAt(0) >= 0 ? text : "";
 }

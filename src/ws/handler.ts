@@ -7,15 +7,15 @@ import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, FLAG_TAKE_OVER } from "../swarm/la
 import { PEER_HELD, type Table, TABLE_FULL } from "../swarm/table.ts";
 import { type ConnectionName, type Connections, slotOf } from "./connections.ts";
 import { type Deliveries, KIND } from "./deliveries.ts";
-import { ID_WORDS, readId } from "./id.ts";
+import { copyId, ID_WORDS, readId } from "./id.ts";
 import type { Memberships } from "./memberships.ts";
 import {
   type Announce,
   isSeeder,
   type Offer,
+  readAnswer,
   readMessage,
   readOffers,
-  readSdp,
   type Scrape,
   writeAnnounceResponse,
   writeAnswer,
@@ -112,9 +112,9 @@ export class Handler {
       return this.#refuse(from, fields, REFUSAL.peerId);
     }
     if (fields.answer !== undefined && fields.answer !== null) {
-      return this.#passAnswer(from, fields, infoHash, peerId, now);
+      return this.#passAnswer(from, fields, text, now);
     }
-    return this.#announce(from, fields, infoHash, peerId, now);
+    return this.#announce(from, fields, text, now);
   }
 
   /** Tells `from` that the peer of its message is another's. */
@@ -131,13 +131,8 @@ export class Handler {
     }
   }
 
-  #announce(
-    from: Sender,
-    fields: Announce["fields"],
-    infoHash: string,
-    peerId: string,
-    now: number,
-  ): Outcome {
+  // Info hash and peer id have been read into the request.
+  #announce(from: Sender, fields: Announce["fields"], text: string, now: number): Outcome {
     const { table, settings } = this;
     const request = this.#request;
     const slot = slotOf(from.name);
@@ -145,7 +140,7 @@ export class Handler {
     if (!isStopped && !this.memberships.hasRoom(slot, request, ANNOUNCE.infoHash)) {
       return this.#refuse(from, fields, REFUSAL.tooMany);
     }
-    const offers = isStopped ? [] : readOffers(fields, settings.maxOffers);
+    const offers = isStopped ? [] : readOffers(fields, text, settings.maxOffers);
     const flags = (isSeeder(fields) ? FLAG_SEEDER : 0) | (isStopped ? FLAG_STOPPED : 0);
     this.#hold(from, flags, offers.length * CANDIDATES);
     let peers = table.announce(request, 0, now & 0xffff, this.#handedOut, 0);
@@ -165,28 +160,25 @@ export class Handler {
     if (isStopped) this.memberships.remove(slot, request, ANNOUNCE.infoHash);
     else if (table.isNewcomer) this.memberships.add(slot, request, ANNOUNCE.infoHash);
     const { announceInterval } = settings;
+    const { info_hash: infoHash, peer_id: peerId } = fields as {
+      info_hash: string;
+      peer_id: string;
+    };
     this.#respond(
       from,
       writeAnnounceResponse(infoHash, table.seeders, table.leechers, announceInterval),
     );
-    if (peers > 0) this.#passOffers(offers, peers, infoHash, peerId, now);
+    if (peers > 0) this.#passOffers(offers, peers, writeOfferHead(infoHash, peerId), now);
     return OUTCOME.handled;
   }
 
   // To as many of the peers handed out as there are offers, but not to those that cannot take one.
-  #passOffers(
-    offers: readonly Offer[],
-    peers: number,
-    infoHash: string,
-    peerId: string,
-    now: number,
-  ): void {
+  #passOffers(offers: readonly Offer[], peers: number, head: string, now: number): void {
     const offer = this.#offer;
     const request = this.#request;
     const handedOut = this.#handedOut;
-    const head = writeOfferHead(infoHash, peerId);
-    offer.set(request.subarray(ANNOUNCE.infoHash, ANNOUNCE.peer), OFFER.infoHash);
-    offer.set(request.subarray(ANNOUNCE.peer, ANNOUNCE.peer + ID_WORDS), OFFER.offerer);
+    copyId(request, ANNOUNCE.infoHash, offer, OFFER.infoHash);
+    copyId(request, ANNOUNCE.peer, offer, OFFER.offerer);
     let peer = -1;
     for (const { sdp, id } of offers) {
       readId(id, offer, OFFER.id);
@@ -208,16 +200,10 @@ export class Handler {
     }
   }
 
-  #passAnswer(
-    from: Sender,
-    fields: Announce["fields"],
-    infoHash: string,
-    peerId: string,
-    now: number,
-  ): Outcome {
+  #passAnswer(from: Sender, fields: Announce["fields"], text: string, now: number): Outcome {
     const offer = this.#offer;
     const request = this.#request;
-    const sdp = readSdp(fields.answer);
+    const sdp = readAnswer(fields, text);
     const id = fields.offer_id;
     if (sdp === undefined) return this.#refuse(from, fields, REFUSAL.sdp);
     if (!readId(id, offer, OFFER.id)) return this.#refuse(from, fields, REFUSAL.offerId);
@@ -225,18 +211,21 @@ export class Handler {
       return this.#refuse(from, fields, REFUSAL.toPeerId);
     }
     if (!this.#isHeldBy(from)) return this.#lose();
-    offer.set(request.subarray(ANNOUNCE.infoHash, ANNOUNCE.peer), OFFER.infoHash);
-    offer.set(request.subarray(ANNOUNCE.peer, ANNOUNCE.peer + ID_WORDS), OFFER.answerer);
+    copyId(request, ANNOUNCE.infoHash, offer, OFFER.infoHash);
+    copyId(request, ANNOUNCE.peer, offer, OFFER.answerer);
     if (!this.pendingOffers.take(offer, now)) return this.#lose();
-    const offerer = offer.subarray(OFFER.offerer, OFFER.offerer + ID_WORDS);
-    request.set(offerer, ANNOUNCE.peer);
+    copyId(offer, OFFER.offerer, request, ANNOUNCE.peer);
     this.table.hashAnnounce(request, 0);
     if (!this.table.findPeer(request, 0)) return this.#lose();
     const { connection, generation } = this.table;
     if (!this.connections.isOpen(connection, generation)) return this.#lose();
     this.counters.add(COUNTER.answers, 1);
-    const text = writeAnswer(infoHash, peerId, sdp, id);
-    this.deliveries.deliver(connection, generation, KIND.answer, text);
+    const { info_hash: infoHash, peer_id: peerId } = fields as {
+      info_hash: string;
+      peer_id: string;
+    };
+    const relayed = writeAnswer(infoHash, peerId, sdp, id);
+    this.deliveries.deliver(connection, generation, KIND.answer, relayed);
     return OUTCOME.handled;
   }
 

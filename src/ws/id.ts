@@ -27,3 +27,8 @@ export function readId(text: unknown, words: Int32Array, at: number): text is st
   }
   return all <= 0xff;
 }
+
+/** Copies an id. A view of it would cost more than the copy. */
+export function copyId(from: Int32Array, fromAt: number, to: Int32Array, toAt: number): void {
+  for (let i = 0; i < ID_WORDS; i++) to[toAt + i] = from[fromAt + i];
+}

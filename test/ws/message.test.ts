@@ -4,7 +4,7 @@ import {
   isSeeder,
   readMessage,
   readOffers,
-  readSdp,
+  readAnswer,
   writeAnnounceResponse,
   writeAnswer,
   writeError,
@@ -29,14 +29,14 @@ describe("written texts", () => {
 
   test("an offer", () => {
     const head = writeOfferHead(infoHash, peerId);
-    expect(writeOffer(head, 'v=0\r\n"', offerId)).toBe(
+    expect(writeOffer(head, '"v=0\\r\\n\\""', offerId)).toBe(
       `{"action":"announce","info_hash":${infoHashJson},"peer_id":"-WW0208-abcdefghijkl",` +
         `"offer":{"type":"offer","sdp":"v=0\\r\\n\\""},"offer_id":"offer-id-0-123456789"}`,
     );
   });
 
   test("an answer", () => {
-    expect(writeAnswer(infoHash, peerId, "v=0\r\n", offerId)).toBe(
+    expect(writeAnswer(infoHash, peerId, '"v=0\\r\\n"', offerId)).toBe(
       `{"action":"announce","info_hash":${infoHashJson},"peer_id":"-WW0208-abcdefghijkl",` +
         `"answer":{"type":"answer","sdp":"v=0\\r\\n"},"offer_id":"offer-id-0-123456789"}`,
     );
@@ -67,14 +67,16 @@ describe("written texts", () => {
     const any = fc.oneof(text, fc.string({ unit }));
     fc.assert(
       fc.property(any, any, any, any, (hash, peer, sdp, id) => {
-        expect(JSON.parse(writeOffer(writeOfferHead(hash, peer), sdp, id))).toEqual({
-          action: "announce",
-          info_hash: hash,
-          peer_id: peer,
-          offer: { type: "offer", sdp },
-          offer_id: id,
-        });
-        const answer = writeAnswer(hash, peer, sdp, id);
+        expect(JSON.parse(writeOffer(writeOfferHead(hash, peer), JSON.stringify(sdp), id))).toEqual(
+          {
+            action: "announce",
+            info_hash: hash,
+            peer_id: peer,
+            offer: { type: "offer", sdp },
+            offer_id: id,
+          },
+        );
+        const answer = writeAnswer(hash, peer, JSON.stringify(sdp), id);
         expect(JSON.parse(answer)).toEqual({
           action: "announce",
           info_hash: hash,
@@ -141,7 +143,7 @@ describe("announces", () => {
     // An engine may refuse it, but not by ending the process.
     if (message === undefined) return;
     if (message.action !== "announce") throw new Error("no announce");
-    expect(readOffers(message.fields, 5)).toEqual([]);
+    expect(readOffers(message.fields, "", 5)).toEqual([]);
     expect(isSeeder(message.fields)).toBe(true);
   });
 
@@ -200,13 +202,48 @@ describe("offers", () => {
   const idOf = (n: number): string => `offer-id-${n}-123456789`;
   const good = (n: number) => ({ offer: { type: "offer", sdp: `sdp ${n}` }, offer_id: idOf(n) });
   const ids = (fields: Record<string, unknown>, most = 10): string[] =>
-    readOffers(fields, most).map(({ id }) => id);
+    readOffers(fields, JSON.stringify(fields), most).map(({ id }) => id);
 
   test("are read in their order", () => {
-    expect(readOffers({ offers: [good(2), good(1)] }, 10)).toEqual([
-      { sdp: "sdp 2", id: idOf(2) },
-      { sdp: "sdp 1", id: idOf(1) },
+    const text = JSON.stringify({ offers: [good(2), good(1)] });
+    expect(readOffers(JSON.parse(text), text, 10)).toEqual([
+      { sdp: '"sdp 2"', id: idOf(2) },
+      { sdp: '"sdp 1"', id: idOf(1) },
     ]);
+  });
+
+  // Each a way of writing offers whose SDPs are "one" and "two", or not to be found where they are
+  // mostly found.
+  const of = (sdp: string, more = "") =>
+    `{"offer":{"type":"offer",${sdp}},${more}"offer_id":"${idOf(1)}"}`;
+  test.each([
+    ["as browsers write them", [of('"sdp":"one"'), of('"sdp":"two"')], ["one", "two"]],
+    ["with spaces", [of('"sdp": "one"'), of('"sdp" :"two"')], ["one", "two"]],
+    ["one with a space", [of('"sdp":"one"'), of('"sdp": "two"')], ["one", "two"]],
+    ["named twice", [of('"sdp":"x","sdp":"one"'), of('"sdp":"two"')], ["one", "two"]],
+    ["named elsewhere", [of('"sdp":"one"', '"sdp":"x",'), of('"sdp":"two"')], ["one", "two"]],
+    ["with an escaped key", [of('"s\\u0064p":"one"'), of('"sdp":"two"')], ["one", "two"]],
+    ["with quotes", [of('"sdp":"o\\"n\\\\"'), of('"sdp":"\\\\\\""')], ['o"n\\', '\\"']],
+    ["that look like keys", [of('"sdp":"\\"sdp\\":\\""'), of('"sdp":"two"')], ['"sdp":"', "two"]],
+    ["with line ends", [of('"sdp":"v=0\\r\\n"'), of('"sdp":""')], ["v=0\r\n", ""]],
+  ])("have their SDPs %s", (_how, offers, expected) => {
+    const text = `{"action":"announce","offers":[${offers.join(",")}]}`;
+    const read = readOffers(JSON.parse(text), text, 10);
+    expect(read.map(({ sdp }) => JSON.parse(sdp))).toEqual(expected);
+  });
+
+  test("go out as JSON, whatever keys a client thinks of", () => {
+    const key = fc.constantFrom("sdp", '"sdp', 'x"sdp', "\\", '\\"', "offer", "offer_id", "type");
+    const odd = fc.dictionary(key, fc.oneof(fc.string(), key, fc.constant(idOf(1))));
+    const offer = fc.record({ offer: odd, offer_id: fc.constant(idOf(1)) });
+    fc.assert(
+      fc.property(fc.array(fc.oneof(offer, odd), { maxLength: 4 }), fc.nat(1), (offers, spaces) => {
+        const text = JSON.stringify({ offers }, null, spaces);
+        for (const { sdp } of readOffers(JSON.parse(text), text, 10)) {
+          expect(typeof JSON.parse(sdp)).toBe("string");
+        }
+      }),
+    );
   });
 
   test("that are wrong are passed over, and count for nothing", () => {
@@ -236,7 +273,7 @@ describe("offers", () => {
   test.each([undefined, null, 5, "offers", {}, { 0: good(1), length: 1 }])(
     "offers: %j is none",
     (offers) => {
-      expect(readOffers({ offers }, 10)).toEqual([]);
+      expect(ids({ offers })).toEqual([]);
     },
   );
 
@@ -268,15 +305,16 @@ describe("offers", () => {
 });
 
 test.each([
-  [{ sdp: "v=0" }, "v=0"],
-  [{ type: "offer", sdp: "" }, ""],
-  [{ sdp: "\ud800" }, "\ud800"],
+  [{ sdp: "v=0" }, '"v=0"'],
+  [{ type: "offer", sdp: "" }, '""'],
+  [{ sdp: "\ud800" }, '"\\ud800"'],
   [{ sdp: null }, undefined],
   [{}, undefined],
   [null, undefined],
   [undefined, undefined],
   ["v=0", undefined],
   [[{ sdp: "v=0" }], undefined],
-])("the SDP of %j", (description, sdp) => {
-  expect(readSdp(description)).toBe(sdp);
+])("the SDP of the answer %j", (answer, sdp) => {
+  expect(readAnswer({ answer }, JSON.stringify({ answer }))).toBe(sdp);
+  expect(readAnswer({ answer }, JSON.stringify({ answer }, null, 1))).toBe(sdp);
 });

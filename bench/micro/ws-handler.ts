@@ -1,0 +1,137 @@
+// What one message costs the WebTorrent handler, without a socket: an announce with five offers that
+// are passed on, the answers to them, an announce without offers, a scrape; and the parts of it.
+//
+// usage: bun bench/micro/ws-handler.ts
+
+import { bench, do_not_optimize, group, run } from "mitata";
+import { allocateCounters, Counters } from "../../src/app/counters.ts";
+import { Random } from "../../src/memory/random.ts";
+import { createTable, Table } from "../../src/swarm/table.ts";
+import {
+  allocateConnections,
+  Connections,
+  nameConnection,
+  OwnConnections,
+} from "../../src/ws/connections.ts";
+import { Handler } from "../../src/ws/handler.ts";
+import { Memberships } from "../../src/ws/memberships.ts";
+import { readMessage, writeOffer, writeOfferHead } from "../../src/ws/message.ts";
+import { allocatePendingOffers, OFFER, PendingOffers } from "../../src/ws/pending-offers.ts";
+
+const CONNECTIONS = 200;
+const TORRENTS = 10;
+const OFFERS = 5;
+const SDP_BYTES = 630;
+
+const id = (name: string): string => name.padEnd(20, "\u00fe");
+const candidate = "a=candidate:1 1 UDP 2130706431 192.0.2.1 50000 typ host\r\n";
+const sdp = `v=0\r\no=- 46117 2 IN IP4 127.0.0.1\r\n${candidate.repeat(20)}`.slice(0, SDP_BYTES);
+
+const settings = { maxScrapeTorrents: 255, maxOffers: 10, announceInterval: 120 };
+const memory = allocateConnections(1, 1000);
+const own = new OwnConnections(memory[0]);
+const pending = new PendingOffers(allocatePendingOffers(1_000_000, new Int32Array([1, 2, 3, 4])));
+const limits = { maxTorrents: 1000, maxPeers: 10_000 };
+const delivered: { name: number; text: string }[] = [];
+const handler = new Handler(
+  settings,
+  new Table(createTable(20, limits, new Int32Array([1, 2])), new Random(1, 2, 3)),
+  new Connections(memory),
+  new Memberships(1000),
+  pending,
+  new Counters(allocateCounters(1), 0),
+  { deliver: (name, _generation, _kind, text) => void delivered.push({ name, text }) },
+);
+
+const senders = Array.from({ length: CONNECTIONS }, (_, i) => {
+  const slot = own.open(new Int32Array(4));
+  return {
+    name: nameConnection(0, slot),
+    generation: 0,
+    hash: id(`t${i % TORRENTS}`),
+    peer: id(`p${i}`),
+  };
+});
+const byName = new Map(senders.map((sender) => [sender.name, sender]));
+
+// As they come from a socket: strings that nobody has looked at.
+const fresh = (text: string): (() => string) => {
+  const bytes = Buffer.from(text);
+  return () => bytes.toString();
+};
+const announceOf = (sender: (typeof senders)[number], offers: number): (() => string) =>
+  fresh(
+    JSON.stringify({
+      numwant: 50,
+      uploaded: 0,
+      downloaded: 0,
+      left: 1,
+      action: "announce",
+      info_hash: sender.hash,
+      peer_id: sender.peer,
+      offers: Array.from({ length: offers }, (_, i) => ({
+        offer: { type: "offer", sdp },
+        offer_id: id(`${sender.name}-${i}`),
+      })),
+    }),
+  );
+
+const withOffers = senders.map((sender) => announceOf(sender, OFFERS));
+const without = senders.map((sender) => announceOf(sender, 0));
+const scrape = fresh(JSON.stringify({ action: "scrape", info_hash: senders[0].hash }));
+for (const [i, sender] of senders.entries()) handler.handle(sender, without[i](), 1);
+
+let next = 0;
+const announce = (texts: (() => string)[]): void => {
+  next = (next + 1) % CONNECTIONS;
+  handler.handle(senders[next], texts[next](), 1);
+};
+
+group("a message", () => {
+  bench("announce with 5 offers", () => {
+    announce(withOffers);
+    delivered.length = 0;
+  });
+  bench("announce with 5 offers, and their answers", () => {
+    announce(withOffers);
+    for (const { name, text } of delivered.splice(0)) {
+      const message = JSON.parse(text) as Record<string, unknown>;
+      if (!("offer" in message)) continue;
+      const { hash, peer } = byName.get(name)!;
+      const answer = {
+        action: "announce",
+        info_hash: hash,
+        peer_id: peer,
+        to_peer_id: message.peer_id,
+        answer: { type: "answer", sdp },
+        offer_id: message.offer_id,
+      };
+      handler.handle(byName.get(name)!, JSON.stringify(answer), 1);
+    }
+    delivered.length = 0;
+  });
+  bench("announce without offers", () => {
+    announce(without);
+    delivered.length = 0;
+  });
+  bench("scrape", () => {
+    handler.handle(senders[0], scrape(), 1);
+    delivered.length = 0;
+  });
+});
+
+group("parts", () => {
+  bench("a string from the network", () => do_not_optimize(withOffers[0]()));
+  bench("read an announce with 5 offers", () => do_not_optimize(readMessage(withOffers[0]())));
+  const head = writeOfferHead(id("t"), id("p"));
+  bench("write an offer", () =>
+    do_not_optimize(writeOffer(head, JSON.stringify(sdp), id("o")).length));
+  const offer = new Int32Array(OFFER.words);
+  bench("note a pending offer, and take it", () => {
+    offer[OFFER.id]++;
+    pending.add(offer, 1);
+    return do_not_optimize(pending.take(offer, 1));
+  });
+});
+
+await run();
