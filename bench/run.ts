@@ -1,12 +1,14 @@
-// Compares aquatic-udp with opentracker and with the floor under both, on this machine: every
-// contestant in turn, several rounds, medians. Each is pinned to core 0, the load to core 1. Prints
-// the README's tables; writes what it measured, and a chart, to bench/results.
+// Compares aquatic-udp with opentracker and with the floor under both, and aquatic-ws with
+// bittorrent-tracker, on this machine: every contestant in turn, several rounds, medians. Each is
+// pinned to core 0, the load to core 1. Prints the README's tables; writes what it measured, and
+// charts, to bench/results.
 //
-// usage: bun run bench [--rounds N] [busy] [wide] [memory] [flat] [cleaning]
+// usage: bun run bench [--rounds N] [--seconds N] [SECTION]...
+//
+// for UDP: busy, wide, memory, flat, cleaning; for WebTorrent: ws, or of that ws-offers,
+// ws-latency, ws-memory, ws-burst, ws-workers, ws-overload, ws-deflate. Without any, all. --seconds
+// is for WebTorrent, 5 if not given: of each run, the first is warm-up.
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, release } from "node:os";
-import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { drawBars } from "./compare/chart.ts";
 import {
@@ -18,24 +20,28 @@ import {
 } from "./compare/contestants.ts";
 import { busy, deep, few, oneSwarm, whileCleaning, wide } from "./compare/loads.ts";
 import { type Load, measure, type Measurement } from "./compare/measure.ts";
+import { describeMachine, keepFile, keepMeasurements, median } from "./compare/results.ts";
+import { runWs, WS_SECTIONS } from "./compare/ws/sections.ts";
 
-const RESULTS = resolve(import.meta.dir, "results");
-const SECTIONS = ["busy", "wide", "memory", "flat", "cleaning"] as const;
+const SECTIONS = ["busy", "wide", "memory", "flat", "cleaning", "ws", ...WS_SECTIONS];
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: "string", default: "5" } },
+  options: {
+    rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "5" },
+  },
   allowPositionals: true,
 });
-const rounds = Number(values.rounds);
-const sections = positionals.length > 0 ? positionals : [...SECTIONS];
+const rounds = readCount("rounds", 1);
+const seconds = readCount("seconds", 2);
+const sections = positionals.length > 0 ? positionals : SECTIONS;
 for (const section of sections) {
-  if (SECTIONS.some((name) => name === section)) continue;
+  if (SECTIONS.includes(section)) continue;
   throw new Error(`no section ${section}: there are ${SECTIONS.join(", ")}`);
 }
 
 const inline = aquatic(1, 0);
 const all: Measurement[] = [];
-mkdirSync(RESULTS, { recursive: true });
 
 if (sections.includes("busy")) {
   const others = [
@@ -91,6 +97,11 @@ if (sections.includes("cleaning")) {
   }
 }
 
+const wsSections = sections.includes("ws")
+  ? WS_SECTIONS
+  : WS_SECTIONS.filter((name) => sections.includes(name));
+await runWs(wsSections, rounds, seconds);
+
 /** Medians over the rounds. */
 interface Row {
   readonly contestant: string;
@@ -140,9 +151,8 @@ async function measureAndKeep(contestant: Contestant, load: Load): Promise<Measu
   const isFloor = contestant === floor;
   const run = await measure(contestant, isFloor ? { ...load, prefill: false } : load, peers);
   all.push(run);
-  const file = resolve(RESULTS, `udp-${load.name.replaceAll(/[ ,]+/g, "-")}.json`);
   const measurements = all.filter((other) => other.load === load.name);
-  writeFileSync(file, `${JSON.stringify({ ...describeMachine(), measurements }, null, 1)}\n`);
+  keepMeasurements("udp", load.name, rounds, measurements);
   const { cpu, responsesPerSecond } = run;
   console.error(
     `${load.name}: ${contestant.name}: ${Math.round(responsesPerSecond)}/s, ${cpu.toFixed(2)} µs` +
@@ -176,22 +186,11 @@ function drawChart(rows: Row[]): void {
   }));
   const { machine, commit } = describeMachine();
   const subtitle = `CPU time per response and responses/s, one core; ${machine}, ${commit}`;
-  writeFileSync(resolve(RESULTS, "udp.svg"), drawBars(`UDP: ${busy.name}`, subtitle, bars));
+  keepFile("udp.svg", drawBars(`UDP: ${busy.name}`, subtitle, bars));
 }
 
-function describeMachine() {
-  const git = Bun.spawnSync(["git", "rev-parse", "--short", "HEAD"], { cwd: import.meta.dir });
-  const cores = cpus();
-  return {
-    machine: `${cores.length} x ${cores[0].model}, Linux ${release()}, Bun ${Bun.version}`,
-    commit: git.stdout.toString().trim(),
-    date: new Date().toISOString().slice(0, 10),
-    rounds,
-  };
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+function readCount(name: "rounds" | "seconds", least: number): number {
+  const count = Number(values[name]);
+  if (Number.isInteger(count) && count >= least) return count;
+  throw new Error(`--${name}: a whole number from ${least} on`);
 }

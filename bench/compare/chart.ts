@@ -9,23 +9,27 @@ export interface Bar {
 }
 
 const WIDTH = 760;
-const LABEL_WIDTH = 210;
 const TEXT_WIDTH = 170;
 const ROW = 30;
 const TOP = 56;
 
 /** An SVG document with one bar for each row, all from zero on one scale. */
-export function drawBars(title: string, subtitle: string, bars: readonly Bar[]): string {
+export function drawBars(
+  title: string,
+  subtitle: string,
+  bars: readonly Bar[],
+  labelWidth = 210,
+): string {
   const most = Math.max(...bars.map((bar) => bar.value));
   const height = TOP + bars.length * ROW + 14;
   const rows = bars.map((bar, index) => {
     const y = TOP + index * ROW;
-    const width = (bar.value / most) * (WIDTH - LABEL_WIDTH - TEXT_WIDTH);
+    const width = (bar.value / most) * (WIDTH - labelWidth - TEXT_WIDTH);
     const fill = bar.isOurs ? "#1f6feb" : "#8c959f";
-    const end = LABEL_WIDTH + width + 8;
+    const end = labelWidth + width + 8;
     return [
-      `<text x="${LABEL_WIDTH - 10}" y="${y + 19}" text-anchor="end">${escapeText(bar.label)}</text>`,
-      `<rect x="${LABEL_WIDTH}" y="${y + 4}" width="${width.toFixed(1)}" height="20" rx="2" fill="${fill}"/>`,
+      `<text x="${labelWidth - 10}" y="${y + 19}" text-anchor="end">${escapeText(bar.label)}</text>`,
+      `<rect x="${labelWidth}" y="${y + 4}" width="${width.toFixed(1)}" height="20" rx="2" fill="${fill}"/>`,
       `<text x="${end.toFixed(1)}" y="${y + 19}">${escapeText(bar.text)}</text>`,
     ].join("\n");
   });

@@ -1,20 +1,11 @@
-// The programs that are compared, and how each is started: pinned to one core, on a port of
-// loopback, ready when its port is taken. Called by the runner on this machine only.
+// The UDP trackers that are compared, and the command line that starts each.
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-
-export const ADDRESS = "127.0.0.1";
-export const PORT = 3900;
-
-const REPOSITORY = resolve(import.meta.dir, "../..");
-
-/** The core that every contestant is pinned to. The load has the next. */
-const SERVER_CORE = "0";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ADDRESS, PORT, REPOSITORY } from "./processes.ts";
 
 /** What a contestant is to be ready for. */
-export interface Preparation {
+interface Preparation {
   /** Info hashes in hexadecimal: opentracker as Debian builds it serves no others. */
   readonly infoHashes: () => string;
   /** Peers of the floor's announce responses. */
@@ -26,12 +17,8 @@ export interface Contestant {
   readonly name: string;
   /** Checks of the load tester that its answers cannot pass. */
   readonly unchecked: readonly ("content" | "requester" | "exact")[];
+  /** The command line, once the directory is ready for it. */
   readonly start: (directory: string, preparation: Preparation) => string[];
-}
-
-/** A running contestant. */
-export interface Server extends AsyncDisposable {
-  readonly pid: number;
 }
 
 /** The socket workers and request workers of an aquatic-udp, and its sockets' backend. */
@@ -125,39 +112,3 @@ export const floor: Contestant = {
     return [binary, ADDRESS, String(PORT), String(Math.round(peersPerAnnounce))];
   },
 };
-
-/** Starts a contestant and resolves when it has bound its port. */
-export async function startContestant(
-  contestant: Contestant,
-  preparation: Preparation,
-): Promise<Server> {
-  const directory = mkdtempSync(join(tmpdir(), "aquatic-bench-"));
-  const argv = contestant.start(directory, preparation);
-  const child = Bun.spawn(["taskset", "-c", SERVER_CORE, ...argv], {
-    cwd: directory,
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "ignore",
-  });
-  const stop = async (): Promise<void> => {
-    child.kill("SIGTERM");
-    const kill = setTimeout(() => child.kill("SIGKILL"), 2000);
-    await child.exited;
-    clearTimeout(kill);
-    rmSync(directory, { recursive: true });
-  };
-  while (!(await isBound())) {
-    if (child.exitCode !== null) {
-      await stop();
-      throw new Error(`${contestant.name} ended with code ${child.exitCode}: ${argv.join(" ")}`);
-    }
-    await Bun.sleep(20);
-  }
-  return { pid: child.pid, [Symbol.asyncDispose]: stop };
-}
-
-// The kernel's list of UDP sockets: local addresses are in hexadecimal there.
-async function isBound(): Promise<boolean> {
-  const port = PORT.toString(16).toUpperCase().padStart(4, "0");
-  return (await Bun.file("/proc/net/udp").text()).includes(`:${port} `);
-}

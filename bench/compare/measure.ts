@@ -5,10 +5,10 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { ADDRESS, type Contestant, PORT, startContestant } from "./contestants.ts";
+import type { Contestant } from "./contestants.ts";
+import { ADDRESS, PORT, readRss, startLoad, startServer } from "./processes.ts";
 
 const LOAD = resolve(import.meta.dir, "../load/udp.ts");
-const LOAD_CORE = "1";
 
 /** The peers of one address differ by their ports. */
 const PEERS_PER_IP = 40_000;
@@ -76,10 +76,12 @@ export async function measure(
   const config = join(directory, "load.toml");
   writeFileSync(config, describeLoad(load, contestant));
   try {
-    await using server = await startContestant(contestant, {
-      infoHashes: () => runLoad(config, "--info-hashes"),
-      peersPerAnnounce,
-    });
+    const infoHashes = (): string => runLoad(config, "--info-hashes");
+    await using server = await startServer(
+      contestant.name,
+      (work) => contestant.start(work, { infoHashes, peersPerAnnounce }),
+      "udp",
+    );
     const { report, cpuSeconds } = await loadServer(config, server.pid);
     const rssAfter = readRss(server.pid);
     // The first second is warm-up: CPU time is read from its end on.
@@ -136,20 +138,8 @@ function runLoad(config: string, ...flags: string[]): string {
 }
 
 async function loadServer(config: string, pid: number) {
-  const argv = [process.execPath, "run", LOAD, "-c", config, "--json"];
-  const child = Bun.spawn(["taskset", "-c", LOAD_CORE, ...argv], {
-    stdin: "ignore",
-    stderr: "pipe",
-  });
-  const output = child.stdout.text();
-  // The load tester writes a line at the end of each second.
   const times: number[] = [];
-  let log = "";
-  for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
-    log += chunk;
-    if (/\d+ of \d+ s: /.test(chunk)) times.push(readCpuSeconds(pid));
-  }
-  if ((await child.exited) !== 0) throw new Error(`the load tester failed: ${log}`);
+  const { output } = startLoad(LOAD, config, () => times.push(readCpuSeconds(pid)));
   const report = JSON.parse(await output) as LoadReport;
   return { report, cpuSeconds: times.at(-1)! - times[0] };
 }
@@ -161,8 +151,4 @@ function readCpuSeconds(pid: number): number {
     sum += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]);
   }
   return sum / 1e9;
-}
-
-function readRss(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
 }

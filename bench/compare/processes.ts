@@ -1,0 +1,94 @@
+// The processes of a comparison: a contestant pinned to one core, the load tester to the next, and
+// what the kernel tells of the contestant. Called by the measurements, on this machine only.
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+export const ADDRESS = "127.0.0.1";
+export const PORT = 3900;
+
+export const REPOSITORY = resolve(import.meta.dir, "../..");
+
+/** The core that every contestant is pinned to. The load has the next. */
+const SERVER_CORE = "0";
+const LOAD_CORE = "1";
+
+/** A running contestant. */
+export interface Server extends AsyncDisposable {
+  readonly pid: number;
+}
+
+/** A running load tester. */
+export interface LoadRun {
+  /** Resolves to what it printed; rejects if it failed. */
+  readonly output: Promise<string>;
+  /** Ends it early: it reports on what there was. */
+  readonly stop: () => void;
+}
+
+/** Starts the command line that `start` gives for a directory; resolves when it has its port. */
+export async function startServer(
+  name: string,
+  start: (directory: string) => string[],
+  protocol: "udp" | "tcp",
+): Promise<Server> {
+  const directory = mkdtempSync(join(tmpdir(), "aquatic-bench-"));
+  const argv = start(directory);
+  const child = Bun.spawn(["taskset", "-c", SERVER_CORE, ...argv], {
+    cwd: directory,
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "ignore",
+  });
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    const kill = setTimeout(() => child.kill("SIGKILL"), 2000);
+    await child.exited;
+    clearTimeout(kill);
+    rmSync(directory, { recursive: true });
+  };
+  while (!(await isBound(protocol))) {
+    if (child.exitCode !== null) {
+      await stop();
+      throw new Error(`${name} ended with code ${child.exitCode}: ${argv.join(" ")}`);
+    }
+    await Bun.sleep(20);
+  }
+  return { pid: child.pid, [Symbol.asyncDispose]: stop };
+}
+
+/** Starts a load tester, and calls `onSecond` at the end of each second that it measures. */
+export function startLoad(entry: string, config: string, onSecond: () => void): LoadRun {
+  const argv = [process.execPath, "run", entry, "-c", config, "--json"];
+  const child = Bun.spawn(["taskset", "-c", LOAD_CORE, ...argv], {
+    stdin: "ignore",
+    stderr: "pipe",
+  });
+  const printed = child.stdout.text();
+  const follow = async (): Promise<string> => {
+    // The load tester writes a line at the end of each second.
+    let log = "";
+    for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
+      log += chunk;
+      if (/\d+ of \d+ s: /.test(chunk)) onSecond();
+    }
+    if ((await child.exited) !== 0) throw new Error(`the load tester failed: ${log}`);
+    return printed;
+  };
+  return { output: follow(), stop: () => child.kill("SIGTERM") };
+}
+
+/** Resident memory in bytes: as it is, or the most there has been. */
+export function readRss(pid: number, field: "VmRSS" | "VmHWM" = "VmRSS"): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)![1]) * 1024;
+}
+
+// The kernel's list of sockets: local addresses are in hexadecimal there, and 0A is who listens.
+async function isBound(protocol: "udp" | "tcp"): Promise<boolean> {
+  const port = PORT.toString(16).toUpperCase().padStart(4, "0");
+  const list = await Bun.file(`/proc/net/${protocol}`).text();
+  const state = protocol === "tcp" ? "0A" : "07";
+  return new RegExp(`^ *\\d+: \\w+:${port} \\w+:\\w+ ${state} `, "m").test(list);
+}

@@ -1,0 +1,72 @@
+// The loads that WebTorrent trackers are compared under. What is asked is the same for every one.
+// All offers are answered.
+
+export interface Load {
+  readonly name: string;
+  readonly connections: number;
+  /** The most that are being opened at once; 0: all of them. */
+  readonly concurrency: number;
+  readonly torrents: number;
+  /** Of each announce but the first. */
+  readonly offers: number;
+  readonly sdpBytes: number;
+  /** Announces a second; 0: as fast as they and their offers are answered. */
+  readonly rate: number;
+  /** Announces go on. Otherwise there is one of each connection, in the setup. */
+  readonly repeat: boolean;
+}
+
+const CLOSED_LOOP = {
+  connections: 200,
+  concurrency: 0,
+  torrents: 10,
+  offers: 10,
+  sdpBytes: 630,
+  rate: 0,
+  repeat: true,
+} as const satisfies Partial<Load>;
+
+export const tenOffers: Load = { ...CLOSED_LOOP, name: "10 offers of 630 B" };
+
+/** What today's browsers send: the load that the others take their rates from. */
+export const fiveOffers: Load = { ...CLOSED_LOOP, name: "5 offers of 630 B", offers: 5 };
+
+/** All that the comparison runs in a closed loop; 128 B are the least the load tester can tell. */
+export const closedLoops: readonly Load[] = [
+  tenOffers,
+  {
+    ...CLOSED_LOOP,
+    name: "10 offers of 630 B, 2,000 connections",
+    connections: 2000,
+    torrents: 100,
+  },
+  fiveOffers,
+  { ...CLOSED_LOOP, name: "10 offers of 2,400 B", sdpBytes: 2400 },
+  { ...CLOSED_LOOP, name: "10 offers of 128 B", sdpBytes: 128 },
+  { ...CLOSED_LOOP, name: "no offers", offers: 0 },
+];
+
+/** As many announces a second as `rate` says. */
+export function atRate(name: string, rate: number): Load {
+  return { ...fiveOffers, name, rate: Math.round(rate) };
+}
+
+/** Connections that announce once and stay. */
+export const held: Load = {
+  ...CLOSED_LOOP,
+  name: "10,000 connections held",
+  connections: 10_000,
+  torrents: 1000,
+  offers: 0,
+  repeat: false,
+};
+
+/** More than the queue of the listening socket takes: the kernel has most of them try again. */
+export const burst: Load = { ...held, name: "10,000 connections at once" };
+
+/** As many as it takes. */
+export const queue: Load = {
+  ...held,
+  name: "10,000 connections, 400 at a time",
+  concurrency: 400,
+};
