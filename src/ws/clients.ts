@@ -3,6 +3,7 @@
 // for a connection leaves together at its end.
 
 import { COUNTER, type Counters } from "../app/counters.ts";
+import { log } from "../app/log.ts";
 import { readClock } from "../memory/clock.ts";
 import { CONTROL } from "../app/control.ts";
 import { readAddress } from "../memory/address.ts";
@@ -52,6 +53,7 @@ const MOST_BLOCKED_SECONDS = 30;
 const MOST_GATHERED = 2 ** 20;
 
 const POLICY_VIOLATION = 1008;
+const INTERNAL_ERROR = 1011;
 
 export class Clients implements Deliveries {
   /** Set by `join`, before the first connection. */
@@ -68,6 +70,7 @@ export class Clients implements Deliveries {
   /** Clients for which more waits than may. */
   #strained: Client[] = [];
   #isFlushDue = false;
+  #hasFailed = false;
 
   constructor(
     private readonly settings: ClientSettings,
@@ -123,6 +126,13 @@ export class Clients implements Deliveries {
     this.counters.add(COUNTER.malformed, 1);
     client.junk++;
     if (client.junk >= MOST_JUNK) client.socket.close(POLICY_VIOLATION, "too many bad messages");
+  }
+
+  /** Something went wrong here while a client was served: a mistake of ours, for which it has to go. */
+  fail(socket: Socket, error: unknown): void {
+    if (!this.#hasFailed) log(`a connection had to be closed: ${String(error)}`);
+    this.#hasFailed = true;
+    socket.close(INTERNAL_ERROR);
   }
 
   /** The client has read what it was sent. */

@@ -47,6 +47,8 @@ export function listen(
       drain: (socket) => clients.drain(socket.data),
       pong: (socket) => clients.takeovers.settle(socket.data, true),
       close: (socket) => clients.close(socket.data),
+      // Without this, what a handler throws would end the process: for all, because of one.
+      error: (error, socket) => clients.fail(socket, error),
     },
   });
 }

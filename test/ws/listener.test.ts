@@ -1,0 +1,45 @@
+// A handler that throws ends the connection that made it throw, and nothing else.
+
+import { afterEach, expect, test } from "bun:test";
+import { defaultConfig } from "../../src/app/config.ts";
+import { wsSchema } from "../../src/ws/config.ts";
+import { listen } from "../../src/ws/listener.ts";
+import { allocateSetup, createClients } from "../../src/ws/setup.ts";
+import { announce, connectWs } from "../support/ws-client.ts";
+
+const settings = {
+  ipv6Only: true,
+  maxMessageBytes: 10_000,
+  idleTimeout: 60,
+  compress: false,
+  certificate: undefined,
+};
+
+const clients = createClients({
+  ...allocateSetup(defaultConfig(wsSchema), undefined),
+  worker: 0,
+  addresses: [],
+  ports: [undefined],
+});
+const server = listen({ host: "127.0.0.1", port: 0, family: 4 }, settings, clients);
+
+afterEach(() => server.stop(true));
+
+test("a handler that throws closes one connection with 1011", async () => {
+  const { handler } = clients;
+  const handle = handler.handle.bind(handler);
+  handler.handle = (from, text, now) => {
+    if (text.includes("throw")) throw new Error("as the test wants it");
+    return handle(from, text, now);
+  };
+  const url = `ws://127.0.0.1:${server.port}/`;
+  const [a, b] = [await connectWs(url), await connectWs(url)];
+  a.send(announce("t", "a"));
+  b.send(announce("t", "b"));
+  await Promise.all([a.take(), b.take()]);
+  a.send("throw");
+  expect((await a.closed).code).toBe(1011);
+  b.send(announce("t", "b"));
+  expect(await b.take()).toMatchObject({ incomplete: 1 });
+  await b.close();
+});
