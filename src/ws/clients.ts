@@ -114,6 +114,8 @@ export class Clients implements Deliveries {
   }
 
   receive(client: Client, data: string | Buffer): void {
+    // What came with, and after, the message for which it was closed.
+    if (this.find(client.name, client.generation) !== client) return;
     this.counters.add(COUNTER.requests, 1);
     this.counters.add(COUNTER.bytesIn, data.length);
     this.takeovers.settle(client, true);

@@ -139,6 +139,14 @@ test("what waited is sent when the client has read", async () => {
   expect(slow.take()).toMatchObject([{ incomplete: 1 }, { peer_id: id("other") }]);
 });
 
+test("a message that is read after the connection was closed leaves no peer behind", () => {
+  const socket = new FakeSocket(clients);
+  socket.terminate();
+  socket.say(announce("t", "a"));
+  expect(new Table(setup.table).peerCount).toBe(0);
+  expect(new FakeSocket(clients).data.name).toBe(socket.data.name);
+});
+
 test("a connection that is closed for an offer does not disturb the offers after it", async () => {
   const deaf = Array.from({ length: 5 }, () => new FakeSocket(clients));
   for (const [i, socket] of deaf.entries()) {
