@@ -100,7 +100,7 @@ disconnected with code 1009.`,
       value: false,
       prose: `\
 Compress what is sent, to clients that understand it (permessage-deflate). Saves more than half
-of the bytes and costs about as much processor time again. What clients send compressed is
+of the bytes and costs a multiple of the processor time. What clients send compressed is
 understood either way.`,
     }),
   },
