@@ -235,7 +235,7 @@ describe("a peer id on a second connection, from another address", () => {
       for (const response of await Promise.all(responses)) {
         expect(response).toMatchObject({ complete: 0, incomplete: 1 });
       }
-      expect(dead.hasEnded).toBe(true);
+      await dead.waitUntil(() => dead.hasEnded);
       await Promise.all(others.map((other) => other.close()));
       await using last = await connectTo(tracker);
       await sayUntil(last, announce("t", "b"), { complete: 0, incomplete: 1 });
