@@ -196,11 +196,12 @@ describe.skipIf(!hasSystemCalls)("against a faulty tracker", () => {
     }
     const sum = Object.values(invalid_by_fault).reduce((total, count) => total + count, 0);
     expect(invalid).toBe(sum);
-    // All that the tracker sent is told, but for what was on its way at the end.
+    // All that the tracker sent is told, but for what was on its way at the end. Of what came late it
+    // is not known whether it answered an announce.
     const made = [...tracker.made.values()].reduce((total, count) => total + count, 0);
-    const told = invalid + responses.announce + report.measured.late;
+    const told = invalid + responses.announce;
     expect(told).toBeLessThanOrEqual(made);
-    expect(told).toBeGreaterThanOrEqual(made * 0.9 - OUTSTANDING);
+    expect(told + report.measured.late).toBeGreaterThanOrEqual(made * 0.9 - OUTSTANDING);
     expect(responses.announce).toBeLessThanOrEqual(tracker.made.get("right")!);
     expect(responses.announce).toBeGreaterThan(0);
     // A wrong transaction id answers nobody.
