@@ -68,6 +68,9 @@ export const REFUSAL = {
   tooMany: "Too many peers on one connection",
 } as const;
 
+/** An announce whose info hash and peer id are ids. */
+type NamedFields = Announce["fields"] & { readonly info_hash: string; readonly peer_id: string };
+
 // A peer as the table hands it out, in halves of words: peer id, connection, generation.
 const PEER_HALVES = 13;
 const CONNECTION_HALF = ID_WORDS * 2;
@@ -103,18 +106,17 @@ export class Handler {
     if (message.action === "unknown") {
       return this.#respond(from, writeError(message.name, fields.info_hash, REFUSAL.action));
     }
-    const infoHash = fields.info_hash;
-    const peerId = fields.peer_id;
-    if (!readId(infoHash, this.#request, ANNOUNCE.infoHash)) {
+    if (!readId(fields.info_hash, this.#request, ANNOUNCE.infoHash)) {
       return this.#refuse(from, fields, REFUSAL.infoHash);
     }
-    if (!readId(peerId, this.#request, ANNOUNCE.peer)) {
+    if (!readId(fields.peer_id, this.#request, ANNOUNCE.peer)) {
       return this.#refuse(from, fields, REFUSAL.peerId);
     }
-    if (fields.answer !== undefined && fields.answer !== null) {
-      return this.#passAnswer(from, fields, text, now);
+    const named = fields as NamedFields;
+    if (named.answer !== undefined && named.answer !== null) {
+      return this.#passAnswer(from, named, text, now);
     }
-    return this.#announce(from, fields, text, now);
+    return this.#announce(from, named, text, now);
   }
 
   /** Tells `from` that the peer of its message is another's. */
@@ -132,7 +134,7 @@ export class Handler {
   }
 
   // Info hash and peer id have been read into the request.
-  #announce(from: Sender, fields: Announce["fields"], text: string, now: number): Outcome {
+  #announce(from: Sender, fields: NamedFields, text: string, now: number): Outcome {
     const { table, settings } = this;
     const request = this.#request;
     const slot = slotOf(from.name);
@@ -160,10 +162,7 @@ export class Handler {
     if (isStopped) this.memberships.remove(slot, request, ANNOUNCE.infoHash);
     else if (table.isNewcomer) this.memberships.add(slot, request, ANNOUNCE.infoHash);
     const { announceInterval } = settings;
-    const { info_hash: infoHash, peer_id: peerId } = fields as {
-      info_hash: string;
-      peer_id: string;
-    };
+    const { info_hash: infoHash, peer_id: peerId } = fields;
     this.#respond(
       from,
       writeAnnounceResponse(infoHash, table.seeders, table.leechers, announceInterval),
@@ -200,7 +199,7 @@ export class Handler {
     }
   }
 
-  #passAnswer(from: Sender, fields: Announce["fields"], text: string, now: number): Outcome {
+  #passAnswer(from: Sender, fields: NamedFields, text: string, now: number): Outcome {
     const offer = this.#offer;
     const request = this.#request;
     const sdp = readAnswer(fields, text);
@@ -220,10 +219,7 @@ export class Handler {
     const { connection, generation } = this.table;
     if (!this.connections.isOpen(connection, generation)) return this.#lose();
     this.counters.add(COUNTER.answers, 1);
-    const { info_hash: infoHash, peer_id: peerId } = fields as {
-      info_hash: string;
-      peer_id: string;
-    };
+    const { info_hash: infoHash, peer_id: peerId } = fields;
     const relayed = writeAnswer(infoHash, peerId, sdp, id);
     this.deliveries.deliver(connection, generation, KIND.answer, relayed);
     return OUTCOME.handled;

@@ -51,11 +51,7 @@ export class PendingOffers {
   /** Notes that the offer at `offer[0]` (see OFFER) has been passed on at second `now`. */
   add(offer: Int32Array, now: number): void {
     const words = this.#words;
-    const first = halfSipHash13(this.#key, 0, offer, 0, OFFER.words);
-    const second = halfSipHash13(this.#key, 2, offer, 0, OFFER.words);
-    const set = first & this.#mask;
-    const lock = (set & (STRIPES - 1)) * LINE;
-    const begin = (STRIPES + set) * LINE;
+    const { begin, first, lock, second } = this.#locate(offer);
     acquire(words, lock);
     let place = begin;
     for (let i = 0; i < ENTRIES; i++) {
@@ -76,11 +72,7 @@ export class PendingOffers {
   /** Forgets that offer; true when it could still be answered at second `now`. */
   take(offer: Int32Array, now: number): boolean {
     const words = this.#words;
-    const first = halfSipHash13(this.#key, 0, offer, 0, OFFER.words);
-    const second = halfSipHash13(this.#key, 2, offer, 0, OFFER.words);
-    const set = first & this.#mask;
-    const lock = (set & (STRIPES - 1)) * LINE;
-    const begin = (STRIPES + set) * LINE;
+    const { begin, first, lock, second } = this.#locate(offer);
     let since = 0;
     acquire(words, lock);
     for (let i = 0; i < ENTRIES; i++) {
@@ -92,5 +84,18 @@ export class PendingOffers {
     }
     release(words, lock);
     return since !== 0 && now + 1 - since <= OFFER_SECONDS;
+  }
+
+  // The offer's hash, and the lock and the first entry of the set it belongs to.
+  #locate(offer: Int32Array) {
+    const first = halfSipHash13(this.#key, 0, offer, 0, OFFER.words);
+    const second = halfSipHash13(this.#key, 2, offer, 0, OFFER.words);
+    const set = first & this.#mask;
+    return {
+      first,
+      second,
+      lock: (set & (STRIPES - 1)) * LINE,
+      begin: (STRIPES + set) * LINE,
+    };
   }
 }
