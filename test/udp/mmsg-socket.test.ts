@@ -1,11 +1,12 @@
 // One socket of the mmsg backend: what the kernel refuses is lost alone, and counted.
 
-import { expect, test } from "bun:test";
-import { COUNTER, sumCounter } from "../../src/app/counters.ts";
+import { expect, spyOn, test } from "bun:test";
+import { COUNTER, type Counter, sumCounter } from "../../src/app/counters.ts";
 import { defaultConfig } from "../../src/app/config.ts";
 import { Bytes } from "../../src/memory/bytes.ts";
 import { udpSchema } from "../../src/udp/config.ts";
 import { Dispatcher } from "../../src/udp/dispatcher.ts";
+import { MessageBatch } from "../../src/udp/message-batch.ts";
 import { MmsgSocket } from "../../src/udp/mmsg-socket.ts";
 import { RESPONSE, SOURCE } from "../../src/udp/request.ts";
 import { allocateSetup, viewSetup } from "../../src/udp/setup.ts";
@@ -17,12 +18,54 @@ const DATAGRAM_BYTES = 12;
 /** Words of a source that come before the client's name, in the backend's part of it. */
 const NAME = SOURCE.reply + 1;
 
-test.skipIf(process.platform !== "linux")("sends the others when one is refused", async () => {
+const isLinux = process.platform === "linux";
+
+/** A socket that sends batches of so many, and the counts of it. */
+function openSocket(slots: number) {
   const setup = allocateSetup(defaultConfig(udpSchema), "mmsg");
   const { counters, handler } = viewSetup(setup, 0);
-  const dispatcher = new Dispatcher(handler, 4, [], counters);
+  const dispatcher = new Dispatcher(handler, slots, [], counters);
   const address = { host: "127.0.0.1", port: 0, family: 4 } as const;
   const socket = new MmsgSocket(0, address, false, dispatcher, counters);
+  const count = (counter: Counter): number => sumCounter(setup.counters, counter);
+  return { socket, count };
+}
+
+/** What the kernel answers when it takes nothing. */
+const ERRORS = { EPERM: 1, EINTR: 4, EAGAIN: 11, ENOBUFS: 105, ECONNREFUSED: 111 };
+
+test.skipIf(!isLinux).each([
+  ["EINTR tries again", [-ERRORS.EINTR, -ERRORS.EINTR, 4], 0, 3],
+  ["the first EAGAIN waits for room", [-ERRORS.EAGAIN, 4], 0, 2],
+  ["the second EAGAIN loses one", [-ERRORS.EAGAIN, -ERRORS.EAGAIN, 3], 1, 3],
+  ["a full device loses one", [-ERRORS.ENOBUFS, 3], 1, 2],
+  ["a firewall loses one", [1, -ERRORS.EPERM, 2], 1, 3],
+  ["a client that has gone loses one", [2, -ERRORS.ECONNREFUSED, 1], 1, 3],
+  ["a kernel that refuses everything is asked once for each", [-1, -1, -1, -1], 4, 4],
+  ["a part at a time", [1, 2, 1], 0, 3],
+])("when sending, %s", (_name, answers, failed, calls) => {
+  const { count, socket } = openSocket(4);
+  const memory = Bytes.allocate((RESPONSE.datagram + DATAGRAM_BYTES / 4) * 4);
+  memory.words[RESPONSE.bytes] = DATAGRAM_BYTES;
+  const script = [...answers];
+  const send = spyOn(MessageBatch.prototype, "send").mockImplementation(() => script.shift()!);
+  try {
+    // The fourth fills the batch, which is then sent.
+    for (let i = 0; i < 4; i++) socket.queueRelayed(memory.words, 0, ptr(memory.bytes));
+    socket.send();
+    expect(send).toHaveBeenCalledTimes(calls);
+  } finally {
+    send.mockRestore();
+    socket.close();
+  }
+  expect(script).toEqual([]);
+  expect(count(COUNTER.sendFailed)).toBe(failed);
+  expect(count(COUNTER.responses)).toBe(4 - failed);
+  expect(count(COUNTER.bytesOut)).toBe((4 - failed) * DATAGRAM_BYTES);
+});
+
+test.skipIf(!isLinux)("sends the others when one is refused", async () => {
+  const { count, socket } = openSocket(4);
   await using client = await openUdpClient({ address: "127.0.0.1", port: socket.port });
 
   // Ten responses over batches of four. To port 0 the kernel sends nothing (EINVAL).
@@ -42,7 +85,7 @@ test.skipIf(process.platform !== "linux")("sends the others when one is refused"
   socket.close();
 
   expect(datagrams.map((datagram) => datagram[0])).toEqual([1, 2, 3, 4, 6, 7, 8]);
-  expect(sumCounter(setup.counters, COUNTER.sendFailed)).toBe(3);
-  expect(sumCounter(setup.counters, COUNTER.responses)).toBe(7);
-  expect(sumCounter(setup.counters, COUNTER.bytesOut)).toBe(7 * DATAGRAM_BYTES);
+  expect(count(COUNTER.sendFailed)).toBe(3);
+  expect(count(COUNTER.responses)).toBe(7);
+  expect(count(COUNTER.bytesOut)).toBe(7 * DATAGRAM_BYTES);
 });
