@@ -62,13 +62,13 @@ export async function movePayload(pair: Pair, stage: Stage): Promise<Buffer> {
     watch.waitForLine(new RegExp(`^${torrent.infoHash.toString("hex")} ${counts}$`), TIMEOUT_MS);
 
   const second: Role = pair.first === "seeder" ? "fetcher" : "seeder";
-  await using early = startClient(pair, pair.first, stage);
+  await using early = await startClient(pair, pair.first, stage);
   await orShow(
     waitForSwarm(pair.first === "seeder" ? "seeders 1 leechers 0" : "seeders 0 leechers 1"),
     stage,
     early,
   );
-  await using late = startClient(pair, second, stage);
+  await using late = await startClient(pair, second, stage);
   const fetcher = pair.first === "fetcher" ? early : late;
   await orShow(fetcher.waitForPayload(TIMEOUT_MS), stage, early, late);
   await orShow(waitForSwarm("seeders 2 leechers 0"), stage, early, late);
@@ -78,7 +78,7 @@ export async function movePayload(pair: Pair, stage: Stage): Promise<Buffer> {
   return payload;
 }
 
-function startClient(pair: Pair, role: Role, stage: Stage): Client {
+async function startClient(pair: Pair, role: Role, stage: Stage): Promise<Client> {
   const { torrent } = stage;
   const program = pair[role];
   const directory = join(stage.directory, role);

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { startChild } from "../child.ts";
+import { type Child, startChild } from "../child.ts";
 import { CLIENT_PORT, type Client, type ClientOptions } from "./client.ts";
 
 const SETTINGS = {
@@ -22,7 +22,30 @@ export interface TransmissionOptions extends ClientOptions {
   etcHosts: string;
 }
 
-export function startTransmission(options: TransmissionOptions): Client {
+/** The first line about the torrent, which is written over from then on. */
+const STATUS = /^(Waiting to verify|Verifying|Progress|Seeding)/;
+
+const START_TIMEOUT_MS = 40_000;
+const MOST_STARTS = 5;
+
+/**
+ * Starts the client, again if need be: it looks at its torrent every fifth of a second, and ends
+ * when it finds it stopped, which on a busy machine may be because it has not started yet.
+ */
+export async function startTransmission(options: TransmissionOptions): Promise<Client> {
+  for (let starts = 1; ; starts++) {
+    const child = spawn(options);
+    try {
+      await child.waitForLine(STATUS, START_TIMEOUT_MS);
+      return asClient(child);
+    } catch (error) {
+      await child[Symbol.asyncDispose]();
+      if (starts === MOST_STARTS) throw error;
+    }
+  }
+}
+
+function spawn(options: TransmissionOptions): Child {
   const { host, torrent, directory, state, etcHosts } = options;
   const hostsFile = join(state, "hosts");
   writeFileSync(hostsFile, etcHosts);
@@ -30,10 +53,13 @@ export function startTransmission(options: TransmissionOptions): Client {
   const flags = ["-g", state, "-w", directory, "-p", String(CLIENT_PORT), "-M"];
   const command = ["transmission-cli", ...flags, torrent];
   // `ip netns exec` gives each program mounts of its own, so this one ends with the client.
-  const child = startChild(["sh", "-c", WITH_HOSTS, hostsFile, ...command], {
+  return startChild(["sh", "-c", WITH_HOSTS, hostsFile, ...command], {
     netns: host.netns,
     env: { HOME: state },
   });
+}
+
+function asClient(child: Child): Client {
   return {
     waitForPayload: (timeoutMs) => child.waitForLine(/^Seeding, uploading to/, timeoutMs),
     stop: () => child.stop("SIGINT"),
