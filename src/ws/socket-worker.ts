@@ -6,6 +6,7 @@ import type { SocketAddress } from "../app/socket-address.ts";
 import { serveWorker } from "../app/worker.ts";
 import { awaitDoorbell } from "../memory/doorbell.ts";
 import { bindError } from "../app/bind-error.ts";
+import { lengthenBacklogs } from "./backlog.ts";
 import { listen } from "./listener.ts";
 import { type Bound, createClients, type Reload, type SocketWorkerSetup } from "./setup.ts";
 import type { Certificate } from "./tls.ts";
@@ -18,13 +19,15 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const takesBoth = setup.addresses.length === 1 && first.host === "::";
 
   const listenAll = (addresses: readonly SocketAddress[], certificate: Certificate | undefined) => {
-    return addresses.map((address) => {
+    const listeners = addresses.map((address) => {
       try {
         return listen(address, { ...settings, certificate }, clients);
       } catch (error) {
         throw bindError(address, error);
       }
     });
+    lengthenBacklogs();
+    return listeners;
   };
   const settings = {
     ipv6Only: !takesBoth,

@@ -43,6 +43,15 @@ test.each(["SIGINT", "SIGTERM"] as const)("ends with code 0 on %s", async (signa
   await Promise.all(clients.map((client) => client.closed));
 });
 
+await testWith(["ss"], "each worker's queue of connections is the system's longest", async () => {
+  await using tracker = await startWs(`socket_workers = 2\n${PORT_0}`);
+  const { stdout } = Bun.spawnSync(["ss", "-tlnH", `sport = :${tracker.ports[0]}`]);
+  // LISTEN, those that wait, the most that may wait.
+  const most = stdout.toString().matchAll(/^LISTEN +0 +(\d+) /gm);
+  const longest = readFileSync("/proc/sys/net/core/somaxconn", "utf8").trim();
+  expect(Array.from(most, ([, length]) => length)).toEqual([longest, longest]);
+});
+
 test("refuses an address that another tracker serves, in one line", async () => {
   await using tracker = await startWs(`socket_workers = 2\n${PORT_0}`);
   const address = `127.0.0.1:${tracker.ports[0]}`;
