@@ -7,6 +7,8 @@ export interface Load {
   /** The most that are being opened at once; 0: all of them. */
   readonly concurrency: number;
   readonly torrents: number;
+  /** Announces that a connection sends at once. */
+  readonly atOnce: number;
   /** Of each announce but the first. */
   readonly offers: number;
   readonly sdpBytes: number;
@@ -20,6 +22,7 @@ const CLOSED_LOOP = {
   connections: 200,
   concurrency: 0,
   torrents: 10,
+  atOnce: 1,
   offers: 10,
   sdpBytes: 630,
   rate: 0,
@@ -44,6 +47,8 @@ export const closedLoops: readonly Load[] = [
   { ...CLOSED_LOOP, name: "10 offers of 2,400 B", sdpBytes: 2400 },
   { ...CLOSED_LOOP, name: "10 offers of 128 B", sdpBytes: 128 },
   { ...CLOSED_LOOP, name: "no offers", offers: 0 },
+  // What a page of eight torrents sends when it comes back.
+  { ...CLOSED_LOOP, name: "no offers, 8 announces at once", offers: 0, atOnce: 8 },
 ];
 
 /** As many announces a second as `rate` says. */

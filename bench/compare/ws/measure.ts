@@ -128,6 +128,7 @@ function describeLoad(contestant: Contestant, load: Load, seconds: number): stri
     [requests]
     repeat = ${load.repeat}
     number_of_torrents = ${load.torrents}
+    announces_at_once = ${load.atOnce}
     offers = ${load.offers}
     sdp_bytes = ${load.sdpBytes}
     [setup]

@@ -65,7 +65,7 @@ understood. Reports tell how many connections it was agreed for.`,
       prose: `\
 Announces a second of all connections together, evenly spaced, whatever comes back; latency then
 counts from the moment an announce was due, and holds up to a millisecond of the load tester's own
-clock. 0: each connection announces again when its announce is answered and the answers to its
+clock. 0: each connection announces again when its announces are answered and the answers to their
 offers are there, as fast as it goes.`,
     }),
     churn: decimal({
@@ -114,6 +114,14 @@ torrents have the same number.`,
       min: 0,
       max: 1,
       prose: `The probability that a peer is a seeder. It stays what it is.`,
+    }),
+    announces_at_once: integer({
+      value: 1,
+      min: 1,
+      max: 16,
+      prose: `\
+Announces that a connection without a rate sends at once, like a page of so many torrents that comes
+back. All of them are for the torrent of the connection, and all have their offers.`,
     }),
     offers: integer({
       value: 5,

@@ -31,7 +31,9 @@ export class Connection implements FrameTarget {
   /** Responses received, of the announces sent. */
   announces = 0;
   responses = 0;
-  /** Answers that came for the last announce, and that should; -1 while nobody knows. */
+  /** The first announce whose answers are waited for: those after it were sent with it. */
+  awaitedFrom = 0;
+  /** Answers that came for those announces, and that should; -1 while nobody knows. */
   answers = 0;
   expectedAnswers = -1;
   /** Since when it waits for them; 0 when it does not. */

@@ -120,7 +120,7 @@ export class Fleet implements Owner {
     this.#isClosedLoop = true;
     this.#now = now;
     for (const connection of this.#connections) {
-      if (this.#isReady(connection)) this.#announceAgain(connection, now);
+      if (this.#isReady(connection)) this.#announceTogether(connection);
       connection.flush(this.out);
     }
   }
@@ -259,8 +259,18 @@ export class Fleet implements Owner {
     requests.appendNext(this.out, torrent, isSeeder, number, life, announces);
   }
 
+  // As many as a connection sends at once.
+  #announceTogether(connection: Connection): void {
+    const { announces } = connection;
+    for (let count = this.session.config.requests.announces_at_once; count > 0; count--) {
+      this.#announceAgain(connection, this.#now);
+    }
+    connection.awaitedFrom = announces;
+  }
+
   #noteAnnounce(connection: Connection, dueAt: number): void {
     this.#sentOffers.note(connection.index, connection.announces, dueAt);
+    connection.awaitedFrom = connection.announces;
     connection.announces++;
     connection.answers = 0;
     connection.expectedAnswers = -1;
@@ -293,7 +303,7 @@ export class Fleet implements Owner {
   #goOn(connection: Connection): void {
     const { answers, expectedAnswers } = connection;
     if (!this.#isClosedLoop || expectedAnswers < 0 || connection.progress !== PROGRESS.open) return;
-    if (answers >= expectedAnswers) this.#announceAgain(connection, this.#now);
+    if (answers >= expectedAnswers) this.#announceTogether(connection);
     else if (connection.waitsSince === 0) connection.waitsSince = this.#now;
   }
 
@@ -303,7 +313,7 @@ export class Fleet implements Owner {
       if (connection.waitsSince === 0 || connection.waitsSince > before) continue;
       if (connection.progress !== PROGRESS.open) continue;
       this.#ledger.count(TALLY.answerTimeouts);
-      this.#announceAgain(connection, now);
+      this.#announceTogether(connection);
       connection.flush(this.out);
     }
   }
@@ -389,7 +399,7 @@ export class Fleet implements Owner {
     if (answer === ANSWER.late) return this.#ledger.count(TALLY.lateAnswers);
     this.#ledger.count(TALLY.answers);
     this.#ledger.record(TALLY.answerLatency, this.#now - this.#sentOffers.sentAt(own, announce));
-    if (announce !== announces - 1) return;
+    if (announce < connection.awaitedFrom) return;
     connection.answers++;
     this.#goOn(connection);
   }
@@ -428,16 +438,17 @@ export class Fleet implements Owner {
     this.#goOn(connection);
   }
 
-  // How many answers the offers of the last announce will get.
-  #countAnswers({ announces, number }: Connection, takers: number): number {
-    // The first announce has no offers.
-    if (announces === 1) return 0;
+  // How many answers the offers of the awaited announces will get.
+  #countAnswers({ announces, awaitedFrom, number }: Connection, takers: number): number {
     const offers = Math.min(this.session.config.requests.offers, takers);
     const life = this.#lives[number];
-    return this.#choice.countAnswered(
-      { connection: number, life, announce: announces - 1, index: 0 },
-      offers,
-    );
+    let count = 0;
+    // The first announce of all has no offers.
+    for (let announce = Math.max(1, awaitedFrom); announce < announces; announce++) {
+      const first = { connection: number, life, announce, index: 0 };
+      count += this.#choice.countAnswered(first, offers);
+    }
+    return count;
   }
 
   #requestsOf({ deflate }: Connection): Requests {
