@@ -1,11 +1,14 @@
 // What one message costs the WebTorrent handler, without a socket: an announce with five offers that
-// are passed on, the answers to them, an announce without offers, a scrape; and the parts of it.
+// are passed on, the answers to them, an announce without offers, a scrape; and the parts of it, the
+// table that holds peers with their connections among them.
 //
 // usage: bun bench/micro/ws-handler.ts
 
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { bench, do_not_optimize, group, run } from "mitata";
 import { allocateCounters, Counters } from "../../src/app/counters.ts";
 import { Random } from "../../src/memory/random.ts";
+import { ANNOUNCE } from "../../src/swarm/layout.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
 import {
   allocateConnections,
@@ -14,6 +17,7 @@ import {
   OwnConnections,
 } from "../../src/ws/connections.ts";
 import { Handler } from "../../src/ws/handler.ts";
+import { ID_WORDS, readId } from "../../src/ws/id.ts";
 import { Memberships } from "../../src/ws/memberships.ts";
 import { readMessage, writeOffer, writeOfferHead } from "../../src/ws/message.ts";
 import { allocatePendingOffers, OFFER, PendingOffers } from "../../src/ws/pending-offers.ts";
@@ -33,9 +37,10 @@ const own = new OwnConnections(memory[0]);
 const pending = new PendingOffers(allocatePendingOffers(1_000_000, new Int32Array([1, 2, 3, 4])));
 const limits = { maxTorrents: 1000, maxPeers: 10_000 };
 const delivered: { name: number; text: string }[] = [];
+const table = new Table(createTable(20, limits, new Int32Array([1, 2])), new Random(1, 2, 3));
 const handler = new Handler(
   settings,
-  new Table(createTable(20, limits, new Int32Array([1, 2])), new Random(1, 2, 3)),
+  table,
   new Connections(memory),
   new Memberships(1000),
   pending,
@@ -124,8 +129,22 @@ group("parts", () => {
   bench("a string from the network", () => do_not_optimize(withOffers[0]()));
   bench("read an announce with 5 offers", () => do_not_optimize(readMessage(withOffers[0]())));
   const head = writeOfferHead(id("t"), id("p"));
+  const compressed = deflateRawSync(withOffers[0]());
+  bench("inflate an announce with 5 offers", () => do_not_optimize(inflateRawSync(compressed)));
   bench("write an offer", () =>
     do_not_optimize(writeOffer(head, JSON.stringify(sdp), id("o")).length));
+  const request = new Int32Array(ANNOUNCE.words);
+  const handedOut = new Uint16Array(1000);
+  readId(senders[0].hash, request, ANNOUNCE.infoHash);
+  readId(senders[0].peer, request, ANNOUNCE.peer);
+  request[ANNOUNCE.peer + ID_WORDS] = senders[0].name;
+  for (const wanted of [0, OFFERS * 2]) {
+    bench(`a peer in the table, ${wanted} others and their connections handed out`, () => {
+      request[ANNOUNCE.wanted] = wanted;
+      table.hashAnnounce(request, 0);
+      return do_not_optimize(table.announce(request, 0, 1, handedOut, 0));
+    });
+  }
   const offer = new Int32Array(OFFER.words);
   bench("note a pending offer, and take it", () => {
     offer[OFFER.id]++;

@@ -88,10 +88,9 @@ export class Mail {
   #receiveBatch(worker: number, batch: Batch, receive: Receive): void {
     let weight = 0;
     for (let i = 0; i < batch.length; i += LETTER_FIELDS) {
-      const [kind, name, generation] = batch.slice(i, i + 3) as [LetterKind, number, number];
       const text = batch[i + 3] as string;
       weight += text.length + ENVELOPE;
-      receive(kind, name, generation, text);
+      receive(batch[i] as LetterKind, batch[i + 1] as number, batch[i + 2] as number, text);
     }
     Atomics.sub(this.#underWay, this.#word(worker, this.setup.worker), weight);
   }
