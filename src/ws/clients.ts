@@ -7,6 +7,7 @@ import { log } from "../app/log.ts";
 import { readClock } from "../memory/clock.ts";
 import { CONTROL } from "../app/control.ts";
 import { readAddress } from "../memory/address.ts";
+import { Collector } from "./collector.ts";
 import type { OwnConnections } from "./connections.ts";
 import { type ConnectionName, nameConnection, slotOf, workerOf } from "./connections.ts";
 import type { Deliveries, Kind } from "./deliveries.ts";
@@ -63,6 +64,7 @@ export class Clients implements Deliveries {
   readonly #clients: (Client | undefined)[] = [];
   readonly #address = new Int32Array(4);
   readonly #addressBytes = new Uint8Array(this.#address.buffer);
+  readonly #collector = new Collector();
   readonly #decoder = new TextDecoder();
   #due: Client[] = [];
   /** Characters for clients of this worker since the last flush. */
@@ -124,6 +126,7 @@ export class Clients implements Deliveries {
     if (outcome === OUTCOME.held) this.takeovers.hold(client, text);
     this.relieve();
     if (this.#gathered > MOST_GATHERED) this.#flush();
+    this.#collector.note(data.length);
     if (outcome !== OUTCOME.junk) return;
     this.counters.add(COUNTER.malformed, 1);
     client.junk++;
@@ -213,6 +216,7 @@ export class Clients implements Deliveries {
     const due = this.#due;
     this.#due = [];
     this.#isFlushDue = false;
+    this.#collector.note(this.#gathered);
     this.#gathered = 0;
     this.relieve();
     this.#mail.flush();
