@@ -19,7 +19,8 @@ import {
 import { Handler } from "../../src/ws/handler.ts";
 import { ID_WORDS, readId } from "../../src/ws/id.ts";
 import { Memberships } from "../../src/ws/memberships.ts";
-import { readMessage, writeOffer, writeOfferHead } from "../../src/ws/message.ts";
+import { MessageReader } from "../../src/ws/message-reader.ts";
+import { writeOffer, writeOfferHead } from "../../src/ws/message-writer.ts";
 import { allocatePendingOffers, OFFER, PendingOffers } from "../../src/ws/pending-offers.ts";
 
 const CONNECTIONS = 200;
@@ -127,12 +128,15 @@ group("a message", () => {
 
 group("parts", () => {
   bench("a string from the network", () => do_not_optimize(withOffers[0]()));
-  bench("read an announce with 5 offers", () => do_not_optimize(readMessage(withOffers[0]())));
-  const head = writeOfferHead(id("t"), id("p"));
+  const reader = new MessageReader(settings.maxOffers);
+  bench("read an announce with 5 offers", () => do_not_optimize(reader.read(withOffers[0]())));
+  bench("parse it, for comparison", () => do_not_optimize(JSON.parse(withOffers[0]())));
+  const literals = [id("t"), id("p"), id("o"), sdp].map((each) => JSON.stringify(each));
+  const [hash, peer, offerId, sdpLiteral] = literals;
+  const head = writeOfferHead(hash, peer);
   const compressed = deflateRawSync(withOffers[0]());
   bench("inflate an announce with 5 offers", () => do_not_optimize(inflateRawSync(compressed)));
-  bench("write an offer", () =>
-    do_not_optimize(writeOffer(head, JSON.stringify(sdp), id("o")).length));
+  bench("write an offer", () => do_not_optimize(writeOffer(head, sdpLiteral, offerId).length));
   const request = new Int32Array(ANNOUNCE.words);
   const handedOut = new Uint16Array(1000);
   readId(senders[0].hash, request, ANNOUNCE.infoHash);

@@ -9,14 +9,8 @@ import { type ConnectionName, type Connections, slotOf } from "./connections.ts"
 import { type Deliveries, KIND } from "./deliveries.ts";
 import { copyId, ID_WORDS, readId } from "./id.ts";
 import type { Memberships } from "./memberships.ts";
+import { ACTION, KEY, MessageReader } from "./message-reader.ts";
 import {
-  type Announce,
-  isSeeder,
-  type Offer,
-  readAnswer,
-  readMessage,
-  readOffers,
-  type Scrape,
   writeAnnounceResponse,
   writeAnswer,
   writeError,
@@ -24,7 +18,7 @@ import {
   writeOfferHead,
   writeScrapeEntry,
   writeScrapeResponse,
-} from "./message.ts";
+} from "./message-writer.ts";
 import { OFFER, type PendingOffers } from "./pending-offers.ts";
 
 /** What became of a message. */
@@ -68,9 +62,6 @@ export const REFUSAL = {
   tooMany: "Too many peers on one connection",
 } as const;
 
-/** An announce whose info hash and peer id are ids. */
-type NamedFields = Announce["fields"] & { readonly info_hash: string; readonly peer_id: string };
-
 // A peer as the table hands it out, in halves of words: peer id, connection, generation.
 const PEER_HALVES = 13;
 const CONNECTION_HALF = ID_WORDS * 2;
@@ -81,6 +72,8 @@ const CANDIDATES = 2;
 export class Handler {
   /** Who holds the peer of the last message that was `held`. */
   readonly holder = { name: 0, generation: 0 };
+  /** Has read the message that is being handled. */
+  readonly #message: MessageReader;
   readonly #request = new Int32Array(ANNOUNCE.words);
   readonly #offer = new Int32Array(OFFER.words);
   readonly #handedOut: Uint16Array;
@@ -94,35 +87,35 @@ export class Handler {
     private readonly counters: Counters,
     private readonly deliveries: Deliveries,
   ) {
+    this.#message = new MessageReader(settings.maxOffers);
     this.#handedOut = new Uint16Array(settings.maxOffers * CANDIDATES * PEER_HALVES);
   }
 
   /** Handles what `from` sent at second `now`. */
   handle(from: Sender, text: string, now: number): Outcome {
-    const message = readMessage(text);
-    if (message === undefined) return OUTCOME.junk;
-    if (message.action === "scrape") return this.#scrape(from, message);
-    const { fields } = message;
-    if (message.action === "unknown") {
-      return this.#respond(from, writeError(message.name, fields.info_hash, REFUSAL.action));
+    const message = this.#message;
+    switch (message.read(text)) {
+      case ACTION.none:
+        return OUTCOME.junk;
+      case ACTION.scrape:
+        return this.#scrape(from);
+      case ACTION.unknown:
+        return this.#refuse(from, REFUSAL.action);
+      case ACTION.announce:
     }
-    if (!readId(fields.info_hash, this.#request, ANNOUNCE.infoHash)) {
-      return this.#refuse(from, fields, REFUSAL.infoHash);
+    if (!message.readId(KEY.info_hash, this.#request, ANNOUNCE.infoHash)) {
+      return this.#refuse(from, REFUSAL.infoHash);
     }
-    if (!readId(fields.peer_id, this.#request, ANNOUNCE.peer)) {
-      return this.#refuse(from, fields, REFUSAL.peerId);
+    if (!message.readId(KEY.peer_id, this.#request, ANNOUNCE.peer)) {
+      return this.#refuse(from, REFUSAL.peerId);
     }
-    const named = fields as NamedFields;
-    if (named.answer !== undefined && named.answer !== null) {
-      return this.#passAnswer(from, named, text, now);
-    }
-    return this.#announce(from, named, text, now);
+    return message.isAnswer ? this.#passAnswer(from, now) : this.#announce(from, now);
   }
 
-  /** Tells `from` that the peer of its message is another's. */
+  /** Tells `from` that the peer of its announce is another's. */
   refuseHeld(from: Sender, text: string): void {
-    const message = readMessage(text);
-    if (message?.action === "announce") this.#refuse(from, message.fields, REFUSAL.peerHeld);
+    this.#message.read(text);
+    this.#refuse(from, REFUSAL.peerHeld);
   }
 
   /** Removes all peers of a connection that is closing, but those that another has taken over. */
@@ -134,17 +127,18 @@ export class Handler {
   }
 
   // Info hash and peer id have been read into the request.
-  #announce(from: Sender, fields: NamedFields, text: string, now: number): Outcome {
-    const { table, settings } = this;
+  #announce(from: Sender, now: number): Outcome {
+    const { table } = this;
+    const message = this.#message;
     const request = this.#request;
     const slot = slotOf(from.name);
-    const isStopped = fields.event === "stopped";
+    const { isStopped } = message;
     if (!isStopped && !this.memberships.hasRoom(slot, request, ANNOUNCE.infoHash)) {
-      return this.#refuse(from, fields, REFUSAL.tooMany);
+      return this.#refuse(from, REFUSAL.tooMany);
     }
-    const offers = isStopped ? [] : readOffers(fields, text, settings.maxOffers);
-    const flags = (isSeeder(fields) ? FLAG_SEEDER : 0) | (isStopped ? FLAG_STOPPED : 0);
-    this.#hold(from, flags, offers.length * CANDIDATES);
+    const offers = isStopped ? 0 : message.offers;
+    const flags = (message.isSeeder ? FLAG_SEEDER : 0) | (isStopped ? FLAG_STOPPED : 0);
+    this.#hold(from, flags, offers * CANDIDATES);
     let peers = table.announce(request, 0, now & 0xffff, this.#handedOut, 0);
     if (peers === PEER_HELD) {
       if (!this.#mayTakeOver(from)) {
@@ -157,30 +151,33 @@ export class Handler {
     }
     if (peers === TABLE_FULL) {
       this.counters.add(COUNTER.tableFull, 1);
-      return this.#refuse(from, fields, REFUSAL.full);
+      return this.#refuse(from, REFUSAL.full);
     }
     if (isStopped) this.memberships.remove(slot, request, ANNOUNCE.infoHash);
     else if (table.isNewcomer) this.memberships.add(slot, request, ANNOUNCE.infoHash);
-    const { announceInterval } = settings;
-    const { info_hash: infoHash, peer_id: peerId } = fields;
+    const infoHash = message.literal(KEY.info_hash);
+    const { announceInterval } = this.settings;
     this.#respond(
       from,
       writeAnnounceResponse(infoHash, table.seeders, table.leechers, announceInterval),
     );
-    if (peers > 0) this.#passOffers(offers, peers, writeOfferHead(infoHash, peerId), now);
+    if (peers > 0) {
+      this.#passOffers(offers, peers, writeOfferHead(infoHash, message.literal(KEY.peer_id)), now);
+    }
     return OUTCOME.handled;
   }
 
   // To as many of the peers handed out as there are offers, but not to those that cannot take one.
-  #passOffers(offers: readonly Offer[], peers: number, head: string, now: number): void {
+  #passOffers(offers: number, peers: number, head: string, now: number): void {
+    const message = this.#message;
     const offer = this.#offer;
     const request = this.#request;
     const handedOut = this.#handedOut;
     copyId(request, ANNOUNCE.infoHash, offer, OFFER.infoHash);
     copyId(request, ANNOUNCE.peer, offer, OFFER.offerer);
     let peer = -1;
-    for (const { sdp, id } of offers) {
-      readId(id, offer, OFFER.id);
+    for (let index = 0; index < offers; index++) {
+      message.readOfferId(index, offer, OFFER.id);
       let name: number;
       let generation: number;
       do {
@@ -195,19 +192,22 @@ export class Handler {
       }
       this.pendingOffers.add(offer, now);
       this.counters.add(COUNTER.offers, 1);
-      this.deliveries.deliver(name, generation, KIND.offer, writeOffer(head, sdp, id));
+      const text = writeOffer(head, message.offerSdp(index), message.offerId(index));
+      this.deliveries.deliver(name, generation, KIND.offer, text);
     }
   }
 
-  #passAnswer(from: Sender, fields: NamedFields, text: string, now: number): Outcome {
+  #passAnswer(from: Sender, now: number): Outcome {
+    const message = this.#message;
     const offer = this.#offer;
     const request = this.#request;
-    const sdp = readAnswer(fields, text);
-    const id = fields.offer_id;
-    if (sdp === undefined) return this.#refuse(from, fields, REFUSAL.sdp);
-    if (!readId(id, offer, OFFER.id)) return this.#refuse(from, fields, REFUSAL.offerId);
-    if (!readId(fields.to_peer_id, offer, OFFER.offerer)) {
-      return this.#refuse(from, fields, REFUSAL.toPeerId);
+    const sdp = message.answerSdp;
+    if (sdp === undefined) return this.#refuse(from, REFUSAL.sdp);
+    if (!message.readId(KEY.offer_id, offer, OFFER.id)) {
+      return this.#refuse(from, REFUSAL.offerId);
+    }
+    if (!message.readId(KEY.to_peer_id, offer, OFFER.offerer)) {
+      return this.#refuse(from, REFUSAL.toPeerId);
     }
     if (!this.#isHeldBy(from)) return this.#lose();
     copyId(request, ANNOUNCE.infoHash, offer, OFFER.infoHash);
@@ -219,28 +219,35 @@ export class Handler {
     const { connection, generation } = this.table;
     if (!this.connections.isOpen(connection, generation)) return this.#lose();
     this.counters.add(COUNTER.answers, 1);
-    const { info_hash: infoHash, peer_id: peerId } = fields;
-    const relayed = writeAnswer(infoHash, peerId, sdp, id);
+    const relayed = writeAnswer(
+      message.literal(KEY.info_hash),
+      message.literal(KEY.peer_id),
+      sdp,
+      message.literal(KEY.offer_id),
+    );
     this.deliveries.deliver(connection, generation, KIND.answer, relayed);
     return OUTCOME.handled;
   }
 
-  #scrape(from: Sender, { infoHashes }: Scrape): Outcome {
+  #scrape(from: Sender): Outcome {
     const { table } = this;
     const request = this.#request;
+    const asked = this.#message.decode(KEY.info_hash);
+    const infoHashes: unknown[] = Array.isArray(asked) ? asked : [asked];
     const entries: string[] = [];
     const most = Math.min(infoHashes.length, this.settings.maxScrapeTorrents);
     for (let i = 0; i < most; i++) {
       const infoHash = infoHashes[i];
+      const literal = JSON.stringify(typeof infoHash === "string" ? infoHash : "");
       if (!readId(infoHash, request, ANNOUNCE.infoHash)) {
         const reason = infoHash === undefined ? REFUSAL.noInfoHash : REFUSAL.infoHash;
-        return this.#respond(from, writeError("scrape", infoHash, reason));
+        return this.#respond(from, writeError("scrape", literal, reason));
       }
       table.scrape(request, ANNOUNCE.infoHash);
-      entries.push(writeScrapeEntry(infoHash, table.seeders, table.leechers));
+      entries.push(writeScrapeEntry(literal, table.seeders, table.leechers));
     }
     if (entries.length === 0) {
-      return this.#respond(from, writeError("scrape", undefined, REFUSAL.noInfoHash));
+      return this.#respond(from, writeError("scrape", '""', REFUSAL.noInfoHash));
     }
     return this.#respond(from, writeScrapeResponse(entries));
   }
@@ -285,8 +292,10 @@ export class Handler {
     return OUTCOME.handled;
   }
 
-  #refuse(from: Sender, fields: Announce["fields"], reason: string): Outcome {
-    return this.#respond(from, writeError("announce", fields.info_hash, reason));
+  // An announce, or what has an action that is none.
+  #refuse(from: Sender, reason: string): Outcome {
+    const message = this.#message;
+    return this.#respond(from, writeError(message.action, message.literal(KEY.info_hash), reason));
   }
 
   // An answer that nobody waits for.

@@ -1,0 +1,420 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { ID_WORDS } from "../../src/ws/id.ts";
+import { ACTION, KEY, MessageReader } from "../../src/ws/message-reader.ts";
+import { expectedOf, idIn } from "./message-model.ts";
+
+const MOST_OFFERS = 10;
+
+const idOf = (n: number): string => `offer-id-${n}-123456789`;
+const good = (n: number) => ({ offer: { type: "offer", sdp: `sdp ${n}` }, offer_id: idOf(n) });
+
+/** What a reader makes of a text, in the words of the model. */
+function readWith(reader: MessageReader, text: string): unknown {
+  const action = reader.read(text);
+  if (action === ACTION.none) return undefined;
+  const words = new Int32Array(ID_WORDS);
+  const readKey = (key: number): string | undefined =>
+    reader.readId(key, words, 0) ? idIn(words) : undefined;
+  return {
+    action: reader.action,
+    isKnown: action !== ACTION.unknown,
+    infoHash: { value: reader.decode(KEY.info_hash), literal: reader.literal(KEY.info_hash) },
+    ids: [KEY.info_hash, KEY.peer_id, KEY.to_peer_id, KEY.offer_id].map(readKey),
+    isSeeder: reader.isSeeder,
+    isStopped: reader.isStopped,
+    isAnswer: reader.isAnswer,
+    answerSdp: reader.answerSdp,
+    offers: Array.from({ length: reader.offers }, (_, index) => {
+      reader.readOfferId(index, words, 0);
+      return { sdp: reader.offerSdp(index), idLiteral: reader.offerId(index), id: idIn(words) };
+    }),
+  };
+}
+
+/** The same with literals decoded: they may be escaped as they came. */
+function decodeLiterals(read: unknown): unknown {
+  return JSON.parse(JSON.stringify(read, (key, value) => (isLiteral(key) ? decode(value) : value)));
+}
+
+const isLiteral = (key: string): boolean => /^(literal|sdp|idLiteral|answerSdp)$/.test(key);
+
+function decode(literal: unknown): unknown {
+  return typeof literal === "string" ? [JSON.parse(literal)] : literal;
+}
+
+function read(message: object): MessageReader {
+  const reader = new MessageReader(MOST_OFFERS);
+  reader.read(JSON.stringify({ action: "announce", ...message }));
+  return reader;
+}
+
+describe("what is no message", () => {
+  test.each([
+    "",
+    " ",
+    "hello",
+    "{",
+    '{"action":"announce"',
+    '{"action":"announce"} x',
+    '{"action":"announce",}',
+    '{"action":"announce" "left":0}',
+    '{"action":"announce","left"}',
+    '{"action":"announce","left":}',
+    '{"action":"announce","left":01}',
+    '{"action":"announce","left":truex}',
+    '{"action":"announce","offers":[1,]}',
+    '{"action":"announce","offers":[}',
+    '{"action":"announce","x":"a\tb"}',
+    '{"action":"announce","x":"\\x41"}',
+    '{"action":"announce","x":"\\u00g0"}',
+    '{"action":"announce","x":"\\"}',
+    "{'action':'announce'}",
+    "null",
+    "true",
+    "5",
+    '"announce"',
+    "[]",
+    '[{"action":"announce"}]',
+    "{}",
+    '{"action":null}',
+    '{"action":5}',
+    '{"action":["announce"]}',
+    '{"action":{"action":"announce"}}',
+    '{"Action":"announce"}',
+    '{"__proto__":{"action":"announce"}}',
+    `{"action":"${"x".repeat(21)}"}`,
+    "[".repeat(65_536),
+    `{"x":${"[".repeat(65_536)}`,
+    `{"x":${'{"x":'.repeat(10_000)}`,
+  ])("%.40j", (text) => {
+    expect(new MessageReader(MOST_OFFERS).read(text)).toBe(ACTION.none);
+  });
+
+  test("leaves nothing behind for the next", () => {
+    const reader = new MessageReader(MOST_OFFERS);
+    const full = { action: "announce", left: 0, answer: good(1).offer, offers: [good(1)] };
+    for (const between of [
+      JSON.stringify(full),
+      "",
+      "{",
+      '{"action":"announce","answer":{"sdp":',
+    ]) {
+      reader.read(JSON.stringify(full));
+      reader.read(between);
+      expect(readWith(reader, '{"action":"announce"}')).toEqual(
+        expectedOf('{"action":"announce"}'),
+      );
+    }
+  });
+});
+
+describe("any text is read as the runtime would parse it", () => {
+  const byte = fc.integer({ min: 0, max: 0xff }).map((code) => String.fromCharCode(code));
+  const id = fc.oneof(
+    fc.constant(idOf(1)),
+    fc.string({ unit: byte, minLength: 20, maxLength: 20 }),
+    fc.string({ minLength: 18, maxLength: 22 }),
+  );
+  const odd = fc.oneof(
+    fc.constantFrom(
+      null,
+      true,
+      0,
+      -0,
+      5,
+      -1,
+      2.5,
+      1e300,
+      "",
+      "null",
+      [],
+      {},
+      [null],
+      '"',
+      "\\",
+      '\\"',
+    ),
+    fc.string({ unit: "binary" }),
+    fc.jsonValue({ maxDepth: 2 }),
+  );
+  const description = fc.oneof(
+    fc.record({ type: fc.string(), sdp: fc.oneof(fc.string({ unit: byte }), odd) }),
+    fc.record({ sdp: fc.string() }),
+    odd,
+  );
+  const offer = fc.oneof(
+    fc.record({ offer: description, offer_id: id }),
+    fc.record({ offer_id: fc.oneof(id, odd), offer: description, sdp: odd, x: description }),
+    odd,
+  );
+  const event = fc.oneof(fc.constantFrom("started", "completed", "stopped", "x"), odd);
+  const value: Record<string, fc.Arbitrary<unknown>> = {
+    action: fc.oneof(fc.constantFrom("announce", "scrape", "x", "x".repeat(21)), odd),
+    answer: description,
+    event,
+    info_hash: fc.oneof(id, fc.array(id), odd),
+    left: fc.oneof(fc.constantFrom(0, 1, -0, 0.5, null), odd),
+    numwant: fc.oneof(fc.nat(12), odd),
+    offer_id: fc.oneof(id, odd),
+    offers: fc.oneof(fc.array(offer, { maxLength: 12 }), offer),
+    peer_id: fc.oneof(id, odd),
+    sdp: odd,
+    to_peer_id: fc.oneof(id, odd),
+    __proto__x: odd,
+    x: fc.oneof(offer, odd),
+  };
+  const member = fc
+    .constantFrom(...Object.keys(value))
+    .chain((key) => fc.tuple(fc.constant(key), value[key]));
+  // Keys may come twice. Most have what makes a message of them.
+  const message = fc
+    .tuple(fc.array(member, { maxLength: 12 }), fc.constantFrom('"announce"', '"scrape"', '"a"'))
+    .chain(([members, action]) =>
+      fc.record({
+        members: fc.constant<string[][]>([
+          ...members.map(([key, each]) => [key, JSON.stringify(each)]),
+          ["action", action],
+        ]),
+        spaces: fc.constantFrom("", "", " ", "  ", "\n\t", "\r\n"),
+        escapes: fc.array(fc.nat(), { maxLength: 3 }),
+      }),
+    );
+
+  /** Replaces some letters, wherever they stand, by escapes. */
+  function escape(text: string, places: number[]): string {
+    const letters = text.split("").flatMap((char, at) => (/[a-z]/.test(char) ? [at] : []));
+    const chosen = new Set(places.map((place) => letters[place % letters.length]));
+    return Array.from(text.split(""), (char, at) =>
+      chosen.has(at) ? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}` : char,
+    ).join("");
+  }
+
+  function print({
+    escapes,
+    members,
+    spaces,
+  }: {
+    members: string[][];
+    spaces: string;
+    escapes: number[];
+  }) {
+    const separate = (text: string): string => `${spaces}${text}${spaces}`;
+    const printed = members.map(([key, each]) =>
+      separate(`${JSON.stringify(key)}${separate(":")}${each}`),
+    );
+    return escape(`${spaces}{${printed.join(",")}}${spaces}`, escapes);
+  }
+
+  const compare = (text: string): void => {
+    const reader = new MessageReader(MOST_OFFERS);
+    expect(decodeLiterals({ read: readWith(reader, text) })).toEqual(
+      decodeLiterals({ read: expectedOf(text, MOST_OFFERS) }),
+    );
+  };
+
+  test("messages, whatever is in them", () => {
+    fc.assert(
+      fc.property(message, (given) => compare(print(given))),
+      { numRuns: 3000 },
+    );
+  });
+
+  test("messages that were damaged", () => {
+    const change = fc.tuple(
+      fc.nat(),
+      fc.constantFrom("", '"', "\\", "{", "}", "[", "]", ",", ":", "0", "\t", "é"),
+    );
+    fc.assert(
+      fc.property(message, fc.array(change, { minLength: 1, maxLength: 3 }), (given, changes) => {
+        let text = print({ ...given, escapes: [] });
+        for (const [place, by] of changes) {
+          const at = place % text.length;
+          text = text.slice(0, at) + by + text.slice(at + 1);
+        }
+        compare(text);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test("texts that are none", () => {
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => compare(text)));
+  });
+});
+
+describe("announces", () => {
+  test("a field named __proto__ gives no others", () => {
+    const reader = new MessageReader(MOST_OFFERS);
+    reader.read('{"action":"announce","__proto__":{"left":0,"info_hash":"x","offers":[1]}}');
+    expect(reader.decode(KEY.info_hash)).toBeUndefined();
+    expect([reader.offers, reader.isSeeder]).toEqual([0, false]);
+  });
+
+  test("what is nested deeper than anything is no message", () => {
+    const nest = (depth: number) =>
+      `{"action":"announce","x":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+    const reader = new MessageReader(MOST_OFFERS);
+    expect(reader.read(nest(100))).toBe(ACTION.announce);
+    expect(reader.read(nest(101))).toBe(ACTION.none);
+    expect(reader.read(nest(10_000))).toBe(ACTION.none);
+  });
+
+  test("the last of two fields of one name counts", () => {
+    const reader = new MessageReader(MOST_OFFERS);
+    const text = '{"action":"scrape","action":"announce","left":1,"left":0}';
+    expect(reader.read(text)).toBe(ACTION.announce);
+    expect(reader.isSeeder).toBe(true);
+  });
+
+  test.each([
+    [{ left: 0 }, true],
+    [{ left: 0, event: "started" }, true],
+    [{ left: 5, event: "completed" }, true],
+    [{ event: "completed" }, true],
+    [{ left: null, event: "completed" }, true],
+    [{}, false],
+    [{ left: null }, false],
+    [{ left: 1 }, false],
+    [{ left: -1 }, false],
+    [{ left: "0" }, false],
+    [{ left: false }, false],
+    [{ left: [] }, false],
+    [{ left: [0] }, false],
+    [{ left: 1, event: "paused" }, false],
+    [{ left: 1, event: "" }, false],
+    [{ left: 1, event: ["completed"] }, false],
+  ])("%j makes a seeder: %p", (fields, expected) => {
+    expect(read(fields).isSeeder).toBe(expected);
+  });
+
+  test.each(["0", "-0", "0.0", "0e5", "-0E-1"])("left: %s makes a seeder", (left) => {
+    const reader = new MessageReader(MOST_OFFERS);
+    reader.read(`{"action":"announce","left":${left}}`);
+    expect(reader.isSeeder).toBe(true);
+  });
+});
+
+test.each(["", "started", "ANNOUNCE", "constructor", "x".repeat(20)])(
+  "the action %j is unknown",
+  (action) => {
+    const reader = new MessageReader(MOST_OFFERS);
+    expect(reader.read(JSON.stringify({ action, info_hash: "x" }))).toBe(ACTION.unknown);
+    expect([reader.action, reader.literal(KEY.info_hash)]).toEqual([action, '"x"']);
+  },
+);
+
+describe("offers", () => {
+  const sdps = (reader: MessageReader): string[] =>
+    Array.from({ length: reader.offers }, (_, index) => reader.offerSdp(index));
+  const ids = (fields: object, most = MOST_OFFERS): string[] => {
+    const reader = new MessageReader(most);
+    reader.read(JSON.stringify({ action: "announce", ...fields }));
+    return Array.from({ length: reader.offers }, (_, index) => JSON.parse(reader.offerId(index)));
+  };
+
+  test("are read in their order", () => {
+    const reader = read({ offers: [good(2), good(1)] });
+    expect(sdps(reader)).toEqual(['"sdp 2"', '"sdp 1"']);
+    expect(reader.offerId(0)).toBe(JSON.stringify(idOf(2)));
+    const words = new Int32Array(ID_WORDS);
+    reader.readOfferId(1, words, 0);
+    expect(idIn(words)).toBe(idOf(1));
+  });
+
+  const of = (sdp: string, more = "") =>
+    `{"offer":{"type":"offer",${sdp}},${more}"offer_id":"${idOf(1)}"}`;
+  test.each([
+    ["as browsers write them", [of('"sdp":"one"'), of('"sdp":"two"')], ["one", "two"]],
+    ["with spaces", [of('"sdp": "one"'), of('"sdp" :"two"')], ["one", "two"]],
+    ["over lines", [of('"sdp":\n"one"'), of('"sdp":\t"two"')], ["one", "two"]],
+    ["named twice", [of('"sdp":"x","sdp":"one"'), of('"sdp":"two"')], ["one", "two"]],
+    ["named elsewhere", [of('"sdp":"one"', '"sdp":"x",'), of('"sdp":"two"')], ["one", "two"]],
+    ["with an escaped key", [of('"s\\u0064p":"one"'), of('"sdp":"two"')], ["one", "two"]],
+    ["with quotes", [of('"sdp":"o\\"n\\\\"'), of('"sdp":"\\\\\\""')], ['o"n\\', '\\"']],
+    ["that look like keys", [of('"sdp":"\\"sdp\\":\\""'), of('"sdp":"two"')], ['"sdp":"', "two"]],
+    ["with line ends", [of('"sdp":"v=0\\r\\n"'), of('"sdp":""')], ["v=0\r\n", ""]],
+    ["with odd escapes", [of('"sdp":"\\\\x\\u00e9\\/"'), of('"sdp":"é"')], ["\\xé/", "é"]],
+  ])("have their SDPs %s", (_how, offers, expected) => {
+    const reader = new MessageReader(MOST_OFFERS);
+    reader.read(`{"action":"announce","offers":[${offers.join(",")}]}`);
+    expect(sdps(reader).map((sdp) => JSON.parse(sdp))).toEqual(expected);
+  });
+
+  test("that are wrong are passed over, and count for nothing", () => {
+    const offers = [
+      null,
+      5,
+      "offer",
+      [good(9)],
+      {},
+      { offer_id: idOf(9) },
+      { offer: null, offer_id: idOf(9) },
+      { offer: "v=0", offer_id: idOf(9) },
+      { offer: ["v=0"], offer_id: idOf(9) },
+      { offer: { type: "offer" }, offer_id: idOf(9) },
+      { offer: { sdp: 5 }, offer_id: idOf(9) },
+      { offer: { sdp: "v=0" } },
+      { offer: { sdp: "v=0", offer_id: idOf(9) } },
+      { offer: { sdp: "v=0" }, offer_id: 5 },
+      { offer: { sdp: "v=0" }, offer_id: idOf(9).slice(1) },
+      { offer: { sdp: "v=0" }, offer_id: `\u0100${idOf(9).slice(1)}` },
+    ];
+    expect(ids({ offers }, 2)).toEqual([]);
+    const mixed = offers.flatMap((odd, n) => (n < 3 ? [odd, good(n)] : [odd]));
+    expect(ids({ offers: mixed })).toEqual([0, 1, 2].map(idOf));
+    expect(ids({ offers: mixed }, 2)).toEqual([0, 1].map(idOf));
+  });
+
+  test.each([undefined, null, 5, "offers", {}, { 0: good(1), length: 1 }])(
+    "offers: %j is none",
+    (offers) => {
+      expect(ids({ offers })).toEqual([]);
+    },
+  );
+
+  test.each([
+    [undefined, 4],
+    [null, 4],
+    ["2", 4],
+    [[2], 4],
+    [-1, 4],
+    [4, 4],
+    [50, 4],
+    [1e300, 4],
+    [2, 2],
+    [2.9, 2],
+    [1, 1],
+    [0.9, 0],
+    [0, 0],
+    [-0, 0],
+  ])("of five, at most four allowed, numwant %p passes %i", (numwant, count) => {
+    const offers = [1, 2, 3, 4, 5].map(good);
+    expect(ids({ offers, numwant }, 4)).toEqual([1, 2, 3, 4].slice(0, count).map(idOf));
+    expect(read({ offers: offers.slice(0, 4), numwant }).offers).toBe(count);
+  });
+
+  test("none are passed where none are allowed", () => {
+    expect(ids({ offers: [good(1)], numwant: 5 }, 0)).toEqual([]);
+    expect(ids({ offers: [good(1)] }, 0)).toEqual([]);
+  });
+});
+
+test.each([
+  [{ sdp: "v=0" }, '"v=0"'],
+  [{ type: "offer", sdp: "" }, '""'],
+  [{ sdp: "\ud800" }, '"\\ud800"'],
+  [{ sdp: null }, undefined],
+  [{}, undefined],
+  [null, undefined],
+  [undefined, undefined],
+  ["v=0", undefined],
+  [[{ sdp: "v=0" }], undefined],
+])("the SDP of the answer %j", (answer, sdp) => {
+  for (const spaces of [0, 1]) {
+    const reader = new MessageReader(MOST_OFFERS);
+    reader.read(JSON.stringify({ action: "announce", answer }, null, spaces));
+    expect(reader.answerSdp).toBe(sdp);
+    expect(reader.isAnswer).toBe(answer !== undefined && answer !== null);
+  }
+});
