@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { isField, type Schema } from "../../src/app/config-field.ts";
-import { printConfig } from "../../src/app/config-print.ts";
-import { ConfigError, defaultConfig, parseConfig } from "../../src/app/config.ts";
+import { parseConfig } from "../../src/app/config.ts";
 import { udpSchema } from "../../src/udp/config.ts";
+import { type Range, testPrinted, testRanges } from "../app/schema-checks.ts";
 
 /** The default configuration of aquatic_udp as the original documents it. */
 const originalDefaults = `\
@@ -35,53 +34,22 @@ chroot_path = '.'
 user = 'nobody'
 `;
 
-const newKeys = [
-  "socket_backend = 'auto'",
-  "[limits]",
-  "max_torrents = 5000000",
-  "max_peers = 20000000",
-];
+/** What is there beside it, by section. */
+const newLines = {
+  "[network]": ["socket_backend = 'auto'"],
+  "[limits]": ["max_torrents = 5000000", "max_peers = 20000000"],
+};
 
 function read(text: string) {
   return parseConfig(udpSchema, text, "udp.toml");
 }
 
-function withoutBlanks(text: string): string[] {
-  return text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
-}
-
 describe("the printed configuration", () => {
-  const printed = printConfig(udpSchema);
-
-  test("holds every key of the original with its value, in its order", () => {
-    const known = withoutBlanks(printed).filter((line) => !newKeys.includes(line));
-    expect(known).toEqual(withoutBlanks(originalDefaults));
-  });
-
-  test("holds the new keys, each in its section", () => {
-    const lines = withoutBlanks(printed);
-    expect(lines.filter((line) => newKeys.includes(line))).toEqual(newKeys);
-    const section = lines.slice(0, lines.indexOf("socket_backend = 'auto'"));
-    expect(section.findLast((line) => line.startsWith("["))).toBe("[network]");
-    expect(lines.slice(-3)).toEqual(newKeys.slice(1));
-  });
-
-  test("has prose above every key, in lines of at most 100 columns", () => {
-    const lines = printed.split("\n");
-    for (const [i, line] of lines.entries()) {
-      expect(line.length).toBeLessThanOrEqual(100);
-      if (line.includes(" = ") && !line.startsWith("#")) expect(lines[i - 1]).toMatch(/^# .*\.$/);
-    }
-  });
-
-  test("reads back to the defaults, as does the original's", () => {
-    expect(read(printed)).toEqual(defaultConfig(udpSchema));
-    expect(read(originalDefaults)).toEqual(defaultConfig(udpSchema));
-  });
+  testPrinted(udpSchema, originalDefaults, newLines);
 });
 
 describe("ranges", () => {
-  const ranges: [key: string, min: number, max: number][] = [
+  const ranges: Range[] = [
     ["socket_workers", 1, 256],
     ["request_workers", 0, 256],
     ["network.max_scrape_torrents", 1, 3000],
@@ -99,20 +67,7 @@ describe("ranges", () => {
     ["limits.max_peers", 1, 100000000],
   ];
 
-  test.each(ranges)("%s: %d to %d", (key, min, max) => {
-    expect(lookUp(read(`${key} = ${min}`), key)).toBe(min);
-    expect(lookUp(read(`${key} = ${max}`), key)).toBe(max);
-    for (const value of [min - 1, max + 1]) {
-      expect(() => read(`${key} = ${value}`)).toThrow(
-        new ConfigError(`udp.toml: ${key}: must be an integer from ${min} to ${max}, not ${value}`),
-      );
-    }
-  });
-
-  test("cover every key that holds a number", () => {
-    const keys = listNumbers(udpSchema, "");
-    expect(ranges.map(([key]) => key)).toEqual(keys);
-  });
+  testRanges(udpSchema, ranges);
 
   test("keep the largest answers within a UDP datagram over IPv4", () => {
     const maxPayloadBytes = 65535 - 20 - 8;
@@ -188,14 +143,3 @@ describe("other keys", () => {
     expect(() => read(text)).toThrow(message);
   });
 });
-
-function lookUp(config: object, key: string): unknown {
-  return key.split(".").reduce<any>((node, part) => node[part], config);
-}
-
-function listNumbers(schema: Schema, path: string): string[] {
-  return Object.entries(schema).flatMap(([key, node]) => {
-    if (!isField(node)) return listNumbers(node, `${path}${key}.`);
-    return typeof node.value === "number" ? [path + key] : [];
-  });
-}

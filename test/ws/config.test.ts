@@ -1,8 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { isField, type Schema } from "../../src/app/config-field.ts";
-import { printConfig } from "../../src/app/config-print.ts";
-import { ConfigError, defaultConfig, parseConfig } from "../../src/app/config.ts";
+import { defaultConfig, parseConfig } from "../../src/app/config.ts";
 import { listUnusedKeys, wsSchema } from "../../src/ws/config.ts";
+import { listFields, type Range, testPrinted, testRanges } from "../app/schema-checks.ts";
 
 /** The default configuration of aquatic_ws as the original documents it. */
 const originalDefaults = `\
@@ -35,7 +34,7 @@ user = 'nobody'
 `;
 
 /** What is there beside it, by section. */
-const newLines: Record<string, string[]> = {
+const newLines = {
   "[network]": [
     "tls_certificate_path = ''",
     "tls_private_key_path = ''",
@@ -57,57 +56,12 @@ function read(text: string) {
   return parseConfig(wsSchema, text, "ws.toml");
 }
 
-/** The lines of each section, those before the first under "". */
-function splitSections(text: string): Map<string, string[]> {
-  const sections = new Map<string, string[]>([["", []]]);
-  let lines = sections.get("")!;
-  for (const line of text.split("\n")) {
-    if (line === "" || line.startsWith("#")) continue;
-    if (line.startsWith("[")) sections.set(line, (lines = []));
-    else lines.push(line);
-  }
-  return sections;
-}
-
 describe("the printed configuration", () => {
-  const printed = printConfig(wsSchema);
-  const sections = splitSections(printed);
-
-  test("holds every key of the original with its value, in its order", () => {
-    const originals = splitSections(originalDefaults);
-    const names = [...sections.keys()];
-    expect(names.filter((name) => originals.has(name))).toEqual([...originals.keys()]);
-    for (const [name, lines] of originals) {
-      const added = newLines[name] ?? [];
-      expect(sections.get(name)?.filter((line) => !added.includes(line))).toEqual(lines);
-    }
-  });
-
-  test("holds the new keys, each in its section, and no others", () => {
-    const originals = splitSections(originalDefaults);
-    for (const [name, lines] of sections) {
-      const known = originals.get(name) ?? [];
-      expect(lines.filter((line) => !known.includes(line))).toEqual(newLines[name] ?? []);
-    }
-    expect([...sections.keys()]).toContainValues(Object.keys(newLines));
-  });
-
-  test("has prose above every key, in lines of at most 100 columns", () => {
-    const lines = printed.split("\n");
-    for (const [i, line] of lines.entries()) {
-      expect(line.length).toBeLessThanOrEqual(100);
-      if (line.includes(" = ") && !line.startsWith("#")) expect(lines[i - 1]).toMatch(/^# .*\.$/);
-    }
-  });
-
-  test("reads back to the defaults, as does the original's", () => {
-    expect(read(printed)).toEqual(defaultConfig(wsSchema));
-    expect(read(originalDefaults)).toEqual(defaultConfig(wsSchema));
-  });
+  testPrinted(wsSchema, originalDefaults, newLines);
 });
 
 describe("ranges", () => {
-  const ranges: [key: string, min: number, max: number][] = [
+  const ranges: Range[] = [
     ["socket_workers", 1, 64],
     ["network.max_scrape_torrents", 1, 10000],
     ["network.max_offers", 0, 100],
@@ -129,19 +83,7 @@ describe("ranges", () => {
     ["limits.max_pending_offers", 1000, 100000000],
   ];
 
-  test.each(ranges)("%s: %d to %d", (key, min, max) => {
-    expect(lookUp(read(`${key} = ${min}`), key)).toBe(min);
-    expect(lookUp(read(`${key} = ${max}`), key)).toBe(max);
-    for (const value of [min - 1, max + 1]) {
-      expect(() => read(`${key} = ${value}`)).toThrow(
-        new ConfigError(`ws.toml: ${key}: must be an integer from ${min} to ${max}, not ${value}`),
-      );
-    }
-  });
-
-  test("cover every key that holds a number", () => {
-    expect(ranges.map(([key]) => key)).toEqual(listNumbers(wsSchema, ""));
-  });
+  testRanges(wsSchema, ranges);
 });
 
 describe("keys without effect", () => {
@@ -171,8 +113,8 @@ describe("keys without effect", () => {
   });
 
   test("say so in their prose, and they alone", () => {
-    const fields = listFields(wsSchema, "");
-    const idle = fields.filter(([, prose]) => prose.startsWith("Without effect"));
+    const fields = listFields(wsSchema);
+    const idle = fields.filter(([, { prose }]) => prose.startsWith("Without effect"));
     expect(idle.map(([key]) => key)).toEqual([
       "network.poll_event_capacity",
       "network.poll_timeout_milliseconds",
@@ -211,20 +153,3 @@ tls_private_key_path = './privkey.pem'
     expect(() => read(text)).toThrow(message);
   });
 });
-
-function lookUp(config: object, key: string): unknown {
-  return key.split(".").reduce<any>((node, part) => node[part], config);
-}
-
-function listNumbers(schema: Schema, path: string): string[] {
-  return Object.entries(schema).flatMap(([key, node]) => {
-    if (!isField(node)) return listNumbers(node, `${path}${key}.`);
-    return typeof node.value === "number" ? [path + key] : [];
-  });
-}
-
-function listFields(schema: Schema, path: string): [key: string, prose: string][] {
-  return Object.entries(schema).flatMap(([key, node]) =>
-    isField(node) ? [[path + key, node.prose]] : listFields(node, `${path}${key}.`),
-  );
-}
