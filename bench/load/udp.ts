@@ -6,8 +6,11 @@ import { once } from "node:events";
 import { runCli } from "../../src/app/cli.ts";
 import { log } from "../../src/app/log.ts";
 import { StartupError } from "../../src/app/startup-error.ts";
-import { Workers } from "../../src/app/workers.ts";
 import { hasSystemCalls } from "../../src/udp/system-calls.ts";
+import { Control, PART, PHASE, STATE } from "./control.ts";
+import { catchInterrupts, lookUntil, passingSeconds, startWorkers } from "./main-thread.ts";
+import { cpuTimeSince } from "./report-parts.ts";
+import { Roster } from "./roster.ts";
 import { loadSchema } from "./udp/config.ts";
 import {
   type ByKind,
@@ -19,20 +22,7 @@ import {
   type Report,
   reportPart,
 } from "./udp/report.ts";
-import { Roster } from "./udp/roster.ts";
-import {
-  allocateSession,
-  PART,
-  PHASE,
-  PHASE_WORD,
-  planRoster,
-  type Session,
-  STATE,
-  stateWord,
-} from "./udp/session.ts";
-
-/** How often the workers' states are looked at. */
-const LOOK_MILLISECONDS = 20;
+import { allocateSession, planRoster, type Session } from "./udp/session.ts";
 
 const LINES_AT_ONCE = 1000;
 
@@ -71,42 +61,40 @@ async function printInfoHashes(roster: Roster): Promise<void> {
 }
 
 async function measure(session: Session): Promise<Report> {
-  let isInterrupted = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => (isInterrupted = true));
-  }
-  const setupSeconds = await setUp(session, () => isInterrupted);
+  const control = new Control(session.control);
+  const isInterrupted = catchInterrupts();
+  const setupSeconds = await setUp(session, control, isInterrupted);
 
-  const control = new Int32Array(session.control);
-  const setPhase = (phase: number): void => {
-    Atomics.store(control, PHASE_WORD, phase);
-    Atomics.notify(control, PHASE_WORD);
-  };
   const cpuBefore = process.cpuUsage();
   const start = performance.now();
-  setPhase(PHASE.measure);
-  const eachSecond = await watchSeconds(session, start, () => isInterrupted);
-  setPhase(PHASE.finish);
+  control.setPhase(PHASE.measure);
+  const eachSecond = await watchSeconds(session, start, isInterrupted);
+  control.setPhase(PHASE.finish);
   const seconds = (performance.now() - start) / 1000;
-  const { user, system } = process.cpuUsage(cpuBefore);
-  await lookUntil(() => isEverybodyPast(session, STATE.finished - 1));
-  const cpu = { user: user / 1e6, system: system / 1e6 };
+  const cpu = cpuTimeSince(cpuBefore);
+  await lookUntil(() => control.haveAllReached(STATE.finished));
   return makeReport(session, seconds, setupSeconds, cpu, eachSecond);
 }
 
 // Returns the seconds it took.
-async function setUp(session: Session, isInterrupted: () => boolean): Promise<number> {
+async function setUp(
+  session: Session,
+  control: Control,
+  isInterrupted: () => boolean,
+): Promise<number> {
   const { config } = session;
   const start = performance.now();
-  await startWorkers(session);
+  // It has to stand here: in a compiled binary, every module's URL is that of the entry.
+  const createWorker = (): Worker => new Worker(new URL("./udp/load-worker.ts", import.meta.url));
+  await startWorkers(session, createWorker);
   const goal = config.setup.prefill ? config.requests.number_of_peers : 0;
   const say = (): void => {
     const { responses, lost } = reportPart(session, PART.setup);
     log(`setting up: ${responses.announce} of ${goal} announced, lost ${lost}`);
   };
-  await lookUntil(() => isInterrupted() || isEverybodyPast(session, STATE.settingUp), say);
+  await lookUntil(() => isInterrupted() || control.haveAllReached(STATE.ready), say);
   if (isInterrupted()) process.exit(1);
-  refuseFailedSetup(session);
+  refuseFailedSetup(session, control);
   return (performance.now() - start) / 1000;
 }
 
@@ -119,15 +107,11 @@ async function watchSeconds(
   const { duration } = session.config;
   const seconds: ByKind[] = [];
   let last = NO_RESPONSES;
-  let lastAt = start;
-  for (let second = 1; second <= duration && !isInterrupted(); second++) {
-    await Bun.sleep(Math.max(0, start + second * 1000 - performance.now()));
-    const now = performance.now();
+  for await (const { second, took } of passingSeconds(start, duration, isInterrupted)) {
     const { errors, invalid, lost, responses } = reportPart(session, PART.measured);
-    const rates = ratesBetween(last, responses, (now - lastAt) / 1000);
+    const rates = ratesBetween(last, responses, took);
     seconds.push(rates);
     last = responses;
-    lastAt = now;
     log(
       `${second} of ${duration} s: responses/s ${describeKinds(rates)}, ` +
         `errors ${errors}, invalid ${invalid}, lost ${lost}`,
@@ -136,45 +120,12 @@ async function watchSeconds(
   return seconds;
 }
 
-// `new Worker(new URL(…))` has to stand here: in a compiled binary, every module's URL is that of
-// the entry.
-async function startWorkers(session: Session): Promise<void> {
-  const workers = new Workers();
-  for (let i = 0; i < session.config.workers; i++) {
-    const worker = new Worker(new URL("./udp/load-worker.ts", import.meta.url));
-    await workers.start(`load worker ${i}`, worker, { ...session, worker: i });
-  }
-}
-
-function isEverybodyPast(session: Session, state: number): boolean {
-  const control = new Int32Array(session.control);
-  for (let worker = 0; worker < session.config.workers; worker++) {
-    if (Atomics.load(control, stateWord(worker)) <= state) return false;
-  }
-  return true;
-}
-
-function refuseFailedSetup(session: Session): void {
-  const control = new Int32Array(session.control);
+function refuseFailedSetup(session: Session, control: Control): void {
   const { server_address, setup } = session.config;
-  for (let worker = 0; worker < session.config.workers; worker++) {
-    const state = Atomics.load(control, stateWord(worker));
-    if (state === STATE.unanswered) {
-      throw new StartupError(`server_address: ${server_address} gave no connection id`);
-    }
-    if (state === STATE.timedOut) {
-      throw new StartupError(`setup.timeout: not done after ${setup.timeout} s`);
-    }
+  if (control.isAnybody(STATE.unanswered)) {
+    throw new StartupError(`server_address: ${server_address} gave no connection id`);
   }
-}
-
-/** Resolves when `isOver`; calls `say` each second until then. */
-async function lookUntil(isOver: () => boolean, say?: () => void): Promise<void> {
-  let next = performance.now() + 1000;
-  while (!isOver()) {
-    await Bun.sleep(LOOK_MILLISECONDS);
-    if (performance.now() < next) continue;
-    next += 1000;
-    say?.();
+  if (control.isAnybody(STATE.timedOut)) {
+    throw new StartupError(`setup.timeout: not done after ${setup.timeout} s`);
   }
 }

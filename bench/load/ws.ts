@@ -5,7 +5,9 @@
 import { runCli } from "../../src/app/cli.ts";
 import { log } from "../../src/app/log.ts";
 import { StartupError } from "../../src/app/startup-error.ts";
-import { Workers } from "../../src/app/workers.ts";
+import { Control, PART, PHASE, STATE } from "./control.ts";
+import { catchInterrupts, lookUntil, passingSeconds, startWorkers } from "./main-thread.ts";
+import { cpuTimeSince } from "./report-parts.ts";
 import { loadSchema } from "./ws/config.ts";
 import {
   describeFlow,
@@ -18,19 +20,7 @@ import {
   type Report,
   reportPart,
 } from "./ws/report.ts";
-import {
-  allocateSession,
-  EXACT_WORD,
-  PART,
-  PHASE,
-  PHASE_WORD,
-  type Session,
-  STATE,
-  stateWord,
-} from "./ws/session.ts";
-
-/** How often the workers' states are looked at. */
-const LOOK_MILLISECONDS = 20;
+import { allocateSession, type Session } from "./ws/session.ts";
 
 await runCli({
   name: "aquatic-ws-load-test",
@@ -45,40 +35,41 @@ await runCli({
 });
 
 async function measure(session: Session): Promise<Report> {
-  let isInterrupted = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => (isInterrupted = true));
-  }
-  await setUp(session, () => isInterrupted);
+  const control = new Control(session.control);
+  const isInterrupted = catchInterrupts();
+  await setUp(session, control, isInterrupted);
 
-  const control = new Int32Array(session.control);
   const cpuBefore = process.cpuUsage();
   const start = performance.now();
-  Atomics.store(control, PHASE_WORD, PHASE.measure);
-  const eachSecond = await watchSeconds(session, start, () => isInterrupted);
+  control.setPhase(PHASE.measure);
+  const eachSecond = await watchSeconds(session, start, isInterrupted);
   const measured = reportPart(session, PART.measured);
   const seconds = (performance.now() - start) / 1000;
-  Atomics.store(control, PHASE_WORD, PHASE.finish);
-  const { user, system } = process.cpuUsage(cpuBefore);
-  await lookUntil(() => isEverybodyPast(session, STATE.finished - 1));
-  const cpu = { user: user / 1e6, system: system / 1e6 };
+  control.setPhase(PHASE.finish);
+  const cpu = cpuTimeSince(cpuBefore);
+  await lookUntil(() => control.haveAllReached(STATE.finished));
   return makeReport(session, measured, seconds, cpu, eachSecond);
 }
 
 // Opens all connections.
-async function setUp(session: Session, isInterrupted: () => boolean): Promise<void> {
+async function setUp(
+  session: Session,
+  control: Control,
+  isInterrupted: () => boolean,
+): Promise<void> {
   const { config } = session;
   const { churn, connections } = config.network;
-  const control = new Int32Array(session.control);
-  if (config.checks.exact && churn === 0) Atomics.store(control, EXACT_WORD, 1);
-  await startWorkers(session);
+  if (config.checks.exact && churn === 0) Atomics.store(new Int32Array(session.exact), 0, 1);
+  // It has to stand here: in a compiled binary, every module's URL is that of the entry.
+  const createWorker = (): Worker => new Worker(new URL("./ws/load-worker.ts", import.meta.url));
+  await startWorkers(session, createWorker);
   const say = (): void => {
     const { opened, refused, responses } = reportPart(session, PART.setup);
     log(`setting up: ${opened} of ${connections} open, ${responses} announced, refused ${refused}`);
   };
-  await lookUntil(() => isInterrupted() || isEverybodyPast(session, STATE.settingUp), say);
+  await lookUntil(() => isInterrupted() || control.haveAllReached(STATE.ready), say);
   if (isInterrupted()) process.exit(1);
-  refuseFailedSetup(session);
+  refuseFailedSetup(session, control);
 }
 
 // Says each second what came of it, until the time is over.
@@ -90,16 +81,12 @@ async function watchSeconds(
   const { duration } = session.config;
   const seconds: Flow[] = [];
   let last = NO_FLOW;
-  let lastAt = start;
-  for (let second = 1; second <= duration && !isInterrupted(); second++) {
-    await Bun.sleep(Math.max(0, start + second * 1000 - performance.now()));
-    const now = performance.now();
+  for await (const { second, took } of passingSeconds(start, duration, isInterrupted)) {
     const part = reportPart(session, PART.measured);
     const flow = flowOf(part);
-    const rates = ratesBetween(last, flow, (now - lastAt) / 1000);
+    const rates = ratesBetween(last, flow, took);
     seconds.push(rates);
     last = flow;
-    lastAt = now;
     log(
       `${second} of ${duration} s: ${describeFlow(rates)}, failures ${part.failures}, ` +
         `invalid ${part.invalid}, closed ${part.closed}`,
@@ -108,44 +95,12 @@ async function watchSeconds(
   return seconds;
 }
 
-// `new Worker(new URL(…))` has to stand here: in a compiled binary, every module's URL is that of
-// the entry.
-async function startWorkers(session: Session): Promise<void> {
-  const workers = new Workers();
-  for (let i = 0; i < session.config.workers; i++) {
-    const worker = new Worker(new URL("./ws/load-worker.ts", import.meta.url));
-    await workers.start(`load worker ${i}`, worker, { ...session, worker: i });
-  }
-}
-
-function isEverybodyPast(session: Session, state: number): boolean {
-  const control = new Int32Array(session.control);
-  for (let worker = 0; worker < session.config.workers; worker++) {
-    if (Atomics.load(control, stateWord(worker)) <= state) return false;
-  }
-  return true;
-}
-
-function refuseFailedSetup(session: Session): void {
-  const control = new Int32Array(session.control);
-  const { server_url, setup, workers } = session.config;
-  for (let worker = 0; worker < workers; worker++) {
-    if (Atomics.load(control, stateWord(worker)) === STATE.timedOut) {
-      throw new StartupError(`setup.timeout: not done after ${setup.timeout} s`);
-    }
+function refuseFailedSetup(session: Session, control: Control): void {
+  const { server_url, setup } = session.config;
+  if (control.isAnybody(STATE.timedOut)) {
+    throw new StartupError(`setup.timeout: not done after ${setup.timeout} s`);
   }
   const { opened, refused_by_reason: reasons } = reportPart(session, PART.setup);
   if (opened > 0) return;
   throw new StartupError(`server_url: ${server_url}: ${Object.keys(reasons).join(", ")}`);
-}
-
-/** Resolves when `isOver`; calls `say` each second until then. */
-async function lookUntil(isOver: () => boolean, say?: () => void): Promise<void> {
-  let next = performance.now() + 1000;
-  while (!isOver()) {
-    await Bun.sleep(LOOK_MILLISECONDS);
-    if (performance.now() < next) continue;
-    next += 1000;
-    say?.();
-  }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { createRoster, Roster, type RosterShape } from "../../bench/load/udp/roster.ts";
+import { createRoster, Roster, type RosterShape } from "../../bench/load/roster.ts";
 
 function lay(shape: Partial<RosterShape>): Roster {
   return new Roster(

@@ -4,7 +4,7 @@
 
 import { type Bytes, swapWord } from "../../../src/memory/bytes.ts";
 import type { Outstanding } from "./outstanding.ts";
-import type { Roster } from "./roster.ts";
+import type { Roster } from "../roster.ts";
 import { ANNOUNCE, CONNECT, type Fault, FAULTS } from "./tally.ts";
 
 const DAY_SECONDS = 86400;

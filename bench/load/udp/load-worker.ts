@@ -2,23 +2,15 @@
 // and then measures until told to stop. It is always in this loop, and runs no events.
 
 import { serveWorker } from "../../../src/app/worker.ts";
+import { Control, PART, PARTS, PHASE, STATE } from "../control.ts";
+import { ErrorTable } from "../error-table.ts";
+import { CLOSED_LOOP, OpenLoop, SILENCE } from "../pace.ts";
+import { Roster } from "../roster.ts";
 import { AnswerCheck } from "./answer-check.ts";
 import { Clients } from "./clients.ts";
 import { type Counts, Driver } from "./driver.ts";
-import { ErrorTable } from "./error-table.ts";
 import { Outstanding } from "./outstanding.ts";
-import { CLOSED_LOOP, OpenLoop, SILENCE } from "./pace.ts";
-import { Roster } from "./roster.ts";
-import {
-  addressBytesOf,
-  PART,
-  PARTS,
-  PHASE,
-  PHASE_WORD,
-  STATE,
-  stateWord,
-  type WorkerSession,
-} from "./session.ts";
+import { addressBytesOf, type WorkerSession } from "./session.ts";
 import { TALLY, tallyOffset } from "./tally.ts";
 import { MixedWorkload, SetupWorkload } from "./workload.ts";
 
@@ -27,7 +19,7 @@ const CONNECT_MILLISECONDS = 3000;
 
 serveWorker<WorkerSession, void>(async (session) => {
   const { config, worker } = session;
-  const control = new Int32Array(session.control);
+  const control = new Control(session.control);
   const roster = new Roster(session.roster);
   const clients = new Clients(config, worker);
   const outstanding = new Outstanding(
@@ -52,10 +44,6 @@ serveWorker<WorkerSession, void>(async (session) => {
     at: tallyOffset(worker, part, PARTS),
     errors: new ErrorTable(session.errors, worker * PARTS + part),
   });
-  const setState = (state: number): void => {
-    Atomics.store(control, stateWord(worker), state);
-  };
-  const isPhase = (phase: number): boolean => Atomics.load(control, PHASE_WORD) === phase;
 
   /** Returns the state that the worker is in afterwards. */
   function setUp(): number {
@@ -69,17 +57,16 @@ serveWorker<WorkerSession, void>(async (session) => {
       isConnected ||= workload.isConnected;
       if (!isConnected && now > endOfConnecting) state = STATE.unanswered;
       else if (now > end) state = STATE.timedOut;
-      return state !== STATE.ready || !isPhase(PHASE.setUp) || workload.isDone;
+      return state !== STATE.ready || !control.isPhase(PHASE.setUp) || workload.isDone;
     });
     return state;
   }
 
   async function serve(): Promise<void> {
-    const state = setUp();
-    setState(state);
-    Atomics.wait(control, PHASE_WORD, PHASE.setUp);
-    if (isPhase(PHASE.measure)) measure();
-    setState(STATE.finished);
+    control.setState(worker, setUp());
+    control.blockDuring(PHASE.setUp);
+    if (control.isPhase(PHASE.measure)) measure();
+    control.setState(worker, STATE.finished);
   }
 
   function measure(): void {
@@ -88,7 +75,7 @@ serveWorker<WorkerSession, void>(async (session) => {
     const workload = new MixedWorkload(config, worker, clients, roster, outstanding);
     const pace = rate === 0 ? CLOSED_LOOP : new OpenLoop(performance.now(), rate / config.workers);
     const counts = countsOf(PART.measured);
-    driver.run(workload, pace, counts, () => !isPhase(PHASE.measure));
+    driver.run(workload, pace, counts, () => !control.isPhase(PHASE.measure));
     if (rate > 0) tally[counts.at + TALLY.overdue] = Math.max(0, pace.dueBy(performance.now()));
     // Answers to the last requests.
     driver.run(workload, SILENCE, countsOf(PART.after), () => outstanding.count === 0);

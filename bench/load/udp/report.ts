@@ -1,10 +1,17 @@
 // What came of a run: sums up what the workers counted, as numbers for `--json` and as text. Called
 // by the entry on the main thread, for each line of progress and at the end.
 
+import { PART, PARTS } from "../control.ts";
+import { ErrorTable } from "../error-table.ts";
 import { type Durations, summarizeDurations } from "../histogram.ts";
+import {
+  type CpuTime,
+  describeCounts,
+  describeCpuTime,
+  describeDurations,
+} from "../report-parts.ts";
 import type { LoadConfig } from "./config.ts";
-import { ErrorTable } from "./error-table.ts";
-import { PART, PARTS, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { ANNOUNCE, CONNECT, FAULTS, KINDS, SCRAPE, sumTallies, TALLY } from "./tally.ts";
 
 export interface ByKind {
@@ -34,12 +41,6 @@ export interface PartReport {
   readonly bytes_in: number;
   readonly bytes_out: number;
   readonly latency_microseconds: Durations;
-}
-
-/** CPU time of the load tester, in seconds. */
-export interface CpuTime {
-  readonly user: number;
-  readonly system: number;
 }
 
 export interface Report {
@@ -123,18 +124,15 @@ export function makeReport(
 /** The report as lines for a terminal. */
 export function describeReport(report: Report): string {
   const { measured, responses_per_second: rates } = report;
-  const latency = measured.latency_microseconds;
   const lines = [
     `responses/s: ${describeKinds(rates)}`,
-    `latency in microseconds: p50 ${latency.p50}, p99 ${latency.p99}, p99.9 ${latency.p999}, ` +
-      `max ${latency.max}`,
+    `latency in microseconds: ${describeDurations(measured.latency_microseconds)}`,
     `requests: ${measured.requests.total}, lost ${measured.lost}, late ${measured.late}, ` +
       `refused ${measured.refused}, not sent ${measured.not_sent}, overdue ${measured.overdue}`,
     `peers per announce: ${measured.peers_per_announce.toFixed(2)}`,
     `error responses: ${measured.errors}${describeCounts(measured.errors_by_message)}`,
     `invalid responses: ${measured.invalid}${describeCounts(measured.invalid_by_fault)}`,
-    `CPU of the load tester: ${report.cpu.user.toFixed(2)} s user, ` +
-      `${report.cpu.system.toFixed(2)} s system, ` +
+    `${describeCpuTime(report.cpu)}, ` +
       `${report.cpu.user_microseconds_per_response.toFixed(2)} microseconds user per response`,
   ];
   return lines.join("\n");
@@ -145,11 +143,6 @@ export function describeKinds(rates: ByKind): string {
   const { total, connect, announce, scrape } = rates;
   const figures = [total, connect, announce, scrape].map((rate) => Math.round(rate));
   return `${figures[0]} (connect ${figures[1]}, announce ${figures[2]}, scrape ${figures[3]})`;
-}
-
-function describeCounts(counts: Record<string, number>): string {
-  const list = Object.entries(counts).map(([name, count]) => `${name}: ${count}`);
-  return list.length > 0 ? ` (${list.join(", ")})` : "";
 }
 
 function byKind(sum: Float64Array, at: number): ByKind {

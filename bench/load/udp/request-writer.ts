@@ -2,7 +2,7 @@
 // Called by the workloads for each request; nothing is allocated.
 
 import { swapWord } from "../../../src/memory/bytes.ts";
-import { INFO_HASH_WORDS, type Roster } from "./roster.ts";
+import { INFO_HASH_WORDS, type Roster } from "../roster.ts";
 import { ANNOUNCE, CONNECT, SCRAPE } from "./tally.ts";
 
 const ACTION = 2;

@@ -1,28 +1,14 @@
-// What the main thread of the load tester and its workers share: the phase that the main thread
-// sets, the state that each worker is in, the roster, and the memory they count in.
+// What the main thread of the load tester and its workers share: the control that keeps them in
+// step, the roster, and the memory they count in.
 
 import { parseSocketAddress } from "../../../src/app/socket-address.ts";
 import { StartupError } from "../../../src/app/startup-error.ts";
+import { allocateControl, PARTS } from "../control.ts";
+import { allocateErrorTables } from "../error-table.ts";
+import { createRoster, Roster, type RosterMemory } from "../roster.ts";
 import { countClientAddresses, MOST_ADDRESSES } from "./clients.ts";
 import type { LoadConfig } from "./config.ts";
-import { allocateErrorTables } from "./error-table.ts";
-import { createRoster, Roster, type RosterMemory } from "./roster.ts";
 import { allocateTallies } from "./tally.ts";
-
-/** Parts of a run that are counted apart. */
-export const PART = { setup: 0, measured: 1, after: 2 } as const;
-export const PARTS = 3;
-
-/** What the main thread wants. */
-export const PHASE = { setUp: 0, measure: 1, finish: 2 } as const;
-/** The word that says it; the workers' states follow. */
-export const PHASE_WORD = 0;
-
-export const STATE = { settingUp: 0, ready: 1, unanswered: 2, timedOut: 3, finished: 4 } as const;
-
-export function stateWord(worker: number): number {
-  return 1 + worker;
-}
 
 export interface Session {
   readonly config: LoadConfig;
@@ -79,7 +65,7 @@ export function allocateSession(config: LoadConfig, roster: RosterMemory): Sessi
   return {
     config,
     roster,
-    control: new SharedArrayBuffer((1 + workers) * 4),
+    control: allocateControl(workers),
     tallies: allocateTallies(workers, PARTS),
     errors: allocateErrorTables(workers * PARTS),
   };

@@ -14,7 +14,7 @@ import {
   writeScrapeHash,
   writeScrapeHead,
 } from "./request-writer.ts";
-import type { Roster } from "./roster.ts";
+import type { Roster } from "../roster.ts";
 import { ANNOUNCE, CONNECT, SCRAPE } from "./tally.ts";
 
 /** There is nothing that the socket could ask for now. */

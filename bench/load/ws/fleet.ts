@@ -2,8 +2,9 @@
 // sent, and counts. Runs on events; `tick` is called by a timer.
 
 import { Random } from "../../../src/memory/random.ts";
-import { OpenLoop, SILENCE, type Pace } from "../udp/pace.ts";
-import { Roster } from "../udp/roster.ts";
+import { PART } from "../control.ts";
+import { OpenLoop, SILENCE, type Pace } from "../pace.ts";
+import { Roster } from "../roster.ts";
 import { AnswerChoice } from "./answer-choice.ts";
 import { Connection, type Owner, PROGRESS } from "./connection.ts";
 import type { FrameFault } from "./frame-reader.ts";
@@ -15,7 +16,7 @@ import { faultIndex, MessageCheck, RIGHT } from "./message-check.ts";
 import { makeSdp, Requests } from "./requests.ts";
 import { SendBuffer } from "./send-buffer.ts";
 import { ANSWER, SentOffers } from "./sent-offers.ts";
-import { EXACT_WORD, PART, TABLE, type WorkerSession } from "./session.ts";
+import { TABLE, type WorkerSession } from "./session.ts";
 import { TALLY } from "./tally.ts";
 
 /** Announces of a connection that may be unanswered, at a rate. */
@@ -32,7 +33,7 @@ const UNEXPECTED = faultIndex("unexpected response");
 export class Fleet implements Owner {
   readonly out = new SendBuffer();
   readonly #connections: Connection[] = [];
-  readonly #control: Int32Array;
+  readonly #exact: Int32Array;
   readonly #lives: Int32Array;
   readonly #announces: Int32Array;
   readonly #roster: Roster;
@@ -62,7 +63,7 @@ export class Fleet implements Owner {
   constructor(private readonly session: WorkerSession) {
     const { config, worker } = session;
     const { network, requests } = config;
-    this.#control = new Int32Array(session.control);
+    this.#exact = new Int32Array(session.exact);
     this.#lives = new Int32Array(session.lives);
     this.#announces = new Int32Array(session.announces);
     this.#roster = new Roster(session.roster);
@@ -229,7 +230,7 @@ export class Fleet implements Owner {
       if (this.#ledger.part === PART.measured) this.#open(connection);
       return;
     }
-    Atomics.store(this.#control, EXACT_WORD, 0);
+    Atomics.store(this.#exact, 0, 0);
     const isRefused = progress === PROGRESS.connecting;
     this.#ledger.count(isRefused ? TALLY.refused : TALLY.closed);
     const table = isRefused ? TABLE.refusals : TABLE.closes;
@@ -406,8 +407,7 @@ export class Fleet implements Owner {
 
   #takeResponse(connection: Connection): void {
     const check = this.#check;
-    const isExact =
-      this.#ledger.part !== PART.setup && Atomics.load(this.#control, EXACT_WORD) === 1;
+    const isExact = this.#ledger.part !== PART.setup && Atomics.load(this.#exact, 0) === 1;
     const fault = check.checkResponse(
       this.#inbound,
       connection.number,

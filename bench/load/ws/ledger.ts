@@ -1,7 +1,8 @@
 // Where a load worker counts: in the tally and the tables of the part of the run that it is in.
 
+import { PART, PARTS } from "../control.ts";
 import { recordDuration } from "../histogram.ts";
-import { PART, PARTS, viewErrors, type WorkerSession } from "./session.ts";
+import { viewErrors, type WorkerSession } from "./session.ts";
 import { TALLY, viewTally } from "./tally.ts";
 
 export class Ledger {

@@ -1,7 +1,7 @@
 // Looks at what a tracker sends to a connection: is it for that one, and can it be true? One for
 // each load worker. Ids tell whose they are, so nothing has to be looked up but what is shared.
 
-import type { Roster } from "../udp/roster.ts";
+import type { Roster } from "../roster.ts";
 import type { Inbound } from "./inbound.ts";
 import { type OfferName, readInfoHash, readOfferId, readPeerId } from "./ids.ts";
 import { type Fault, FAULTS } from "./tally.ts";

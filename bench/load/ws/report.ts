@@ -1,9 +1,16 @@
 // What came of a run: sums up what the workers counted, as numbers for `--json` and as text. Called
 // by the entry on the main thread, for each line of progress and at the end.
 
+import { PART, PARTS } from "../control.ts";
 import { type Durations, HISTOGRAM_LENGTH, summarizeDurations } from "../histogram.ts";
+import {
+  type CpuTime,
+  describeCounts,
+  describeCpuTime,
+  describeDurations,
+} from "../report-parts.ts";
 import type { LoadConfig } from "./config.ts";
-import { PART, PARTS, type Session, TABLE, viewErrors } from "./session.ts";
+import { type Session, TABLE, viewErrors } from "./session.ts";
 import { FAULTS, sumTallies, TALLY } from "./tally.ts";
 
 /** Counts of one part of a run, or their difference per second. */
@@ -46,12 +53,6 @@ export interface PartReport {
   readonly bytes_out: number;
   readonly response_latency_microseconds: Durations;
   readonly answer_latency_microseconds: Durations;
-}
-
-/** CPU time of the load tester, in seconds. */
-export interface CpuTime {
-  readonly user: number;
-  readonly system: number;
 }
 
 export interface Report {
@@ -197,7 +198,7 @@ export function describeReport(report: Report): string {
       describeCounts(sumCounts(setup.closed_by_reason, measured.closed_by_reason)) +
       `, churned ${measured.churned}, opened again ${measured.opened}, ` +
       `refused ${measured.refused}${describeCounts(measured.refused_by_reason)}`,
-    `CPU of the load tester: ${cpu.user.toFixed(2)} s user, ${cpu.system.toFixed(2)} s system`,
+    describeCpuTime(cpu),
   ];
   return lines.join("\n");
 }
@@ -206,15 +207,6 @@ export function describeReport(report: Report): string {
 export function describeFlow({ announces, answers, offers }: Flow): string {
   const figures = [announces, offers, answers].map((rate) => Math.round(rate));
   return `announces/s ${figures[0]}, offers/s ${figures[1]}, answers/s ${figures[2]}`;
-}
-
-function describeDurations({ p50, p99, p999, max }: Durations): string {
-  return `p50 ${p50}, p99 ${p99}, p99.9 ${p999}, max ${max}`;
-}
-
-function describeCounts(counts: Record<string, number>): string {
-  const list = Object.entries(counts).map(([name, count]) => `${name}: ${count}`);
-  return list.length > 0 ? ` (${list.join(", ")})` : "";
 }
 
 function sumCounts(a: Record<string, number>, b: Record<string, number>): Record<string, number> {

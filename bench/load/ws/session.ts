@@ -1,37 +1,24 @@
-// What the main thread of the load tester and its workers share: the phase that the main thread
-// sets, the state that each worker is in, who is in which torrent, and the memory they count in.
+// What the main thread of the load tester and its workers share: the control that keeps them in
+// step, who is in which torrent, and the memory they count in.
 
 import { StartupError } from "../../../src/app/startup-error.ts";
-import { allocateErrorTables, ErrorTable } from "../udp/error-table.ts";
-import { createRoster, type RosterMemory } from "../udp/roster.ts";
+import { allocateControl, PARTS } from "../control.ts";
+import { allocateErrorTables, ErrorTable } from "../error-table.ts";
+import { createRoster, type RosterMemory } from "../roster.ts";
 import type { LoadConfig } from "./config.ts";
 import { MOST_CONNECTIONS } from "./ids.ts";
 import { allocateTallies } from "./tally.ts";
-
-/** Parts of a run that are counted apart. */
-export const PART = { setup: 0, measured: 1, after: 2 } as const;
-export const PARTS = 3;
 
 /** Messages that are counted by what they say. */
 export const TABLE = { failures: 0, closes: 1, refusals: 2 } as const;
 const TABLES = 3;
 
-/** What the main thread wants. */
-export const PHASE = { setUp: 0, measure: 1, finish: 2 } as const;
-export const PHASE_WORD = 0;
-/** 1 while every peer has announced and none has left: counts are exact. */
-export const EXACT_WORD = 1;
-
-export const STATE = { settingUp: 0, ready: 1, timedOut: 2, finished: 3 } as const;
-
-export function stateWord(worker: number): number {
-  return 2 + worker;
-}
-
 export interface Session {
   readonly config: LoadConfig;
   readonly roster: RosterMemory;
   readonly control: SharedArrayBuffer;
+  /** 1 while every peer has announced and none has left: counts are exact. */
+  readonly exact: SharedArrayBuffer;
   /** By connection: how often it has been opened again, and announces sent since. */
   readonly lives: SharedArrayBuffer;
   readonly announces: SharedArrayBuffer;
@@ -66,7 +53,8 @@ export function allocateSession(config: LoadConfig): Session {
   return {
     config,
     roster,
-    control: new SharedArrayBuffer((2 + workers) * 4),
+    control: allocateControl(workers),
+    exact: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
     lives: new SharedArrayBuffer(connections * 4),
     announces: new SharedArrayBuffer(connections * 4),
     bursts: new SharedArrayBuffer(workers * 8),

@@ -7,7 +7,7 @@
 //   address  0 1 2 0 1   2 0   1 2 0             number % addresses
 //   port     1 1 1 2 2   2 3   3 3 4             1 + floor(number / addresses) % 65535
 
-import { Random } from "../../../src/memory/random.ts";
+import { Random } from "../../src/memory/random.ts";
 
 const PORTS = 65535;
 const SEEDER = 1 << 31;

@@ -4,7 +4,7 @@
 //   word 0  entries in use
 //   entry:  word 0  count   word 1  bytes of the message   64 bytes of message
 
-import { Bytes } from "../../../src/memory/bytes.ts";
+import { Bytes } from "../../src/memory/bytes.ts";
 
 const ENTRIES = 32;
 const TEXT_BYTES = 64;
