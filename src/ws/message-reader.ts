@@ -98,15 +98,15 @@ export class MessageReader {
   /** By well-formed offer, where its SDP begins and ends, and where its id does. */
   readonly #offers: Int32Array;
   #offerCount = 0;
-  /** Where the SDP of the answer begins and ends, of the description, and the id of the offer, that
-   * were scanned last; 0 when there is none. */
+  // Where they begin and end, 0 when there is none: the SDP of the answer, that of the description
+  // which was scanned last, and the id of the offer which was.
   #answerSdpStart = 0;
   #answerSdpEnd = 0;
   #sdpStart = 0;
   #sdpEnd = 0;
   #offerIdStart = 0;
   #offerIdEnd = 0;
-  /** Whether the string that was scanned last may have escapes. */
+  // Whether the string that was scanned last may have escapes.
   #isEscaped = false;
 
   /** `mostOffers`: of one announce, that are read. */
@@ -396,7 +396,7 @@ export class MessageReader {
     return at === length || this.#skipSpaces(at) === length;
   }
 
-  // The key whose literal has been scanned. Nobody escapes what is in keys, but one may.
+  // The key whose literal has been scanned last. Nobody writes keys with escapes, but one may.
   #findKey(start: number, end: number): number {
     const text = this.#text;
     const length = end - start - 2;

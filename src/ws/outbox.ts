@@ -40,8 +40,8 @@ export class Outbox {
     this.#length += text.length;
   }
 
-  /** Sends until the client takes no more, and returns how many messages and characters. */
-  flush(sink: Sink, compress: boolean): { messages: number; length: number; isBlocked: boolean } {
+  /** Sends until the client takes no more, and returns how many characters. */
+  flush(sink: Sink, compress: boolean): { length: number; isBlocked: boolean } {
     const texts = this.#texts;
     let sent = 0;
     let length = 0;
@@ -61,7 +61,7 @@ export class Outbox {
       texts.splice(0, sent);
       this.#kinds.splice(0, sent);
     }
-    return { messages: sent, length, isBlocked };
+    return { length, isBlocked };
   }
 
   /** Drops the oldest offers until no more than half of what may wait does; returns how many. */
