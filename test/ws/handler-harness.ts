@@ -1,6 +1,7 @@
 // The handlers of two workers on one table, with messages as values and deliveries as an array: for
 // the tests of the handler. Sockets are what a test opens; texts are parsed as a client would.
 
+import { expect } from "bun:test";
 import { allocateCounters, type Counter, Counters, sumCounter } from "../../src/app/counters.ts";
 import { Random } from "../../src/memory/random.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
@@ -11,8 +12,14 @@ import {
   OwnConnections,
   slotOf,
 } from "../../src/ws/connections.ts";
-import type { Kind } from "../../src/ws/deliveries.ts";
-import { Handler, type HandlerSettings, type Outcome, type Sender } from "../../src/ws/handler.ts";
+import { KIND, type Kind } from "../../src/ws/deliveries.ts";
+import {
+  Handler,
+  type HandlerSettings,
+  OUTCOME,
+  type Outcome,
+  type Sender,
+} from "../../src/ws/handler.ts";
 import { Memberships } from "../../src/ws/memberships.ts";
 import { allocatePendingOffers, PendingOffers } from "../../src/ws/pending-offers.ts";
 
@@ -42,6 +49,26 @@ const MOST_CONNECTIONS = 50;
 /** The id of 20 characters that begins with `name`. */
 export function id(name: string): string {
   return name.padEnd(20, "\u00ff");
+}
+
+/** The torrent of the messages below. */
+export const infoHash = id("torrent");
+
+export function announce(peer: string, more: object = {}) {
+  return { action: "announce", info_hash: infoHash, peer_id: id(peer), left: 5, ...more };
+}
+
+export function makeOffers(count: number, prefix = "offer") {
+  return Array.from({ length: count }, (_, n) => ({
+    offer: { type: "offer", sdp: `sdp of ${prefix}${n}` },
+    offer_id: id(`${prefix}${n}`),
+  }));
+}
+
+export function answer(peer: string, to: string, offerId: string, more: object = {}) {
+  const { left: _, ...fields } = announce(peer);
+  const description = { type: "answer", sdp: `sdp of ${peer}` };
+  return { ...fields, to_peer_id: id(to), answer: description, offer_id: offerId, ...more };
 }
 
 export class HandlerHarness {
@@ -99,6 +126,20 @@ export class HandlerHarness {
     const text = typeof message === "string" ? message : JSON.stringify(message);
     const outcome = this.handlers[from.worker].handle(from, text, this.now);
     return { outcome, deliveries: this.takeDeliveries() };
+  }
+
+  /** Sends a message that gets one response and nothing else, and gives the response. */
+  ask(from: Socket, message: unknown): any {
+    const { outcome, deliveries } = this.send(from, message);
+    expect(outcome).toBe(OUTCOME.handled);
+    expect(deliveries).toEqual([{ to: from, kind: KIND.response, message: expect.anything() }]);
+    return deliveries[0].message;
+  }
+
+  /** Announces, and gives the sockets that offers went to. */
+  offerTo(from: Socket, peer: string, more: object): (Socket | undefined)[] {
+    const { deliveries } = this.send(from, announce(peer, more));
+    return deliveries.filter(({ kind }) => kind === KIND.offer).map(({ to }) => to);
   }
 
   /** What was delivered since the last time. */

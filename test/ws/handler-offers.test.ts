@@ -1,0 +1,237 @@
+// What becomes of offers, and of the answers to them.
+
+import { beforeEach, describe, expect, test } from "bun:test";
+import { COUNTER } from "../../src/app/counters.ts";
+import { slotOf } from "../../src/ws/connections.ts";
+import { KIND } from "../../src/ws/deliveries.ts";
+import { OUTCOME, REFUSAL } from "../../src/ws/handler.ts";
+import {
+  announce,
+  answer,
+  HandlerHarness,
+  id,
+  infoHash,
+  makeOffers,
+  type Socket,
+} from "./handler-harness.ts";
+
+let harness: HandlerHarness;
+
+beforeEach(() => {
+  harness = new HandlerHarness();
+});
+
+describe("offers", () => {
+  test("are passed on as they came, each to another peer, never to the sender", () => {
+    const sender = harness.open(1);
+    const others = [harness.open(2, 0), harness.open(3, 1), harness.open(4, 1)];
+    others.forEach((socket, n) => harness.ask(socket, announce(`peer ${n}`)));
+    const { deliveries } = harness.send(sender, announce("a", { offers: makeOffers(5) }));
+    expect(deliveries[0]).toMatchObject({ to: sender, kind: KIND.response });
+    const passed = deliveries.slice(1);
+    expect(new Set(passed.map(({ to }) => to))).toEqual(new Set(others));
+    expect(passed.map(({ kind }) => kind)).toEqual([KIND.offer, KIND.offer, KIND.offer]);
+    expect(passed.map(({ message }) => message)).toEqual(
+      makeOffers(3).map(({ offer, offer_id }) => ({
+        action: "announce",
+        info_hash: infoHash,
+        peer_id: id("a"),
+        offer,
+        offer_id,
+      })),
+    );
+    expect(harness.count(COUNTER.offers)).toBe(3);
+  });
+
+  test("of a seeder go to leechers only, those of a leecher to both", () => {
+    const [sender, seeder, leecher] = [harness.open(1), harness.open(2), harness.open(3)];
+    harness.ask(seeder, announce("s", { left: 0 }));
+    harness.ask(leecher, announce("l"));
+    expect(harness.offerTo(sender, "a", { left: 0, offers: makeOffers(5) })).toEqual([leecher]);
+    const reached = harness.offerTo(sender, "a", { left: 1, offers: makeOffers(5) });
+    expect(new Set(reached)).toEqual(new Set([seeder, leecher]));
+  });
+
+  test("are no more than max_offers, numwant and the offers themselves", () => {
+    harness = new HandlerHarness({ maxOffers: 3 });
+    const sender = harness.open(1);
+    for (let n = 0; n < 8; n++) harness.ask(harness.open(2 + n), announce(`peer ${n}`));
+    for (const [offers, numwant, count] of [
+      [8, undefined, 3],
+      [8, 50, 3],
+      [8, 2, 2],
+      [8, 0, 0],
+      [1, 50, 1],
+      [0, 50, 0],
+    ] as const) {
+      expect(harness.offerTo(sender, "a", { offers: makeOffers(offers), numwant }).length).toBe(
+        count,
+      );
+    }
+  });
+
+  test("go nowhere when none are allowed", () => {
+    harness = new HandlerHarness({ maxOffers: 0 });
+    harness.ask(harness.open(1), announce("a"));
+    expect(harness.ask(harness.open(2), announce("b", { offers: makeOffers(3) }))).toMatchObject({
+      incomplete: 2,
+    });
+  });
+
+  test("pass over peers whose connection takes no more", () => {
+    const sender = harness.open(1);
+    const others = Array.from({ length: 4 }, (_, n) => harness.open(2 + n, n % 2));
+    others.forEach((socket, n) => harness.ask(socket, announce(`peer ${n}`)));
+    harness.setFull(others[0], true);
+    harness.setFull(others[3], true);
+    const reached = harness.offerTo(sender, "a", { offers: makeOffers(2) });
+    expect(new Set(reached)).toEqual(new Set([others[1], others[2]]));
+    harness.setFull(others[0], false);
+    expect(harness.offerTo(sender, "a", { offers: makeOffers(4) }).length).toBe(3);
+  });
+
+  test("of one page reach another peer of the same connection", () => {
+    const socket = harness.open();
+    harness.ask(socket, announce("b"));
+    expect(harness.offerTo(socket, "a", { offers: makeOffers(3) })).toEqual([socket]);
+  });
+
+  test("reach only the swarm that they are for", () => {
+    const [sender, other] = [harness.open(1), harness.open(2)];
+    harness.ask(other, announce("b", { info_hash: id("another") }));
+    expect(harness.offerTo(sender, "a", { offers: makeOffers(3) })).toEqual([]);
+  });
+});
+
+describe("an answer", () => {
+  let offerer: Socket;
+  let answerer: Socket;
+  const offerId = id("offer0");
+
+  beforeEach(() => {
+    offerer = harness.open(1, 0);
+    answerer = harness.open(2, 1);
+    harness.ask(answerer, announce("b"));
+    expect(harness.offerTo(offerer, "a", { offers: makeOffers(1) })).toEqual([answerer]);
+  });
+
+  /** Whether the message is passed on; what is not is passed over in silence. */
+  function isPassed(from: Socket, message: object): boolean {
+    const lost = harness.count(COUNTER.lostAnswers);
+    const { outcome, deliveries } = harness.send(from, message);
+    expect(outcome).toBe(OUTCOME.handled);
+    expect(harness.count(COUNTER.lostAnswers) - lost).toBe(deliveries.length === 0 ? 1 : 0);
+    return deliveries.length > 0;
+  }
+
+  test("is passed on to the peer that made the offer, without to_peer_id", () => {
+    const { deliveries } = harness.send(answerer, answer("b", "a", offerId));
+    expect(deliveries).toEqual([
+      {
+        to: offerer,
+        kind: KIND.answer,
+        message: {
+          action: "announce",
+          info_hash: infoHash,
+          peer_id: id("b"),
+          answer: { type: "answer", sdp: "sdp of b" },
+          offer_id: offerId,
+        },
+      },
+    ]);
+    expect(harness.count(COUNTER.answers)).toBe(1);
+  });
+
+  test("is no announce: it changes no counts", () => {
+    harness.ask(answerer, announce("b", { left: 0 }));
+    isPassed(answerer, answer("b", "a", offerId, { left: 7, event: "stopped" }));
+    expect(harness.ask(offerer, announce("a"))).toMatchObject({ complete: 1, incomplete: 1 });
+  });
+
+  test("is passed on once", () => {
+    expect(isPassed(answerer, answer("b", "a", offerId))).toBe(true);
+    expect(isPassed(answerer, answer("b", "a", offerId))).toBe(false);
+  });
+
+  test("is passed on once for each time that an offer was made", () => {
+    expect(isPassed(answerer, answer("b", "a", offerId))).toBe(true);
+    expect(harness.offerTo(offerer, "a", { offers: makeOffers(1) })).toEqual([answerer]);
+    expect(isPassed(answerer, answer("b", "a", offerId))).toBe(true);
+    expect(isPassed(answerer, answer("b", "a", offerId))).toBe(false);
+  });
+
+  test.each([
+    [60, true],
+    [61, false],
+  ])("%i seconds later is passed on: %p", (seconds, expected) => {
+    harness.now += seconds;
+    expect(isPassed(answerer, answer("b", "a", offerId))).toBe(expected);
+  });
+
+  test("is not passed on from whom the offer did not reach", () => {
+    const third = harness.open(3);
+    harness.ask(third, announce("c"));
+    expect(isPassed(third, answer("c", "a", offerId))).toBe(false);
+    // Nor in another's name, nor as no peer at all.
+    expect(isPassed(third, answer("b", "a", offerId))).toBe(false);
+    expect(isPassed(third, answer("d", "a", offerId))).toBe(false);
+    expect(isPassed(answerer, answer("b", "a", offerId))).toBe(true);
+  });
+
+  test("is not passed on from who got the slot of the peer that it reached", () => {
+    const slot = slotOf(answerer.name);
+    // Its worker has not yet come to remove its peers.
+    harness.own[answerer.worker].close(slot);
+    const young = harness.open(2, answerer.worker);
+    expect(slotOf(young.name)).toBe(slot);
+    expect(isPassed(young, answer("b", "a", offerId))).toBe(false);
+  });
+
+  test("is not passed on to who got the slot of the peer that offered", () => {
+    harness.own[offerer.worker].close(slotOf(offerer.name));
+    harness.open(1, offerer.worker);
+    expect(isPassed(answerer, answer("b", "a", offerId))).toBe(false);
+  });
+
+  test("is not passed on to another peer, nor with another offer id or info hash", () => {
+    const third = harness.open(3);
+    harness.ask(third, announce("c"));
+    harness.ask(answerer, announce("b", { info_hash: id("another") }));
+    expect(isPassed(answerer, answer("b", "c", offerId))).toBe(false);
+    expect(isPassed(answerer, answer("b", "a", id("offer1")))).toBe(false);
+    const elsewhere = answer("b", "a", offerId, { info_hash: id("another") });
+    expect(isPassed(answerer, elsewhere)).toBe(false);
+    expect(isPassed(answerer, answer("b", "a", offerId))).toBe(true);
+  });
+
+  test("to a peer that has left goes nowhere", () => {
+    harness.close(offerer);
+    expect(isPassed(answerer, answer("b", "a", offerId))).toBe(false);
+  });
+
+  test("finds the peer on its new connection", () => {
+    const renewed = harness.open(1, 1);
+    harness.ask(renewed, announce("a"));
+    harness.close(offerer);
+    const { deliveries } = harness.send(answerer, answer("b", "a", offerId));
+    expect(deliveries.map(({ to }) => to)).toEqual([renewed]);
+  });
+
+  test.each([
+    ["answer", {}, REFUSAL.sdp],
+    ["answer", "v=0", REFUSAL.sdp],
+    ["answer", 0, REFUSAL.sdp],
+    ["answer", { sdp: 5 }, REFUSAL.sdp],
+    ["offer_id", undefined, REFUSAL.offerId],
+    ["offer_id", "short", REFUSAL.offerId],
+    ["to_peer_id", undefined, REFUSAL.toPeerId],
+    ["to_peer_id", id("\u0100"), REFUSAL.toPeerId],
+  ])("with the %s %j is refused", (key, value, reason) => {
+    expect(harness.ask(answerer, answer("b", "a", offerId, { [key]: value }))).toEqual({
+      action: "announce",
+      info_hash: infoHash,
+      "failure reason": reason,
+    });
+    expect(isPassed(answerer, answer("b", "a", offerId))).toBe(true);
+  });
+});
