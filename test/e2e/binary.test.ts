@@ -76,6 +76,7 @@ for (const workers of [1, 2]) {
           socket_workers = ${workers}
           [network]
           address = '127.0.0.1:0'
+          peer_announce_interval = 10
           use_tls = ${scheme === "wss"}
           tls_pkcs12_path = '${files.pkcs12Path}'
           tls_pkcs12_password = '${files.password}'

@@ -44,6 +44,8 @@ await describeWith(["chromium", "openssl"], "pages of a browser", () => {
         `socket_workers = ${workers}`,
         "[network]",
         "address = '127.0.0.1:0'",
+        // Where a connection between pages fails, on a busy machine, it is tried again soon.
+        "peer_announce_interval = 10",
         ...(scheme === "wss" ? tls : []),
       ];
       tracker = await startTracker({ program: "ws", config: config.join("\n") });
