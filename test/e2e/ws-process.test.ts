@@ -2,16 +2,22 @@
 // With $AQUATIC_WS set to a compiled binary, that is the tracker.
 
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { connect as connectTls } from "node:tls";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { makeCertificate } from "../support/certificate.ts";
 import { connectRaw, OPCODE } from "../support/raw-websocket.ts";
 import { testWith } from "../support/requirements.ts";
 import { runTracker, startTracker, type Tracker } from "../support/tracker.ts";
-import { announce, connectWs, id, type Json, offers, type WsClient } from "../support/ws-client.ts";
+import {
+  announce,
+  connectWs,
+  id,
+  offers,
+  say,
+  sayUntil,
+  type WsClient,
+} from "../support/ws-client.ts";
 
 /** For what waits for a ping to go unanswered. */
 const TIMEOUT_MS = 30_000;
@@ -24,16 +30,6 @@ function startWs(config: string): Promise<Tracker> {
 
 function connectTo(tracker: Tracker): Promise<WsClient> {
   return connectWs(`ws://127.0.0.1:${tracker.ports[0]}/`);
-}
-
-async function say(client: WsClient, message: Json): Promise<Json> {
-  client.send(message);
-  return client.take((response) => "complete" in response || "failure reason" in response);
-}
-
-/** Announces until the response is as wanted: for what takes the tracker a moment. */
-async function sayUntil(client: WsClient, message: Json, wanted: Json): Promise<void> {
-  while (!Bun.deepMatch(wanted, await say(client, message))) await Bun.sleep(20);
 }
 
 test.each(["SIGINT", "SIGTERM"] as const)("ends with code 0 on %s", async (signal) => {
@@ -109,98 +105,6 @@ test("writes its statistics", async () => {
   expect(tracker.stdout).toMatch(
     /^requests\/s: \d+\.\d\d, responses\/s: \d+\.\d\d, requests per batch: /m,
   );
-});
-
-describe("TLS", () => {
-  test.each([1, 2])("a new certificate leaves %i workers' connections open", async (workers) => {
-    const directory = mkdtempSync(join(tmpdir(), "aquatic-reload-"));
-    using _ = { [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
-    using first = await makeCertificate();
-    using second = await makeCertificate();
-    const path = join(directory, "tracker.p12");
-    const copy = (from: string): void => writeFileSync(path, readFileSync(from));
-    copy(first.pkcs12Path);
-    await using tracker = await startWs(`
-      socket_workers = ${workers}
-      [network]
-      address = '127.0.0.1:0'
-      use_tls = true
-      tls_pkcs12_path = '${path}'
-      tls_pkcs12_password = '${first.password}'`);
-    const port = tracker.ports[0];
-    const connect = () =>
-      connectWs(`wss://127.0.0.1:${port}/`, { tls: { rejectUnauthorized: false } });
-    await using old = await connect();
-    await say(old, announce("t", "old"));
-    expect(await fingerprintOf(port)).toBe(first.fingerprint);
-
-    for (const [signal, { fingerprint, pkcs12Path }] of [
-      ["SIGHUP", second],
-      ["SIGUSR1", first],
-    ] as const) {
-      copy(pkcs12Path);
-      process.kill(tracker.pid, signal);
-      // Of several workers, each has to change.
-      for (let i = 0; i < 10; i++) {
-        if ((await fingerprintOf(port)) !== fingerprint) i = 0;
-      }
-      await using young = await connect();
-      expect(await say(young, announce("t", "young"))).toMatchObject({ incomplete: 2 });
-      await say(old, announce("t", "old", offers("o")));
-      expect(await young.take((message) => "offer" in message)).toMatchObject({
-        peer_id: id("old"),
-      });
-      await young.close();
-      await sayUntil(old, announce("t", "old"), { incomplete: 1 });
-    }
-
-    writeFileSync(path, "no certificate");
-    process.kill(tracker.pid, "SIGHUP");
-    await tracker.waitForOutput(() => tracker.stderr.includes("stays as it was"));
-    expect(await fingerprintOf(port)).toBe(first.fingerprint);
-    expect(await tracker.stop()).toBe(0);
-  });
-
-  test("PEM files serve as well, and silence or plain HTTP does not stop it", async () => {
-    using files = await makeCertificate();
-    await using tracker = await startWs(`
-      [network]
-      address = '127.0.0.1:0'
-      use_tls = true
-      tls_certificate_path = '${files.certificatePath}'
-      tls_private_key_path = '${files.privateKeyPath}'`);
-    const port = tracker.ports[0];
-    expect(tracker.stderr).toContain("listening on wss://127.0.0.1:");
-    expect(await fingerprintOf(port)).toBe(files.fingerprint);
-    expect(connectWs(`ws://127.0.0.1:${port}/`)).rejects.toThrow();
-    const tls = { rejectUnauthorized: false };
-    await using a = await connectWs(`wss://127.0.0.1:${port}/`, { tls });
-    expect(await say(a, announce("t", "a"))).toMatchObject({ incomplete: 1 });
-    const health = await fetch(`https://127.0.0.1:${port}/health`, { tls });
-    expect(await health.text()).toBe("ok\n");
-  });
-
-  test("without TLS there is nothing to reload", async () => {
-    await using tracker = await startWs(PORT_0);
-    process.kill(tracker.pid, "SIGHUP");
-    await tracker.waitForOutput(() => tracker.stderr.includes("nothing to reload"));
-    expect(await tracker.stop()).toBe(0);
-  });
-
-  async function fingerprintOf(port: number): Promise<string> {
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });
-    socket.on("secureConnect", () => resolve(socket.getPeerCertificate().fingerprint256));
-    socket.on("error", reject);
-    try {
-      return await promise;
-    } catch {
-      // A listener takes with it whom it had not yet accepted: clients try again, and so does this.
-      return "";
-    } finally {
-      socket.destroy();
-    }
-  }
 });
 
 describe("a peer id on a second connection, from another address", () => {

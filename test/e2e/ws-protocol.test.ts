@@ -10,13 +10,13 @@ import {
   id,
   type Json,
   offers,
+  say,
   type WsClient,
 } from "../support/ws-client.ts";
 
 const isResponse = (message: Json): boolean => "complete" in message;
 const isOffer = (message: Json): boolean => "offer" in message;
 const isAnswer = (message: Json): boolean => "answer" in message;
-const isFailure = (message: Json): boolean => "failure reason" in message;
 
 let lastTorrent = 0;
 
@@ -47,12 +47,6 @@ describe.each([1, 2])("%i socket workers", (workers) => {
     expect(await tracker.stop()).toBe(0);
     expect(tracker.stderr.trim().split("\n")).toHaveLength(2);
   });
-
-  /** Announces, and gives the response; offers that came meanwhile stay in the inbox. */
-  async function say(client: WsClient, message: Json): Promise<Json> {
-    client.send(message);
-    return client.take((response) => isResponse(response) || isFailure(response));
-  }
 
   /** Connections that are spread over the workers: some of many are on each. */
   async function connectMany(count: number): Promise<WsClient[]> {

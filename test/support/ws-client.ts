@@ -128,3 +128,14 @@ export function answer(torrent: string, peer: string, offer: Json, more: Json = 
     ...more,
   };
 }
+
+/** Announces, and gives the response, or the error; offers that came meanwhile stay in the inbox. */
+export async function say(client: WsClient, message: Json): Promise<Json> {
+  client.send(message);
+  return client.take((response) => "complete" in response || "failure reason" in response);
+}
+
+/** Announces until the response is as wanted: for what takes the tracker a moment. */
+export async function sayUntil(client: WsClient, message: Json, wanted: Json): Promise<void> {
+  while (!Bun.deepMatch(wanted, await say(client, message))) await Bun.sleep(20);
+}
