@@ -182,20 +182,16 @@ describe("against a faulty tracker", () => {
       "implausible interval": (sent) => [put(sent, "interval", { interval: 0 })],
       "implausible counts": (sent) => [put(sent, "interval", { complete: 1000 })],
     };
-    const reports = await Promise.all(
-      Object.entries(faults).map(async ([name, fault]) => {
-        await using tracker = startFaultyTracker(fault);
-        const config = settings({ url: tracker.url, torrents: 1, network: "rate = 200" });
-        return { name, report: await measure(config), made: tracker.made };
-      }),
-    );
-    for (const { made, name, report } of reports) {
-      const { invalid, invalid_by_fault } = report.measured;
+    // One after the other: side by side, on a busy machine, some come to nothing in their second.
+    for (const [name, fault] of Object.entries(faults)) {
+      await using tracker = startFaultyTracker(fault);
+      const config = settings({ url: tracker.url, torrents: 1, network: "rate = 200" });
+      const { invalid, invalid_by_fault } = (await measure(config)).measured;
       expect([name, ...Object.keys(invalid_by_fault)]).toEqual([name, name]);
       expect(invalid).toBe(invalid_by_fault[name]);
-      expect([name, made > 0, invalid <= made]).toEqual([name, true, true]);
+      expect([name, tracker.made > 0, invalid <= tracker.made]).toEqual([name, true, true]);
     }
-  }, 60_000);
+  }, 120_000);
 
   test("failures and closes count apart, by what they say", async () => {
     await using tracker = startFaultyTracker((sent) =>
