@@ -41,7 +41,7 @@ const PAIRS: Pair[] = [
 const SWARM_WATCH = join(import.meta.dir, "../support/swarm-watch.ts");
 const PORT = 3000;
 const PAYLOAD_BYTES = 1_500_000;
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 
 interface Move {
   torrent: Torrent;

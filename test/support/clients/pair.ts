@@ -42,7 +42,8 @@ const NEEDS = {
   transmission: "transmission-cli",
 } satisfies Record<Program, Requirement>;
 
-const TIMEOUT_MS = 40_000;
+/** A client whose first try fails, on a busy machine, may take a minute to its next. */
+const TIMEOUT_MS = 120_000;
 
 export function describePair({ seeder, fetcher, family, first }: Pair): string {
   return `${seeder} to ${fetcher} over ${family}, the ${first} first`;
