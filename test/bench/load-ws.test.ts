@@ -33,6 +33,9 @@ async function measure(config: string): Promise<Report> {
   return JSON.parse(stdout);
 }
 
+/** In one second, on a busy machine, a run may come to nothing. */
+const SECONDS = 3;
+
 interface Settings {
   url: string;
   workers?: number;
@@ -46,7 +49,7 @@ function settings(given: Settings): string {
   const { network = "", requests = "", torrents = 4, url, workers = 1 } = given;
   return `
 server_url = '${url}'
-duration = 1
+duration = ${SECONDS}
 workers = ${workers}
 [network]
 connections = 40
@@ -94,7 +97,7 @@ describe("against the tracker", () => {
       // Each connection has sent all of them, or none.
       expect(measured.announces_sent % count).toBe(0);
       expect(report.announces_per_second).toBeCloseTo(measured.responses / report.seconds, 3);
-      expect(report.each_second).toHaveLength(1);
+      expect(report.each_second).toHaveLength(SECONDS);
       for (const latency of [
         measured.response_latency_microseconds,
         measured.answer_latency_microseconds,
@@ -182,7 +185,7 @@ describe("against a faulty tracker", () => {
       "implausible interval": (sent) => [put(sent, "interval", { interval: 0 })],
       "implausible counts": (sent) => [put(sent, "interval", { complete: 1000 })],
     };
-    // One after the other: side by side, on a busy machine, some come to nothing in their second.
+    // One after the other: side by side they would be what makes a machine busy.
     for (const [name, fault] of Object.entries(faults)) {
       await using tracker = startFaultyTracker(fault);
       const config = settings({ url: tracker.url, torrents: 1, network: "rate = 200" });
