@@ -20,7 +20,14 @@ import { Handler } from "../../src/ws/handler.ts";
 import { ID_WORDS, readId } from "../../src/ws/id.ts";
 import { Memberships } from "../../src/ws/memberships.ts";
 import { MessageReader } from "../../src/ws/message-reader.ts";
-import { writeOffer, writeOfferHead } from "../../src/ws/message-writer.ts";
+import {
+  writeAnnounceResponse,
+  writeAnswer,
+  writeOffer,
+  writeOfferHead,
+  writeScrapeEntry,
+  writeScrapeResponse,
+} from "../../src/ws/message-writer.ts";
 import { allocatePendingOffers, OFFER, PendingOffers } from "../../src/ws/pending-offers.ts";
 
 const CONNECTIONS = 200;
@@ -130,13 +137,37 @@ group("parts", () => {
   bench("a string from the network", () => do_not_optimize(withOffers[0]()));
   const reader = new MessageReader(settings.maxOffers);
   bench("read an announce with 5 offers", () => do_not_optimize(reader.read(withOffers[0]())));
-  bench("parse it, for comparison", () => do_not_optimize(JSON.parse(withOffers[0]())));
-  const literals = [id("t"), id("p"), id("o"), sdp].map((each) => JSON.stringify(each));
-  const [hash, peer, offerId, sdpLiteral] = literals;
+  bench("read an announce without offers", () => do_not_optimize(reader.read(without[0]())));
+  bench("read a scrape", () => do_not_optimize(reader.read(scrape())));
+  const answer = fresh(
+    JSON.stringify({
+      action: "announce",
+      info_hash: id("t"),
+      peer_id: id("p"),
+      to_peer_id: id("q"),
+      answer: { type: "answer", sdp },
+      offer_id: id("o"),
+    }),
+  );
+  bench("read an answer", () => do_not_optimize(reader.read(answer())));
+  bench("parse an announce with 5 offers, for comparison", () =>
+    do_not_optimize(JSON.parse(withOffers[0]())));
+  const literals = senders.map(({ peer }) => JSON.stringify(peer));
+  const [hash, peer] = literals;
+  const sdpLiteral = JSON.stringify(sdp);
   const head = writeOfferHead(hash, peer);
+  let turn = 0;
+  const anyId = (): string => literals[(turn = (turn + 1) % CONNECTIONS)];
   const compressed = deflateRawSync(withOffers[0]());
   bench("inflate an announce with 5 offers", () => do_not_optimize(inflateRawSync(compressed)));
-  bench("write an offer", () => do_not_optimize(writeOffer(head, sdpLiteral, offerId).length));
+  // A text is put together when it is sent somewhere; the same again and again would be kept.
+  const sink = Buffer.alloc(10_000);
+  const look = (text: string): unknown => do_not_optimize(sink.write(text, "latin1"));
+  bench("write an announce response", () => look(writeAnnounceResponse(anyId(), 3, 5, 120)));
+  bench("write an answer", () => look(writeAnswer(hash, peer, sdpLiteral, anyId())));
+  bench("write a scrape response", () =>
+    look(writeScrapeResponse([writeScrapeEntry(anyId(), 3, 5)])));
+  bench("write an offer", () => look(writeOffer(head, sdpLiteral, anyId())));
   const request = new Int32Array(ANNOUNCE.words);
   const handedOut = new Uint16Array(1000);
   readId(senders[0].hash, request, ANNOUNCE.infoHash);
