@@ -40,6 +40,11 @@ export function createNetwork<Name extends string>(names: readonly Name[]): Netw
     const ipv4 = `10.77.${low >> 8}.${low & 255}`;
     hosts[name] = { netns: `${stem}-${name}`, ipv4, ipv6: `2001:db8:77::${low.toString(16)}` };
   });
+  // Permanent entries. Those that are asked for by ARP and NDP share one small table of the system,
+  // which some hundred hosts at once overflow: then packets are lost.
+  const neighbours = [NOBODY, ...Object.values<Host>(hosts)].flatMap(({ ipv4, ipv6 }, index) =>
+    [ipv4, ipv6].map((ip) => `neigh add ${ip} lladdr ${macOf(index)} dev eth0 nud permanent`),
+  );
   const created = [hub, ...names.map((name) => hosts[name].netns)];
   for (const netns of created) ownNames.add(netns);
   try {
@@ -47,14 +52,13 @@ export function createNetwork<Name extends string>(names: readonly Name[]): Netw
     batch(hub, [
       "link set lo up",
       "link add hub type bridge stp_state 0 mcast_snooping 0",
-      "link set hub up",
+      "link set hub addrgenmode none up",
       ...names.flatMap((name, index) => [
-        `link add port${index} type veth peer name eth0 netns ${hosts[name].netns}`,
-        `link set port${index} master hub`,
-        `link set port${index} up`,
+        `link add port${index} type veth peer name eth0 address ${macOf(index + 1)} netns ${hosts[name].netns}`,
+        `link set port${index} master hub addrgenmode none up`,
       ]),
     ]);
-    for (const name of names) addAddresses(hosts[name]);
+    for (const name of names) addAddresses(hosts[name], neighbours);
   } catch (error) {
     removeNamespaces(created);
     throw error;
@@ -71,15 +75,22 @@ function addNamespace(netns: string): void {
   run(["ip", "netns", "add", netns]);
 }
 
-function addAddresses({ netns, ipv4, ipv6 }: Host): void {
+/** Where the way out would be: clients pick their source address by the route to a public one. */
+const NOBODY = { ipv4: "10.77.255.254", ipv6: "2001:db8:77::ffff" };
+
+function macOf(index: number): string {
+  return `02:00:00:00:${(index >> 8).toString(16)}:${(index & 255).toString(16)}`;
+}
+
+function addAddresses({ netns, ipv4, ipv6 }: Host, neighbours: string[]): void {
   batch(netns, [
     "link set lo up",
-    "link set eth0 up",
+    "link set eth0 addrgenmode none up",
     `addr add ${ipv4}/16 dev eth0`,
     `addr add ${ipv6}/64 dev eth0 nodad`,
-    // Clients pick their source address by the route to a public address; nothing answers there.
-    "route add default dev eth0",
-    "route add ::/0 dev eth0",
+    ...neighbours,
+    `route add default via ${NOBODY.ipv4}`,
+    `route add default via ${NOBODY.ipv6}`,
   ]);
 }
 
