@@ -116,6 +116,8 @@ async function startContest(
       `request_workers = ${requestWorkers}`,
       "[network]",
       `address = ['0.0.0.0:${PORT}', '[::]:${PORT}']`,
+      // Who could not reach its peer at first hears of it again.
+      "peer_announce_interval = 15",
     ].join("\n"),
   });
   stack.use(tracker);

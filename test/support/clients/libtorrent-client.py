@@ -37,6 +37,7 @@ session = libtorrent.session(
         "enable_natpmp": False,
         "enable_outgoing_utp": False,
         "enable_upnp": False,
+        "min_announce_interval": 15,
         "alert_mask": libtorrent.alert.category_t.tracker_notification
         | libtorrent.alert.category_t.error_notification
         | libtorrent.alert.category_t.status_notification,

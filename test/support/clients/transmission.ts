@@ -22,21 +22,22 @@ export interface TransmissionOptions extends ClientOptions {
   etcHosts: string;
 }
 
-/** The first line about the torrent, which is written over from then on. */
-const STATUS = /^(Waiting to verify|Verifying|Progress|Seeding)/;
+/** What it prints of a torrent that has started. */
+const STARTED = /^(Progress|Seeding)/;
 
 const START_TIMEOUT_MS = 40_000;
 const MOST_STARTS = 5;
 
 /**
  * Starts the client, again if need be: it looks at its torrent every fifth of a second, and ends
- * when it finds it stopped, which on a busy machine may be because it has not started yet.
+ * when it finds it stopped. So it is before it is verified, and once more between that and its
+ * start: moments, but for a busy machine.
  */
 export async function startTransmission(options: TransmissionOptions): Promise<Client> {
   for (let starts = 1; ; starts++) {
     const child = spawn(options);
     try {
-      await child.waitForLine(STATUS, START_TIMEOUT_MS);
+      await child.waitForLine(STARTED, START_TIMEOUT_MS);
       return asClient(child);
     } catch (error) {
       await child[Symbol.asyncDispose]();
