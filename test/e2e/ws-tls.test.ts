@@ -2,7 +2,9 @@
 // With $AQUATIC_WS set to a compiled binary, that is the tracker.
 
 import { expect, test } from "bun:test";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
@@ -10,7 +12,14 @@ import { makeCertificate } from "../support/certificate.ts";
 import { startTracker, type Tracker } from "../support/tracker.ts";
 import { announce, connectWs, id, offers, say, sayUntil } from "../support/ws-client.ts";
 
-function startWs(config: string): Promise<Tracker> {
+/** `certificate`: lines that say where it is. */
+function startTls(certificate: string, workers = 1): Promise<Tracker> {
+  const config = `
+    socket_workers = ${workers}
+    [network]
+    address = '127.0.0.1:0'
+    use_tls = true
+    ${certificate}`;
   return startTracker({ program: "ws", config });
 }
 
@@ -22,17 +31,12 @@ test.each([1, 2])("a new certificate leaves %i workers' connections open", async
   const path = join(directory, "tracker.p12");
   const copy = (from: string): void => writeFileSync(path, readFileSync(from));
   copy(first.pkcs12Path);
-  await using tracker = await startWs(`
-    socket_workers = ${workers}
-    [network]
-    address = '127.0.0.1:0'
-    use_tls = true
-    tls_pkcs12_path = '${path}'
-    tls_pkcs12_password = '${first.password}'`);
+  const certificate = `tls_pkcs12_path = '${path}'\ntls_pkcs12_password = '${first.password}'`;
+  await using tracker = await startTls(certificate, workers);
   const port = tracker.ports[0];
-  const connect = () =>
+  const connectTo = () =>
     connectWs(`wss://127.0.0.1:${port}/`, { tls: { rejectUnauthorized: false } });
-  await using old = await connect();
+  await using old = await connectTo();
   await say(old, announce("t", "old"));
   expect(await fingerprintOf(port)).toBe(first.fingerprint);
 
@@ -46,7 +50,7 @@ test.each([1, 2])("a new certificate leaves %i workers' connections open", async
     for (let i = 0; i < 10; i++) {
       if ((await fingerprintOf(port)) !== fingerprint) i = 0;
     }
-    await using young = await connect();
+    await using young = await connectTo();
     expect(await say(young, announce("t", "young"))).toMatchObject({ incomplete: 2 });
     await say(old, announce("t", "old", offers("o")));
     expect(await young.take((message) => "offer" in message)).toMatchObject({
@@ -65,25 +69,27 @@ test.each([1, 2])("a new certificate leaves %i workers' connections open", async
 
 test("PEM files serve as well, and silence or plain HTTP does not stop it", async () => {
   using files = await makeCertificate();
-  await using tracker = await startWs(`
-    [network]
-    address = '127.0.0.1:0'
-    use_tls = true
+  await using tracker = await startTls(`
     tls_certificate_path = '${files.certificatePath}'
     tls_private_key_path = '${files.privateKeyPath}'`);
   const port = tracker.ports[0];
   expect(tracker.stderr).toContain("listening on wss://127.0.0.1:");
   expect(await fingerprintOf(port)).toBe(files.fingerprint);
-  expect(connectWs(`ws://127.0.0.1:${port}/`)).rejects.toThrow();
+  const silent = connect(port, "127.0.0.1");
+  using _ = { [Symbol.dispose]: () => silent.destroy() };
+  await once(silent, "connect");
+  await expect(connectWs(`ws://127.0.0.1:${port}/`)).rejects.toThrow();
   const tls = { rejectUnauthorized: false };
   await using a = await connectWs(`wss://127.0.0.1:${port}/`, { tls });
   expect(await say(a, announce("t", "a"))).toMatchObject({ incomplete: 1 });
   const health = await fetch(`https://127.0.0.1:${port}/health`, { tls });
   expect(await health.text()).toBe("ok\n");
+  expect(silent.closed).toBe(false);
 });
 
 test("without TLS there is nothing to reload", async () => {
-  await using tracker = await startWs(`[network]\naddress = '127.0.0.1:0'`);
+  const config = "[network]\naddress = '127.0.0.1:0'";
+  await using tracker = await startTracker({ program: "ws", config });
   process.kill(tracker.pid, "SIGHUP");
   await tracker.waitForOutput(() => tracker.stderr.includes("nothing to reload"));
   expect(await tracker.stop()).toBe(0);
