@@ -10,7 +10,7 @@ import { join } from "node:path";
 
 import { startChild } from "../support/child.ts";
 import { type Pair, describePair, movePayload, requirementsOf } from "../support/clients/pair.ts";
-import { addressOf, createNetwork } from "../support/netns.ts";
+import { addressOf, createNetwork, type Network } from "../support/netns.ts";
 import { describeWith, findMissing, refuse, type Requirement } from "../support/requirements.ts";
 import { makeTorrent, type Torrent } from "../support/torrent.ts";
 import { startTracker, type Tracker } from "../support/tracker.ts";
@@ -64,7 +64,12 @@ await describeWith(NETWORK, "real clients", () => {
   // Transmission acts every ten seconds only: so all set-ups run at once, each in its own network.
   beforeAll(() => {
     const pairs = PAIRS.filter((_, index) => missing[index].length === 0);
-    for (const setUp of SET_UPS) contests.set(setUp, leftToTest(startContest(setUp, pairs, stack)));
+    // All before the first tracker is waited for: nothing else goes on while a network is made.
+    const networks = SET_UPS.map(() => stack.use(createHosts(pairs)));
+    SET_UPS.forEach((setUp, index) => {
+      const contest = startContest(setUp, pairs, networks[index], stack);
+      contests.set(setUp, leftToTest(contest));
+    });
   });
 
   afterAll(async () => {
@@ -95,10 +100,16 @@ await describeWith(NETWORK, "real clients", () => {
   );
 });
 
+function createHosts(pairs: Pair[]): Network<string> {
+  const clients = pairs.flatMap((_, index) => [`seeder${index}`, `fetcher${index}`]);
+  return createNetwork(["tracker", "watch", ...clients]);
+}
+
 /** Starts a tracker and then all pairs, whose ends it does not wait for. */
 async function startContest(
   { socketWorkers, requestWorkers }: SetUp,
   pairs: Pair[],
+  { hosts }: Network<string>,
   stack: AsyncDisposableStack,
 ): Promise<Contest> {
   const directory = mkdtempSync(join(tmpdir(), "aquatic-clients-"));
@@ -107,8 +118,6 @@ async function startContest(
   stack.defer(async () => {
     await Promise.allSettled([...moves.values()].map(({ payload }) => payload));
   });
-  const clients = pairs.flatMap((_, index) => [`seeder${index}`, `fetcher${index}`]);
-  const { hosts } = stack.use(createNetwork(["tracker", "watch", ...clients]));
   const tracker = await startTracker({
     netns: hosts.tracker.netns,
     config: [

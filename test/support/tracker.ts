@@ -28,7 +28,7 @@ export interface Tracker extends Child {
   readonly ports: number[];
 }
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 15_000;
 const LISTENING = /^aquatic-(?:udp|ws): listening on .*:(\d+)$/gm;
 
 /** Rejects with what the tracker printed when it ends, or takes too long, before it listens. */
