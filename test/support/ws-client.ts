@@ -139,3 +139,19 @@ export async function say(client: WsClient, message: Json): Promise<Json> {
 export async function sayUntil(client: WsClient, message: Json, wanted: Json): Promise<void> {
   while (!Bun.deepMatch(wanted, await say(client, message))) await Bun.sleep(20);
 }
+
+export const isResponse = (message: Json): boolean => "complete" in message;
+export const isOffer = (message: Json): boolean => "offer" in message;
+export const isAnswer = (message: Json): boolean => "answer" in message;
+
+let lastTorrent = 0;
+
+/** A name for a swarm that no other test has. */
+export function newTorrent(): string {
+  return `torrent${lastTorrent++}`;
+}
+
+/** Connections that are spread over the workers: some of many are on each. */
+export async function connectMany(url: string, count: number): Promise<WsClient[]> {
+  return Promise.all(Array.from({ length: count }, () => connectWs(url)));
+}
