@@ -9,7 +9,8 @@ import { type ConnectionName, type Connections, slotOf } from "./connections.ts"
 import { type Deliveries, KIND } from "./deliveries.ts";
 import { copyId, ID_WORDS, readId } from "./id.ts";
 import type { Memberships } from "./memberships.ts";
-import { ACTION, KEY, MessageReader } from "./message-reader.ts";
+import { KEY } from "./message-keys.ts";
+import { ACTION, MessageReader } from "./message-reader.ts";
 import {
   writeAnnounceResponse,
   writeAnswer,

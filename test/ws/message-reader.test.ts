@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ID_WORDS } from "../../src/ws/id.ts";
-import { ACTION, KEY, MessageReader } from "../../src/ws/message-reader.ts";
+import { KEY } from "../../src/ws/message-keys.ts";
+import { ACTION, MessageReader } from "../../src/ws/message-reader.ts";
 import { expectedOf, idIn } from "./message-model.ts";
 
 const MOST_OFFERS = 10;
