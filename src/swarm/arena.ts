@@ -1,67 +1,190 @@
-// Hands out the blocks in which peers are kept and the directories of large swarms, by size, from
-// one stretch of a table's shared memory. Freed blocks wait in a list for the next of their kind.
-// Called by any worker that holds a shard's lock; the arena's own lock is always the inner one.
+// The allocator of a table: hands out blocks of peers and directories of large swarms from one
+// stretch of shared memory. A buddy system: sizes are a unit times a power of two, a larger block is
+// halved when no block of the size is free, and two free halves become the whole again. So memory
+// that was freed serves every size, and a table that has been emptied is as good as new. Called by
+// any worker that holds a shard's lock; the arena's own lock is always the inner one.
+//
+//   units:    [ order 0 | order 0 |   order 1   |           order 2           | … never handed out ]
+//   a free block's first words:   [ next free of its order | previous ]
+//   a byte for each unit:         FREE | order, where a free block begins; 0 elsewhere
 
 import { acquire, release } from "../memory/lock.ts";
 import { HEADER, type TablePlan } from "./layout.ts";
 
-/** A kind of block, below 32: 2^kind peers. */
+/** A kind of block: one for 2^kind peers. */
 export type BlockKind = number;
 
-/** Directories are of kinds from here on: 2^(kind - 32) entries of two words. */
-const DIRECTORIES = 32;
+const NEXT = 0;
+const PREVIOUS = 1;
+
+/** Marks the unit at which a free block begins; the low bits are the block's order. */
+const FREE = 0x80;
+/** Marks a free block whose pages have been given back to the system. */
+const RETURNED = 0x40;
+
+/** Blocks of fewer words (1 MiB) are not worth a system call. */
+const LEAST_RETURNED_WORDS = 1 << 18;
 
 /** The allocator of one table. */
 export class Arena {
-  readonly #peerWords: number;
+  readonly #start: number;
   readonly #end: number;
+  readonly #unitWords: number;
+  readonly #unitKind: number;
+  readonly #marks: Uint8Array;
 
   constructor(
     private readonly words: Int32Array,
     plan: TablePlan,
   ) {
-    this.#peerWords = plan.peerWords;
+    this.#start = plan.arena;
     this.#end = plan.words;
+    this.#unitWords = plan.peerWords << plan.unitKind;
+    this.#unitKind = plan.unitKind;
+    this.#marks = new Uint8Array(words.buffer, plan.arenaMarks * 4, plan.units);
   }
 
   /** The offset of a block for 2^kind peers, its words undefined; 0 when memory is used up. */
   allocateBlock(kind: BlockKind): number {
-    return this.#allocate(kind, this.#peerWords << kind);
+    return this.#allocate(this.#blockOrder(kind));
   }
 
   freeBlock(offset: number, kind: BlockKind): void {
-    this.#free(offset, kind);
+    this.#free(offset, this.#blockOrder(kind), 0);
   }
 
   /** The offset of a directory of 2^bits entries, its words undefined; 0 when memory is used up. */
   allocateDirectory(bits: number): number {
-    return this.#allocate(DIRECTORIES + bits, 2 << bits);
+    return this.#allocate(this.#directoryOrder(bits));
   }
 
   freeDirectory(offset: number, bits: number): void {
-    this.#free(offset, DIRECTORIES + bits);
+    this.#free(offset, this.#directoryOrder(bits), 0);
   }
 
-  // A free block's first word is the offset of the next one of its kind.
-  #allocate(kind: number, size: number): number {
+  /**
+   * Gives the pages of one large free block back to the system by `returnPages`, which takes the
+   * offset and the number of words. False when there is none left. The block cannot be allocated
+   * meanwhile, but no lock is held.
+   */
+  returnBlock(returnPages: (offset: number, words: number) => void): boolean {
+    const { words } = this;
+    let order = 0;
+    let offset = 0;
+    acquire(words, HEADER.arenaLock);
+    for (; this.#unitWords << order <= this.#end - this.#start; order++) {
+      if (this.#unitWords << order < LEAST_RETURNED_WORDS) continue;
+      offset = words[HEADER.arenaFree + order];
+      while (offset !== 0 && (this.#marks[this.#unit(offset)] & RETURNED) !== 0) {
+        offset = words[offset + NEXT];
+      }
+      if (offset !== 0) break;
+    }
+    if (offset !== 0) this.#unlink(offset, order);
+    release(words, HEADER.arenaLock);
+    if (offset === 0) return false;
+    returnPages(offset, this.#unitWords << order);
+    this.#free(offset, order, RETURNED);
+    return true;
+  }
+
+  #blockOrder(kind: BlockKind): number {
+    return kind > this.#unitKind ? kind - this.#unitKind : 0;
+  }
+
+  #directoryOrder(bits: number): number {
+    let order = 0;
+    while (this.#unitWords << order < 2 << bits) order++;
+    return order;
+  }
+
+  #allocate(order: number): number {
     const { words } = this;
     acquire(words, HEADER.arenaLock);
-    let offset = words[HEADER.arenaFree + kind];
-    if (offset !== 0) {
-      words[HEADER.arenaFree + kind] = words[offset];
-    } else if (words[HEADER.arenaFresh] + size <= this.#end) {
-      offset = words[HEADER.arenaFresh];
-      words[HEADER.arenaFresh] = offset + size;
-    }
+    const offset = this.#extend(order) ? this.#take(order) : 0;
     release(words, HEADER.arenaLock);
     return offset;
   }
 
-  #free(offset: number, kind: number): void {
+  #free(offset: number, order: number, returned: number): void {
+    acquire(this.words, HEADER.arenaLock);
+    this.#put(offset, order, returned);
+    release(this.words, HEADER.arenaLock);
+  }
+
+  // Sees to it that a block of the order or a larger one is free. Adds memory that was never handed
+  // out where it must: as the largest blocks that may begin there, up to the order.
+  #extend(order: number): boolean {
     const { words } = this;
-    acquire(words, HEADER.arenaLock);
-    words[offset] = words[HEADER.arenaFree + kind];
-    words[HEADER.arenaFree + kind] = offset;
-    release(words, HEADER.arenaLock);
+    while (words[HEADER.arenaOrders] >>> order === 0) {
+      const fresh = words[HEADER.arenaFresh];
+      const unit = this.#unit(fresh);
+      const added = unit === 0 ? order : Math.min(order, 31 - Math.clz32(unit & -unit));
+      const end = fresh + (this.#unitWords << added);
+      if (end > this.#end) return false;
+      words[HEADER.arenaFresh] = end;
+      this.#put(fresh, added, 0);
+    }
+    return true;
+  }
+
+  // Takes a block of the order from the smallest free one that has it.
+  #take(order: number): number {
+    const { words } = this;
+    const larger = words[HEADER.arenaOrders] & (-1 << order);
+    let found = 31 - Math.clz32(larger & -larger);
+    const offset = words[HEADER.arenaFree + found];
+    const returned = this.#unlink(offset, found) & RETURNED;
+    while (found > order) {
+      found--;
+      this.#link(offset + (this.#unitWords << found), found, returned);
+    }
+    return offset;
+  }
+
+  // Makes a block free, together with those beside it that are.
+  #put(offset: number, order: number, returned: number): void {
+    const marks = this.#marks;
+    let unit = this.#unit(offset);
+    for (;;) {
+      const buddy = unit ^ (1 << order);
+      if ((marks[buddy] & ~RETURNED) !== (FREE | order)) break;
+      returned &= this.#unlink(this.#start + buddy * this.#unitWords, order);
+      unit &= buddy;
+      order++;
+    }
+    this.#link(this.#start + unit * this.#unitWords, order, returned);
+  }
+
+  #unit(offset: number): number {
+    return ((offset - this.#start) / this.#unitWords) | 0;
+  }
+
+  #link(offset: number, order: number, returned: number): void {
+    const { words } = this;
+    const list = HEADER.arenaFree + order;
+    const next = words[list];
+    words[offset + NEXT] = next;
+    words[offset + PREVIOUS] = 0;
+    if (next !== 0) words[next + PREVIOUS] = offset;
+    words[list] = offset;
+    words[HEADER.arenaOrders] |= 1 << order;
+    this.#marks[this.#unit(offset)] = FREE | returned | order;
+  }
+
+  // Takes a free block out of its list, and returns its mark.
+  #unlink(offset: number, order: number): number {
+    const { words } = this;
+    const list = HEADER.arenaFree + order;
+    const next = words[offset + NEXT];
+    const previous = words[offset + PREVIOUS];
+    if (next !== 0) words[next + PREVIOUS] = previous;
+    if (previous !== 0) words[previous + NEXT] = next;
+    else words[list] = next;
+    if (words[list] === 0) words[HEADER.arenaOrders] &= ~(1 << order);
+    const unit = this.#unit(offset);
+    const mark = this.#marks[unit];
+    this.#marks[unit] = 0;
+    return mark;
   }
 }

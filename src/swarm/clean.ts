@@ -6,14 +6,17 @@ import { acquire, release } from "../memory/lock.ts";
 import { CHUNK_SLOTS, HEADER, SHARD, STORAGE_SETS, TORRENT } from "./layout.ts";
 import type { Table } from "./table.ts";
 
-/** Buckets of a large swarm, of some 16 peers each, that a step looks at. */
-const BUCKETS_A_STEP = 32;
+/** Peers that a step looks at before it lets go of the lock: some 10 us, or 200 from cold memory. */
+const PEERS_A_STEP = 256;
 
 /**
  * A peer may have announced itself a moment after the cleaner read the clock. 16 bits would call
  * that an age of 18 hours.
  */
 const FUTURE_TICKS = 256;
+
+/** Gives memory back to the system: so many words of the table from the offset on. */
+export type ReturnPages = (offset: number, words: number) => void;
 
 /** One pass over a table, step by step. */
 export class CleaningPass {
@@ -24,53 +27,64 @@ export class CleaningPass {
   /** Where in a large swarm the last step ended. */
   #set = 0;
   #bucket = -1;
+  /** Peers that this step may still look at. */
+  #budget = 0;
 
   constructor(
     private readonly table: Table,
     /** Seconds after its last announce at which a peer goes, at most 32,400. */
     private readonly maxAge: number,
+    private readonly returnPages: ReturnPages = () => {},
   ) {}
 
   /**
-   * Takes the next step at the time `tick`, the low 16 bits of the clock: one chunk of torrents,
-   * or a part of it up to where a large swarm asks for steps of its own. True when the pass is
-   * done.
+   * Takes the next step at the time `tick`, the low 16 bits of the clock: one chunk of torrents, or
+   * as much of it as may be done under one lock; at the end, one large stretch of free memory. True
+   * when the pass is done.
    */
   step(tick: number): boolean {
-    const { torrents, words } = this.table;
-    if (this.#chunk >= torrents.chunks()) return true;
+    const { arena, torrents } = this.table;
+    if (this.#chunk >= torrents.chunks()) return !arena.returnBlock(this.returnPages);
     const shard = torrents.chunkShard(this.#chunk);
+    if (shard === 0) torrents.returnChunk(this.#chunk, this.returnPages);
+    else if (!this.#cleanChunk(shard, tick)) return false;
+    this.#chunk++;
+    this.#slot = -1;
+    this.#nextSlot();
+    return false;
+  }
+
+  // From #slot on; false when the budget ends before the chunk does.
+  #cleanChunk(shard: number, tick: number): boolean {
+    const { torrents, words } = this.table;
+    const first = torrents.chunkRecord(this.#chunk);
     const isExpired = (peerTick: number): boolean => {
       const age = (tick - peerTick) & 0xffff;
       return age > this.maxAge && age < 0x10000 - FUTURE_TICKS;
     };
-    if (shard !== 0) {
-      acquire(words, shard + SHARD.lock);
-      const removedBefore = this.removed;
-      this.#cleanChunk(torrents.chunkRecord(this.#chunk), isExpired);
-      const removed = this.removed - removedBefore;
-      if (removed > 0) Atomics.sub(words, HEADER.peers, removed);
-      release(words, shard + SHARD.lock);
-      if (this.#slot < CHUNK_SLOTS) return false;
+    acquire(words, shard + SHARD.lock);
+    const removedBefore = this.removed;
+    this.#budget = PEERS_A_STEP;
+    // The chunk goes to another shard, whose lock is not held, once its last torrent has gone.
+    while (this.#slot < CHUNK_SLOTS && torrents.chunkShard(this.#chunk) === shard) {
+      if (this.#budget <= 0) break;
+      if (this.#cleanSwarm(first + this.#slot * TORRENT.words, isExpired)) this.#nextSlot();
     }
-    this.#slot = 0;
-    this.#chunk++;
-    return this.#chunk >= torrents.chunks();
+    const isDone = this.#budget > 0 || this.#slot === CHUNK_SLOTS;
+    const removed = this.removed - removedBefore;
+    if (removed > 0) Atomics.sub(words, HEADER.peers, removed);
+    release(words, shard + SHARD.lock);
+    return isDone;
   }
 
-  // From #slot on, to the end of the chunk or of this step's share of a large swarm.
-  #cleanChunk(first: number, isExpired: (tick: number) => boolean): void {
+  // False when the budget ends before the swarm does.
+  #cleanSwarm(record: number, isExpired: (tick: number) => boolean): boolean {
     const { swarms, words } = this.table;
-    for (; this.#slot < CHUNK_SLOTS; this.#nextSlot()) {
-      const record = first + this.#slot * TORRENT.words;
-      if (swarms.count(record) === 0) continue;
-      if (words[record + TORRENT.storage] === STORAGE_SETS) {
-        if (!this.#cleanSets(record, isExpired)) return;
-      } else {
-        this.#cleanBlock(record, isExpired);
-      }
-      if (swarms.count(record) === 0) this.table.removeTorrent(record);
-    }
+    if (swarms.count(record) === 0) return true;
+    if (words[record + TORRENT.storage] !== STORAGE_SETS) this.#cleanBlock(record, isExpired);
+    else if (!this.#cleanSets(record, isExpired)) return false;
+    if (swarms.count(record) === 0) this.table.removeTorrent(record);
+    return true;
   }
 
   #nextSlot(): void {
@@ -85,6 +99,7 @@ export class CleaningPass {
     const inline = record + TORRENT.inline;
     const block = storage === 0 ? inline : words[inline];
     const before = this.removed;
+    this.#budget -= swarms.count(record);
     // Going down: whoever takes the place of a removed peer has been looked at.
     for (let i = swarms.count(record) - 1; i >= 0; i--) {
       const peer = block + i * blocks.stride;
@@ -99,9 +114,12 @@ export class CleaningPass {
   // place to another swarm: then a few buckets are looked at twice, or not before the next pass.
   #cleanSets(record: number, isExpired: (tick: number) => boolean): boolean {
     const { sets, swarms } = this.table;
-    for (let budget = BUCKETS_A_STEP; budget > 0; budget--) {
+    // A record without peers must not be left to the next step, which would take it for a free one.
+    while (this.#budget > 0 && swarms.count(record) > 0) {
       const last = sets.buckets(record, this.#set) - 1;
       if (this.#bucket < 0 || this.#bucket > last) this.#bucket = last;
+      // An empty bucket is looked at as well.
+      this.#budget -= 1 + sets.bucketSize(record, this.#set, this.#bucket);
       this.removed += sets.expireBucket(record, this.#set, this.#bucket, isExpired);
       this.#bucket--;
       if (this.#bucket >= 0) continue;
@@ -111,6 +129,6 @@ export class CleaningPass {
         return true;
       }
     }
-    return false;
+    return swarms.count(record) === 0;
   }
 }

@@ -3,10 +3,11 @@
 // the same offsets, because all compute them here from the same plan. Offsets are words of 4 bytes.
 //
 //   header            hash key, counts, the arena's free lists
-//   shards            one cache line each: lock, torrents, buckets, free slots
+//   shards            one cache line each: lock, torrents, buckets, chunks with free slots
 //   heads             for each shard: the first torrent of each bucket of its index
-//   chunk shards      for each chunk of torrent records: the shard that took it
-//   torrents          records of one cache line each, handed out in chunks
+//   chunks            for each chunk of torrent records: its shard, its free slots
+//   arena marks       for each unit of the arena: whether a free block begins there
+//   torrents          records of one cache line each, in chunks that shards take and give back
 //   arena             blocks of peers, and directories of large swarms
 //
 // All of it is reserved at start, and none of it touched before it is needed.
@@ -19,18 +20,24 @@ export const HEADER = {
   torrents: 16,
   /** Peers in the table. */
   peers: 32,
-  /** Chunks of torrent records handed out to shards. */
-  chunks: 48,
+  /** Guards the three words after it. */
+  chunksLock: 48,
+  /** Chunks of torrent records that a shard ever took: those below may be in use. */
+  chunks: 49,
+  /** The first chunk that no shard has any more, counted from 1; 0 for none. */
+  freeChunk: 50,
   arenaLock: 64,
   /** The first word of the arena that was never handed out. */
   arenaFresh: 65,
-  /** 64 words: the first free block of each kind, 0 for none. */
+  /** One bit for each order that has a free block. */
+  arenaOrders: 66,
+  /** 32 words: the first free block of each order, 0 for none. */
   arenaFree: 80,
-  words: 256,
+  words: 112,
 } as const;
 
-/** Words of a shard. */
-export const SHARD = { lock: 0, torrents: 1, buckets: 2, freeSlot: 3, words: 16 } as const;
+/** Words of a shard. `freeChunk` is its first chunk with a free slot, counted from 1; 0 for none. */
+export const SHARD = { lock: 0, torrents: 1, buckets: 2, freeChunk: 3, words: 16 } as const;
 
 /** Shards of a table, a power of two: many times the workers that a machine can have. */
 export const SHARD_BITS = 7;
@@ -41,6 +48,13 @@ export const FIRST_BUCKETS = 8;
 
 /** Torrent records that a shard takes at a time: one page of 4 KiB. */
 export const CHUNK_SLOTS = 64;
+
+/**
+ * What is kept of a chunk, beside its page: the offset of the shard that has it, 0 for none; 64 bits
+ * for its free slots; its neighbours in the list of its shard's chunks with free slots, or the next
+ * one that no shard has, counted from 1; whether its page may hold memory.
+ */
+export const CHUNK = { shard: 0, free: 1, next: 3, previous: 4, isTouched: 5, words: 8 } as const;
 
 /**
  * A torrent record: 16 words, one cache line.
@@ -98,6 +112,8 @@ export const FLAG_TAKE_OVER = 4;
  */
 export type IdentityBytes = 4 | 16 | 20;
 
+const PEER_NAMES = { 4: "IPv4", 16: "IPv6", 20: "WebTorrent" } as const;
+
 /** The ceilings of a table. */
 export interface TableLimits {
   readonly maxTorrents: number;
@@ -109,63 +125,93 @@ export interface TablePlan extends TableLimits {
   readonly identityBytes: IdentityBytes;
   /** Words of a peer, see peer-blocks.ts. */
   readonly peerWords: number;
+  /** Peers that fit a torrent record. */
+  readonly inlinePeers: number;
+  /** The smallest block holds 2^unitKind peers: a unit of the arena. */
+  readonly unitKind: number;
   readonly bucketsPerShard: number;
   readonly heads: number;
-  readonly chunkShards: number;
+  readonly chunks: number;
   readonly maxChunks: number;
+  readonly arenaMarks: number;
   readonly torrents: number;
   readonly arena: number;
+  /** Units of the arena. */
+  readonly units: number;
   /** Words in all. */
   readonly words: number;
 }
 
 /** The most words of one SharedArrayBuffer: 4 GiB. */
-const MOST_WORDS = 2 ** 30;
+const MAX_WORDS = 2 ** 30;
 const LINE = 16;
+const PAGE = 1024;
 
 /**
- * Blocks are at least 3/8 full at any time, and the free ones of a size are not used for another:
- * this much arena for each peer has room for both, whatever the swarms went through before.
+ * Blocks are at least 3/8 full at any time. What is left is room for the blocks that do not fit
+ * between others while swarms of all sizes come and go (test/swarm/capacity.test.ts).
  */
 const ARENA_PER_PEER = 4;
-/** Less arena than this for each peer would refuse peers long before the ceiling. */
-const LEAST_ARENA_PER_PEER = 1.5;
-const LEAST_ARENA_WORDS = 65_536;
+/** With less arena than this for each peer, swarms of some sizes would not reach the ceiling. */
+const MIN_ARENA_PER_PEER = 2.25;
+const MIN_ARENA_WORDS = 65_536;
 
-/**
- * Plans a table for `limits`. Throws a RangeError when it would not fit the 4 GiB of one shared
- * memory.
- */
+/** Plans a table for `limits`. Throws a RangeError when it does not fit into 4 GiB. */
 export function planTable(identityBytes: IdentityBytes, limits: TableLimits): TablePlan {
   const { maxTorrents, maxPeers } = limits;
   const peerWords = identityBytes / 4 + (identityBytes === 20 ? 2 : 1);
+  const inlinePeers = Math.floor(TORRENT.inlineWords / peerWords);
+  // The first block has room for twice as many, and for two at least, rounded up to a power of two.
+  const unitKind = Math.max(1, Math.ceil(Math.log2(Math.max(1, inlinePeers * 2))));
+  const unitWords = peerWords << unitKind;
   const bucketsPerShard = Math.max(FIRST_BUCKETS, Math.ceil((maxTorrents * 1.25) / SHARDS) + 64);
-  // A shard may hold a chunk that is not full.
-  const maxChunks = Math.ceil(maxTorrents / CHUNK_SLOTS) + SHARDS;
+  const maxChunks = SHARDS * countChunks(maxTorrents / SHARDS);
+
   const heads = HEADER.words + SHARDS * SHARD.words;
-  const chunkShards = heads + SHARDS * bucketsPerShard;
-  const torrents = roundUp(chunkShards + maxChunks, CHUNK_SLOTS * TORRENT.words);
-  const arena = torrents + maxChunks * CHUNK_SLOTS * TORRENT.words;
-  const wish = LEAST_ARENA_WORDS + maxPeers * peerWords * ARENA_PER_PEER;
-  const words = Math.min(MOST_WORDS, roundUp(arena + wish, LINE));
-  if (words - arena < maxPeers * peerWords * LEAST_ARENA_PER_PEER) {
+  const chunks = roundUp(heads + SHARDS * bucketsPerShard, LINE);
+  const arenaMarks = chunks + maxChunks * CHUNK.words;
+  const torrentWords = maxChunks * CHUNK_SLOTS * TORRENT.words;
+  const wantedUnits = Math.ceil(
+    (MIN_ARENA_WORDS + maxPeers * peerWords * ARENA_PER_PEER) / unitWords,
+  );
+  // A unit takes its words, and a byte among the marks.
+  const room = MAX_WORDS - arenaMarks - torrentWords - PAGE;
+  const units = Math.min(wantedUnits, Math.floor(room / (unitWords + 0.25)));
+  if (units * unitWords < maxPeers * peerWords * MIN_ARENA_PER_PEER) {
+    const fitting = Math.floor((units * unitWords) / (peerWords * MIN_ARENA_PER_PEER));
+    const remedy = fitting > 0 ? `lower max_peers to ${fitting}` : "lower max_torrents";
     throw new RangeError(
-      `${maxTorrents} torrents and ${maxPeers} peers need more than the 4 GiB of one table`,
+      `${maxTorrents} torrents and ${maxPeers} ${PEER_NAMES[identityBytes]} peers need more than ` +
+        `the 4 GiB of one table; ${remedy}`,
     );
   }
+  const torrents = roundUp(arenaMarks + units / 4, PAGE);
+  const arena = torrents + torrentWords;
   return {
     maxTorrents,
     maxPeers,
     identityBytes,
     peerWords,
+    inlinePeers,
+    unitKind,
     bucketsPerShard,
     heads,
-    chunkShards,
+    chunks,
     maxChunks,
+    arenaMarks,
     torrents,
     arena,
-    words,
+    units,
+    words: arena + units * unitWords,
   };
+}
+
+/**
+ * Chunks that a shard may need, which gets `mean` torrents on average. The hash is seeded, so the
+ * number is random, and eight standard deviations are never seen. One chunk more may be part full.
+ */
+function countChunks(mean: number): number {
+  return Math.ceil((mean + 8 * Math.sqrt(mean)) / CHUNK_SLOTS) + 1;
 }
 
 function roundUp(value: number, multiple: number): number {

@@ -26,7 +26,8 @@ const MOST_PEERS_PER_BUCKET = 16;
 /** … and merges two when it has fewer. */
 const LEAST_PEERS_PER_BUCKET = 10;
 
-const FIRST_DIRECTORY_BITS = 1;
+/** The arena has no smaller blocks than this fills. */
+const FIRST_DIRECTORY_BITS = 3;
 const MOST_DIRECTORY_BITS = 24;
 const SMALLEST_KIND: BlockKind = 3;
 
@@ -135,6 +136,11 @@ export class PeerSets {
   /** Buckets of a set. */
   buckets(record: number, which: number): number {
     return this.words[setOffset(record, which) + BUCKETS];
+  }
+
+  /** Peers in one bucket of a set. */
+  bucketSize(record: number, which: number, bucket: number): number {
+    return this.words[this.words[setOffset(record, which)] + bucket * ENTRY_WORDS + FILL] & 0xffff;
   }
 
   /** Copies all peers of a set to `to`, one behind the other, and returns where they end. */

@@ -35,9 +35,8 @@ export class Swarms {
     private readonly random: Random,
     plan: TablePlan,
   ) {
-    this.#inlinePeers = Math.floor(TORRENT.inlineWords / plan.peerWords);
-    // The first block has room for twice as many, and for two at least, rounded up to a power of two.
-    this.#smallestKind = 32 - Math.clz32(Math.max(1, this.#inlinePeers * 2 - 1));
+    this.#inlinePeers = plan.inlinePeers;
+    this.#smallestKind = plan.unitKind;
   }
 
   /**

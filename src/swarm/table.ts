@@ -58,6 +58,7 @@ export function createTable(
 /** One thread's view of a table. */
 export class Table {
   readonly words: Int32Array;
+  readonly arena: Arena;
   readonly torrents: Torrents;
   readonly swarms: Swarms;
   readonly sets: PeerSets;
@@ -79,6 +80,7 @@ export class Table {
     const plan = planTable(memory.identityBytes, memory.limits);
     const words = new Int32Array(memory.buffer);
     const arena = new Arena(words, plan);
+    this.arena = arena;
     this.#plan = plan;
     this.words = words;
     this.torrents = new Torrents(words, plan);

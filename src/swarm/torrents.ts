@@ -1,8 +1,11 @@
 // The torrents of a table: finds, adds and removes their records. Each shard indexes its own by
 // linear hashing: the index grows one bucket at a time, so that no announce ever pays for a
-// rehash of the whole. Called with the shard's lock held.
+// rehash of the whole. Records come in chunks of one page, which shards take from a common pool, and
+// give back when the last torrent of a chunk has gone. Called with the shard's lock held.
 
+import { acquire, release } from "../memory/lock.ts";
 import {
+  CHUNK,
   CHUNK_SLOTS,
   FIRST_BUCKETS,
   HEADER,
@@ -30,7 +33,7 @@ export function splitSource(bucket: number): number {
 export class Torrents {
   readonly #heads: number;
   readonly #bucketsPerShard: number;
-  readonly #chunkShards: number;
+  readonly #chunks: number;
   readonly #maxChunks: number;
   readonly #maxTorrents: number;
   /** Slots count from 1, so that 0 can mean none. */
@@ -42,7 +45,7 @@ export class Torrents {
   ) {
     this.#heads = plan.heads;
     this.#bucketsPerShard = plan.bucketsPerShard;
-    this.#chunkShards = plan.chunkShards;
+    this.#chunks = plan.chunks;
     this.#maxChunks = plan.maxChunks;
     this.#maxTorrents = plan.maxTorrents;
     this.#slotZero = plan.torrents - TORRENT.words;
@@ -81,13 +84,12 @@ export class Torrents {
       return 0;
     }
     const shard = shardOffset(hash);
-    if (words[shard + SHARD.freeSlot] === 0 && !this.#takeChunk(shard)) {
+    if (words[shard + SHARD.freeChunk] === 0 && !this.#takeChunk(shard)) {
       Atomics.sub(words, HEADER.torrents, 1);
       return 0;
     }
-    const slot = words[shard + SHARD.freeSlot];
+    const slot = this.#takeSlot(shard);
     const record = this.#slotZero + slot * TORRENT.words;
-    words[shard + SHARD.freeSlot] = words[record + TORRENT.next];
     words[shard + SHARD.torrents]++;
     if (words[shard + SHARD.torrents] > words[shard + SHARD.buckets])
       this.#splitBucket(shard, hash);
@@ -113,15 +115,14 @@ export class Torrents {
       link = this.#slotZero + words[link] * TORRENT.words + TORRENT.next;
     }
     words[link] = words[record + TORRENT.next];
-    words[record + TORRENT.next] = words[shard + SHARD.freeSlot];
-    words[shard + SHARD.freeSlot] = slot;
+    this.#giveSlot(shard, slot);
     words[shard + SHARD.torrents]--;
     Atomics.sub(words, HEADER.torrents, 1);
   }
 
-  /** Chunks in use: the records of chunk n < chunks() may be live. */
+  /** The records of chunk n < chunks() may be live. */
   chunks(): number {
-    return Math.min(Atomics.load(this.words, HEADER.chunks), this.#maxChunks);
+    return Atomics.load(this.words, HEADER.chunks);
   }
 
   /** The first record of a chunk. The others follow, CHUNK_SLOTS in all. */
@@ -129,28 +130,107 @@ export class Torrents {
     return this.plan.torrents + chunk * CHUNK_SLOTS * TORRENT.words;
   }
 
-  /** The offset of the shard whose lock guards a chunk; 0 while the shard is still taking it. */
+  /** The offset of the shard whose lock guards a chunk; 0 when none has it. */
   chunkShard(chunk: number): number {
-    return Atomics.load(this.words, this.#chunkShards + chunk);
+    return Atomics.load(this.words, this.#chunk(chunk) + CHUNK.shard);
   }
 
-  // A chunk belongs to its shard for good: the hash spreads torrents evenly enough.
+  /**
+   * Gives the page of a chunk that no shard has back to the system by `returnPages`, unless that has
+   * been done: it takes the offset and the number of words, which read as before or as zeros then.
+   */
+  returnChunk(chunk: number, returnPages: (offset: number, words: number) => void): void {
+    const { words } = this;
+    const touched = this.#chunk(chunk) + CHUNK.isTouched;
+    acquire(words, HEADER.chunksLock);
+    if (this.chunkShard(chunk) === 0 && words[touched] !== 0) {
+      returnPages(this.chunkRecord(chunk), CHUNK_SLOTS * TORRENT.words);
+      words[touched] = 0;
+    }
+    release(words, HEADER.chunksLock);
+  }
+
+  // --- chunks --------------------------------------------------------------------------------------
+
+  #chunk(chunk: number): number {
+    return this.#chunks + chunk * CHUNK.words;
+  }
+
+  // Gives the shard another chunk, whose slots are all free, as the only one that has any.
   #takeChunk(shard: number): boolean {
     const { words } = this;
-    const chunk = Atomics.add(words, HEADER.chunks, 1);
-    if (chunk >= this.#maxChunks) {
-      Atomics.sub(words, HEADER.chunks, 1);
-      return false;
+    acquire(words, HEADER.chunksLock);
+    let chunk = words[HEADER.freeChunk] - 1;
+    if (chunk >= 0) {
+      words[HEADER.freeChunk] = words[this.#chunk(chunk) + CHUNK.next];
+    } else if (words[HEADER.chunks] < this.#maxChunks) {
+      chunk = words[HEADER.chunks];
+      Atomics.store(words, HEADER.chunks, chunk + 1);
     }
-    Atomics.store(words, this.#chunkShards + chunk, shard);
-    const first = chunk * CHUNK_SLOTS + 1;
-    for (let slot = first; slot < first + CHUNK_SLOTS; slot++) {
-      const next = slot + 1 === first + CHUNK_SLOTS ? 0 : slot + 1;
-      words[this.#slotZero + slot * TORRENT.words + TORRENT.next] = next;
-    }
-    words[shard + SHARD.freeSlot] = first;
+    if (chunk >= 0) Atomics.store(words, this.#chunk(chunk) + CHUNK.shard, shard);
+    release(words, HEADER.chunksLock);
+    if (chunk < 0) return false;
+    const entry = this.#chunk(chunk);
+    words[entry + CHUNK.free] = -1;
+    words[entry + CHUNK.free + 1] = -1;
+    words[entry + CHUNK.isTouched] = 1;
+    this.#listChunk(shard, chunk);
     return true;
   }
+
+  // Gives a chunk without torrents back to all shards.
+  #giveChunk(shard: number, chunk: number): void {
+    const { words } = this;
+    this.#unlistChunk(shard, chunk);
+    acquire(words, HEADER.chunksLock);
+    Atomics.store(words, this.#chunk(chunk) + CHUNK.shard, 0);
+    words[this.#chunk(chunk) + CHUNK.next] = words[HEADER.freeChunk];
+    words[HEADER.freeChunk] = chunk + 1;
+    release(words, HEADER.chunksLock);
+  }
+
+  // A slot of the shard's first chunk that has a free one.
+  #takeSlot(shard: number): number {
+    const { words } = this;
+    const chunk = words[shard + SHARD.freeChunk] - 1;
+    const free = this.#chunk(chunk) + CHUNK.free;
+    const half = words[free] !== 0 ? 0 : 1;
+    const bits = words[free + half];
+    const bit = 31 - Math.clz32(bits & -bits);
+    words[free + half] = bits & (bits - 1);
+    if ((words[free] | words[free + 1]) === 0) this.#unlistChunk(shard, chunk);
+    return chunk * CHUNK_SLOTS + half * 32 + bit + 1;
+  }
+
+  #giveSlot(shard: number, slot: number): void {
+    const { words } = this;
+    const chunk = Math.floor((slot - 1) / CHUNK_SLOTS);
+    const bit = (slot - 1) % CHUNK_SLOTS;
+    const free = this.#chunk(chunk) + CHUNK.free;
+    if ((words[free] | words[free + 1]) === 0) this.#listChunk(shard, chunk);
+    words[free + (bit >>> 5)] |= 1 << (bit & 31);
+    if ((words[free] & words[free + 1]) === -1) this.#giveChunk(shard, chunk);
+  }
+
+  #listChunk(shard: number, chunk: number): void {
+    const { words } = this;
+    const next = words[shard + SHARD.freeChunk];
+    words[this.#chunk(chunk) + CHUNK.next] = next;
+    words[this.#chunk(chunk) + CHUNK.previous] = 0;
+    if (next !== 0) words[this.#chunk(next - 1) + CHUNK.previous] = chunk + 1;
+    words[shard + SHARD.freeChunk] = chunk + 1;
+  }
+
+  #unlistChunk(shard: number, chunk: number): void {
+    const { words } = this;
+    const next = words[this.#chunk(chunk) + CHUNK.next];
+    const previous = words[this.#chunk(chunk) + CHUNK.previous];
+    if (next !== 0) words[this.#chunk(next - 1) + CHUNK.previous] = previous;
+    if (previous !== 0) words[this.#chunk(previous - 1) + CHUNK.next] = next;
+    else words[shard + SHARD.freeChunk] = next;
+  }
+
+  // --- the index -----------------------------------------------------------------------------------
 
   #splitBucket(shard: number, hash: number): void {
     const { words } = this;

@@ -52,7 +52,7 @@ test.each([
   ["[network]\naddress = '192.0.2.1:3000'", /no interface of this machine has the address$/],
   [
     "[limits]\nmax_torrents = 50000000\nmax_peers = 100000000",
-    /limits: 50000000 torrents and 100000000 peers need more than the 4 GiB of one table$/,
+    /limits: 50000000 torrents and 100000000 IPv4 peers need .* 4 GiB of one table; lower max_peers to/,
   ],
   ["[privileges]\ndrop_privileges = true\nuser = 'no-such-user'", /privileges\.user: there is no/],
   ["[network]\nadress = '127.0.0.1:3000'", /unknown key, did you mean "network\.address"\?$/],

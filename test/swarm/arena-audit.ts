@@ -1,26 +1,40 @@
-// Reads the free lists of a table's arena, slowly and without its code, and finds whatever is lost,
-// listed twice, or listed with a wrong size.
+// Reads the free lists of a table's arena, slowly and without its code, and finds what is lost, listed
+// twice, or listed with a wrong size or mark.
 
 import { HEADER, type TablePlan } from "../../src/swarm/layout.ts";
 
-const KINDS = 64;
-const DIRECTORIES = 32;
+const ORDERS = 32;
 
 interface Stretch {
   start: number;
   end: number;
 }
 
-/** All blocks that wait in free lists, by their offset. Throws when two of them overlap. */
+/** All free blocks, by their offset. Throws when a list, a mark or a block is wrong. */
 export function listFree(words: Int32Array, plan: TablePlan): Stretch[] {
+  const unitWords = plan.peerWords * 2 ** plan.unitKind;
+  const marks = new Uint8Array(words.buffer, plan.arenaMarks * 4, plan.units);
   const free: Stretch[] = [];
-  for (let kind = 0; kind < KINDS; kind++) {
-    const size = kind < DIRECTORIES ? plan.peerWords * 2 ** kind : 2 * 2 ** (kind - DIRECTORIES);
-    for (let at = words[HEADER.arenaFree + kind]; at !== 0; at = words[at]) {
-      free.push({ start: at, end: at + size });
-      if (free.length > plan.words) throw new Error(`the list of kind ${kind} has no end`);
+  for (let order = 0; order < ORDERS; order++) {
+    const first = words[HEADER.arenaFree + order];
+    if (((words[HEADER.arenaOrders] >>> order) & 1) !== (first === 0 ? 0 : 1)) {
+      throw new Error(`order ${order} has a wrong bit`);
+    }
+    let previous = 0;
+    for (let at = first; at !== 0; at = words[at]) {
+      const unit = (at - plan.arena) / unitWords;
+      if (words[at + 1] !== previous) throw new Error(`${at} does not lead back to ${previous}`);
+      if ((marks[unit] & ~0x40) !== (0x80 | order)) throw new Error(`unit ${unit} is not marked`);
+      if (unit % 2 ** order !== 0) throw new Error(`unit ${unit} is no place for order ${order}`);
+      const buddy = unit ^ (2 ** order);
+      if ((marks[buddy] & ~0x40) === (0x80 | order)) throw new Error(`${unit} has a free buddy`);
+      free.push({ start: at, end: at + unitWords * 2 ** order });
+      if (free.length > plan.words) throw new Error(`the list of order ${order} has no end`);
+      previous = at;
     }
   }
+  const marked = marks.filter((mark) => mark !== 0).length;
+  if (marked !== free.length) throw new Error(`${marked} marks for ${free.length} free blocks`);
   free.sort((a, b) => a.start - b.start);
   for (let i = 1; i < free.length; i++) {
     if (free[i].start < free[i - 1].end) throw new Error(`${free[i].start} is in two blocks`);

@@ -4,97 +4,137 @@ import { Arena } from "../../src/swarm/arena.ts";
 import { HEADER, type IdentityBytes, planTable, type TablePlan } from "../../src/swarm/layout.ts";
 import { countUsed, listFree } from "./arena-audit.ts";
 
-/** An arena of so many words, of a table otherwise small. */
-function newArena(identityBytes: IdentityBytes, size: number) {
+/** An arena of so many units, of a table otherwise small. */
+function newArena(identityBytes: IdentityBytes, units: number) {
   const whole = planTable(identityBytes, { maxTorrents: 1, maxPeers: 1 });
-  const plan: TablePlan = { ...whole, words: whole.arena + size };
+  const unitWords = whole.peerWords << whole.unitKind;
+  const plan: TablePlan = { ...whole, units, words: whole.arena + units * unitWords };
   // Words behind its end show whether it keeps to it.
   const words = new Int32Array(new SharedArrayBuffer((plan.words + 64) * 4));
   words[HEADER.arenaFresh] = plan.arena;
-  return { arena: new Arena(words, plan), plan, words };
+  return { arena: new Arena(words, plan), plan, unitWords, words };
 }
 
 describe.each([4, 16, 20] as const)(
   "the arena for peers of %i-byte identities",
   (identityBytes) => {
-    const { peerWords } = planTable(identityBytes, { maxTorrents: 1, maxPeers: 1 });
+    const { peerWords, unitKind } = planTable(identityBytes, { maxTorrents: 1, maxPeers: 1 });
+    const sizeOf = (kind: number) => peerWords * 2 ** Math.max(kind, unitKind);
 
-    test("hands out blocks and directories one behind the other, of their sizes", () => {
-      const { arena, plan } = newArena(identityBytes, 1000);
-      const offsets = [
-        arena.allocateBlock(0),
-        arena.allocateBlock(3),
-        arena.allocateDirectory(1),
-        arena.allocateDirectory(4),
-        arena.allocateBlock(0),
-      ];
-      const sizes = [peerWords, 8 * peerWords, 4, 32];
-      const expected = [plan.arena];
-      for (const size of sizes) expected.push(expected.at(-1)! + size);
-      expect(offsets).toEqual(expected);
+    test("hands out blocks at multiples of their sizes, and the gaps between them later", () => {
+      const { arena, plan, unitWords } = newArena(identityBytes, 16);
+      const unitOf = (offset: number) => (offset - plan.arena) / unitWords;
+      expect(unitOf(arena.allocateBlock(unitKind))).toBe(0);
+      expect(unitOf(arena.allocateBlock(unitKind + 2))).toBe(4);
+      expect(unitOf(arena.allocateBlock(unitKind))).toBe(1);
+      expect(unitOf(arena.allocateBlock(unitKind + 1))).toBe(2);
+      expect(unitOf(arena.allocateBlock(0))).toBe(8);
     });
 
-    test("hands freed ones out again, the last one first, only as what they were", () => {
-      const { arena, plan, words } = newArena(identityBytes, 1000);
-      const blocks = [2, 2, 2].map((kind) => arena.allocateBlock(kind));
-      const directory = arena.allocateDirectory(2);
-      const fresh = words[HEADER.arenaFresh];
-      for (const block of blocks) arena.freeBlock(block, 2);
-      arena.freeDirectory(directory, 2);
-      expect(countUsed(words, plan)).toBe(0);
-      expect(listFree(words, plan)).toHaveLength(4);
-      expect([2, 2, 2].map((kind) => arena.allocateBlock(kind))).toEqual(blocks.toReversed());
-      expect(arena.allocateDirectory(2)).toBe(directory);
-      expect(words[HEADER.arenaFresh]).toBe(fresh);
-      expect(arena.allocateBlock(2)).toBe(fresh);
-      // Of another kind than those that wait.
-      arena.freeBlock(blocks[0], 2);
-      expect(arena.allocateBlock(1)).toBe(fresh + 4 * peerWords);
-      expect(arena.allocateDirectory(3)).toBe(fresh + 6 * peerWords);
+    test("gives directories at least the words of their entries", () => {
+      const { arena, plan, words } = newArena(identityBytes, 4096);
+      for (let bits = 1; bits <= 10; bits++) {
+        const before = countUsed(words, plan);
+        expect(arena.allocateDirectory(bits)).toBeGreaterThan(0);
+        const size = countUsed(words, plan) - before;
+        expect(size).toBeGreaterThanOrEqual(2 * 2 ** bits);
+        expect(size).toBeLessThan(Math.max(4 * 2 ** bits, sizeOf(0) + 1));
+      }
+    });
+
+    test("serves any size from what was freed in another", () => {
+      const { arena, plan, unitWords, words } = newArena(identityBytes, 64);
+      const allocateAll = (kind: number): number[] => {
+        const offsets: number[] = [];
+        for (let at = arena.allocateBlock(kind); at !== 0; at = arena.allocateBlock(kind)) {
+          offsets.push(at);
+        }
+        expect(offsets.length * sizeOf(kind)).toBe(64 * unitWords);
+        return offsets;
+      };
+      for (const kind of [0, 6, 3, 7, 0, 7]) {
+        for (const offset of allocateAll(kind)) arena.freeBlock(offset, kind);
+        expect(countUsed(words, plan)).toBe(0);
+        // All is one block again.
+        expect(listFree(words, plan)).toEqual([{ start: plan.arena, end: plan.words }]);
+      }
+      const directory = arena.allocateDirectory(3);
+      arena.freeDirectory(directory, 3);
+      expect(listFree(words, plan)).toHaveLength(1);
     });
 
     test("gives 0 when memory is used up, and smaller or freed blocks even then", () => {
-      const { arena, plan, words } = newArena(identityBytes, 7 * peerWords);
-      const first = arena.allocateBlock(2);
-      expect(arena.allocateBlock(2)).toBe(0);
-      expect(arena.allocateBlock(1)).toBe(plan.arena + 4 * peerWords);
-      expect(arena.allocateBlock(1)).toBe(0);
+      const { arena, plan, unitWords, words } = newArena(identityBytes, 7);
+      const first = arena.allocateBlock(unitKind + 2);
+      expect(arena.allocateBlock(unitKind + 2)).toBe(0);
+      expect(arena.allocateBlock(unitKind + 1)).toBe(plan.arena + 4 * unitWords);
+      expect(arena.allocateBlock(unitKind + 1)).toBe(0);
       // The very last words are used as well.
-      expect(arena.allocateBlock(0)).toBe(plan.arena + 6 * peerWords);
+      expect(arena.allocateBlock(unitKind)).toBe(plan.arena + 6 * unitWords);
       expect(arena.allocateBlock(0)).toBe(0);
       expect(arena.allocateDirectory(0)).toBe(0);
       expect(words[HEADER.arenaFresh]).toBe(plan.words);
-      arena.freeBlock(first, 2);
-      expect(arena.allocateBlock(1)).toBe(0);
-      expect(arena.allocateBlock(2)).toBe(first);
+      arena.freeBlock(first, unitKind + 2);
+      expect(arena.allocateBlock(unitKind + 3)).toBe(0);
+      expect(arena.allocateBlock(unitKind + 2)).toBe(first);
     });
 
     test("never hands out what is in use, and loses nothing", () => {
-      const { arena, plan, words } = newArena(identityBytes, 4000);
+      const { arena, plan, words } = newArena(identityBytes, 250);
       const random = new Random(identityBytes, 1, 2);
       const used: { offset: number; kind: number; isBlock: boolean; mark: number }[] = [];
-      const sizeOf = (kind: number, isBlock: boolean) => (isBlock ? peerWords : 2) * 2 ** kind;
+      const size = (kind: number, isBlock: boolean) => (isBlock ? sizeOf(kind) : 2 * 2 ** kind);
+      let isRefused = false;
       for (let i = 0; i < 20_000; i++) {
         if (used.length > 0 && random.below(2) === 0) {
           const at = random.below(used.length);
           const [{ isBlock, kind, mark, offset }] = used.splice(at, 1);
-          const content = words.subarray(offset, offset + sizeOf(kind, isBlock));
+          const content = words.subarray(offset, offset + size(kind, isBlock));
           expect(content.every((word) => word === mark)).toBe(true);
           if (isBlock) arena.freeBlock(offset, kind);
           else arena.freeDirectory(offset, kind);
         } else {
-          const kind = random.below(6);
+          const kind = unitKind + random.below(5);
           const isBlock = random.below(3) > 0;
           const offset = isBlock ? arena.allocateBlock(kind) : arena.allocateDirectory(kind);
+          if (offset === 0) isRefused = true;
           if (offset === 0) continue;
-          words.fill(i + 1, offset, offset + sizeOf(kind, isBlock));
+          words.fill(i + 1, offset, offset + size(kind, isBlock));
           used.push({ offset, kind, isBlock, mark: i + 1 });
         }
+        if (i % 100 === 0) listFree(words, plan);
       }
-      const inUse = used.reduce((sum, { isBlock, kind }) => sum + sizeOf(kind, isBlock), 0);
-      expect(countUsed(words, plan)).toBe(inUse);
+      expect(isRefused).toBe(true);
+      for (const { isBlock, kind, offset } of used) {
+        if (isBlock) arena.freeBlock(offset, kind);
+        else arena.freeDirectory(offset, kind);
+      }
+      expect(countUsed(words, plan)).toBe(0);
       expect(words.subarray(plan.words).every((word) => word === 0)).toBe(true);
       expect(words[HEADER.arenaLock]).toBe(0);
+    });
+
+    test("gives large free blocks back to the system once, until they have been used", () => {
+      const { arena, plan, unitWords, words } = newArena(identityBytes, 2 ** 16);
+      const order = Math.ceil(Math.log2(2 ** 18 / unitWords));
+      const [first, second] = [1, 2].map(() => arena.allocateBlock(unitKind + order));
+      const returned: [number, number][] = [];
+      const returnAll = () => {
+        const before = returned.length;
+        while (arena.returnBlock((offset, count) => returned.push([offset, count])));
+        return returned.slice(before);
+      };
+      expect(returnAll()).toEqual([]);
+      arena.freeBlock(first, unitKind + order);
+      expect(returnAll()).toEqual([[first, unitWords << order]]);
+      expect(returnAll()).toEqual([]);
+      const small = arena.allocateBlock(0);
+      expect(small).toBe(first);
+      arena.freeBlock(small, 0);
+      expect(returnAll()).toEqual([[first, unitWords << order]]);
+      arena.freeBlock(second, unitKind + order);
+      expect(returnAll()).toEqual([[first, unitWords << (order + 1)]]);
+      expect(countUsed(words, plan)).toBe(0);
     });
   },
 );

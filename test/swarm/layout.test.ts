@@ -1,9 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { udpSchema } from "../../src/udp/config.ts";
-import { CHUNK_SLOTS, HEADER, planTable, SHARD, SHARDS, TORRENT } from "../../src/swarm/layout.ts";
+import {
+  CHUNK,
+  CHUNK_SLOTS,
+  HEADER,
+  planTable,
+  SHARD,
+  SHARDS,
+  TORRENT,
+} from "../../src/swarm/layout.ts";
 
-const MOST_WORDS = 2 ** 30;
+const MAX_WORDS = 2 ** 30;
 const families = [4, 16, 20] as const;
 const PEER_WORDS = { 4: 2, 16: 5, 20: 7 };
 
@@ -25,25 +33,27 @@ describe.each(families)("the plan of a table of %i-byte identities", (identityBy
         });
         expect(plan.heads).toBe(HEADER.words + SHARDS * SHARD.words);
         expect(plan.bucketsPerShard * SHARDS).toBeGreaterThan(maxTorrents);
-        expect(plan.chunkShards).toBe(plan.heads + SHARDS * plan.bucketsPerShard);
+        expect(plan.chunks).toBeGreaterThanOrEqual(plan.heads + SHARDS * plan.bucketsPerShard);
+        expect(plan.arenaMarks).toBe(plan.chunks + plan.maxChunks * CHUNK.words);
         // Every shard may have begun a chunk that is nearly empty.
         expect(plan.maxChunks * CHUNK_SLOTS).toBeGreaterThanOrEqual(
           maxTorrents + SHARDS * (CHUNK_SLOTS - 1),
         );
-        expect(plan.torrents).toBeGreaterThanOrEqual(plan.chunkShards + plan.maxChunks);
+        expect(plan.torrents).toBeGreaterThanOrEqual(plan.arenaMarks + plan.units / 4);
         expect(plan.arena).toBe(plan.torrents + plan.maxChunks * CHUNK_SLOTS * TORRENT.words);
-        expect(plan.words).toBeGreaterThanOrEqual(plan.arena + maxPeers * plan.peerWords * 1.5);
-        expect(plan.words).toBeLessThanOrEqual(MOST_WORDS);
+        expect(plan.words).toBe(plan.arena + plan.units * (plan.peerWords << plan.unitKind));
+        expect(plan.words).toBeGreaterThanOrEqual(plan.arena + maxPeers * plan.peerWords * 2.25);
+        expect(plan.words).toBeLessThanOrEqual(MAX_WORDS);
       }),
     );
   });
 
-  test("puts a chunk of records on a page of its own, and ends on a cache line", () => {
+  test("puts a chunk of records on a page of its own, and the arena on another", () => {
     fc.assert(
       fc.property(limits, (limits) => {
-        const { torrents, words } = planTable(identityBytes, limits);
+        const { arena, torrents } = planTable(identityBytes, limits);
         expect((torrents * 4) % 4096).toBe(0);
-        expect((words * 4) % 64).toBe(0);
+        expect((arena * 4) % 4096).toBe(0);
       }),
     );
   });
@@ -62,22 +72,24 @@ describe.each(families)("the plan of a table of %i-byte identities", (identityBy
     [70_000_000, 1],
     [1, 20_000_000 * 40],
     [50_000_000, 100_000_000],
-  ])("of %i torrents and %i peers would need too much", (maxTorrents, maxPeers) => {
-    expect(() => planTable(identityBytes, { maxTorrents, maxPeers })).toThrow(
-      new RangeError(
-        `${maxTorrents} torrents and ${maxPeers} peers need more than the 4 GiB of one table`,
-      ),
-    );
+  ])("of %i torrents and %i peers would need too much, and says what to lower", (...limits) => {
+    const [maxTorrents, maxPeers] = limits;
+    const plan = (most: number) => planTable(identityBytes, { maxTorrents, maxPeers: most });
+    const refusal = () => {
+      try {
+        plan(maxPeers);
+        return "none";
+      } catch (error) {
+        return (error as RangeError).message;
+      }
+    };
+    const names = { 4: "IPv4", 16: "IPv6", 20: "WebTorrent" };
+    const start = `${maxTorrents} torrents and ${maxPeers} ${names[identityBytes]} peers need more`;
+    expect(refusal()).toStartWith(`${start} than the 4 GiB of one table; lower max_`);
+    const fitting = Number(/lower max_peers to (\d+)$/.exec(refusal())?.[1] ?? 0);
+    expect(fitting > 0).toBe(maxTorrents < 60_000_000);
+    if (fitting === 0) return;
+    expect(plan(fitting).words).toBeLessThanOrEqual(MAX_WORDS);
+    expect(() => plan(fitting + 1)).toThrow(RangeError);
   });
-});
-
-test("the most peers beside few torrents are where 1.5 times their words fill the table", () => {
-  for (const identityBytes of families) {
-    const plan = planTable(identityBytes, { maxTorrents: 1, maxPeers: 1 });
-    const most = Math.floor((MOST_WORDS - plan.arena) / 1.5 / plan.peerWords);
-    expect(planTable(identityBytes, { maxTorrents: 1, maxPeers: most }).words).toBe(MOST_WORDS);
-    expect(() => planTable(identityBytes, { maxTorrents: 1, maxPeers: most + 1 })).toThrow(
-      RangeError,
-    );
-  }
 });

@@ -2,13 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { CleaningPass } from "../../src/swarm/clean.ts";
-import {
-  HEADER,
-  planTable,
-  STORAGE_INLINE,
-  STORAGE_SETS,
-  TORRENT,
-} from "../../src/swarm/layout.ts";
+import { planTable, STORAGE_INLINE, STORAGE_SETS, TORRENT } from "../../src/swarm/layout.ts";
 import { countUsed } from "./arena-audit.ts";
 import { TableHarness } from "./harness.ts";
 
@@ -52,19 +46,21 @@ describe.each([4, 16, 20] as const)("a large swarm of %i-byte identities", (iden
   test("is refused its 65th peer when there is no memory left, and keeps the others", () => {
     const harness = new TableHarness(identityBytes, LIMITS);
     for (let peer = 0; peer < 64; peer++) harness.announce({ torrent: 1, peer });
-    const { words } = harness.table;
-    const header = words.slice(0, HEADER.arenaFresh);
-    const used = words[HEADER.arenaFresh];
+    const { arena, words } = harness.table;
+    const taken: number[] = [];
+    for (let at = arena.allocateBlock(0); at !== 0; at = arena.allocateBlock(0)) taken.push(at);
     // From nothing at all to enough for one directory, two, and a few blocks.
-    for (let room = 0; room < 200; room += 2) {
-      words[HEADER.arenaFresh] = plan.words - room;
-      words.fill(0, HEADER.arenaFree, HEADER.words);
-      expect(harness.announce({ torrent: 1, peer: 64 })).toBeUndefined();
-      expect(words.slice(0, HEADER.arenaFresh)).toEqual(header);
+    let refused = 0;
+    while (harness.announce({ torrent: 1, peer: 64 }) === undefined) {
+      refused++;
+      expect(harness.scrape(1)).toEqual({ leechers: 64, seeders: 0 });
       expect(harness.announce({ torrent: 1, peer: 0 })).toMatchObject({ leechers: 64 });
+      expect(countUsed(words, plan)).toBe(
+        64 * plan.peerWords + taken.length * (plan.peerWords << plan.unitKind),
+      );
+      arena.freeBlock(taken.shift()!, 0);
     }
-    words[HEADER.arenaFresh] = used;
-    expect(harness.announce({ torrent: 1, peer: 64 })).toMatchObject({ leechers: 65 });
+    expect(refused).toBeGreaterThan(4);
     const peers = harness.announce({ torrent: 1, peer: 64, wanted: 100 })?.peers ?? [];
     expect(peers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 64 }, (_, i) => i));
   });
