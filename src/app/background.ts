@@ -9,6 +9,7 @@ import { CleaningPass } from "../swarm/clean.ts";
 import type { Table } from "../swarm/table.ts";
 import { COUNTER, sumCounter } from "./counters.ts";
 import { log } from "./log.ts";
+import { createPageReturner } from "./pages.ts";
 import { Statistics, type StatisticsOptions } from "./statistics.ts";
 
 const CLOCK_MILLISECONDS = 200;
@@ -40,17 +41,18 @@ export interface CleaningSettings {
   readonly max_peer_age: number;
 }
 
-/** Cleans the tables for ever, on the clock at `words[word]`. */
+/** Cleans the tables for ever and gives back what they no longer use, on the clock at `words[word]`. */
 export async function keepClean(
   settings: CleaningSettings,
   tables: readonly Table[],
   words: Int32Array,
   word: number,
 ): Promise<never> {
+  const cleanings = tables.map((table) => [table, createPageReturner(table.words)] as const);
   for (;;) {
     await Bun.sleep(settings.interval * 1000);
-    for (const table of tables) {
-      const pass = new CleaningPass(table, settings.max_peer_age);
+    for (const [table, returnPages] of cleanings) {
+      const pass = new CleaningPass(table, settings.max_peer_age, returnPages);
       await runInSteps(() => pass.step(readClock(words, word) & 0xffff));
     }
   }

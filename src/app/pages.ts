@@ -1,0 +1,33 @@
+// Gives memory of a table that is free back to the system, after a spike. Called by the cleaning, on
+// the main thread. Linux only: elsewhere the memory stays with the process.
+
+import { ptr, type Pointer } from "bun:ffi";
+import type { ReturnPages } from "../swarm/clean.ts";
+import { openLibc } from "./libc.ts";
+
+// From asm-generic/mman-common.h.
+const MADV_DONTNEED = 4;
+
+const libc =
+  process.platform === "linux"
+    ? openLibc({
+        getpagesize: { args: [], returns: "i32" },
+        madvise: { args: ["ptr", "usize", "i32"], returns: "i32" },
+      })
+    : undefined;
+
+/**
+ * What gives stretches of these words back to the system: whole pages of them, which read as zeros
+ * from then on and take memory again once they are written to.
+ */
+export function createPageReturner(words: Int32Array): ReturnPages {
+  if (libc === undefined) return () => {};
+  const { madvise } = libc;
+  const address = ptr(words);
+  const pageBytes = libc.getpagesize();
+  return (offset, count) => {
+    const start = Math.ceil((address + offset * 4) / pageBytes) * pageBytes;
+    const end = Math.floor((address + (offset + count) * 4) / pageBytes) * pageBytes;
+    if (end > start) madvise(start as Pointer, end - start, MADV_DONTNEED);
+  };
+}
