@@ -19,6 +19,7 @@ import { chooseBackend } from "./udp/backend.ts";
 import { type UdpConfig, udpSchema } from "./udp/config.ts";
 import { CONTROL, doorbellWord } from "./app/control.ts";
 import { allocateSetup, type Bound, type Setup } from "./udp/setup.ts";
+import { renewConnectionKeys } from "./udp/connection-id.ts";
 import { udpStatistics } from "./udp/statistics.ts";
 import { signalWakeEvent } from "./udp/wake-event.ts";
 
@@ -34,7 +35,11 @@ async function serve(config: UdpConfig): Promise<void> {
   const setup = allocateSetup(config, chooseBackend(config.network.socket_backend));
   const control = new Int32Array(setup.control);
   const workers = new Workers();
-  keepClock(control, CONTROL.clock);
+  const connectionKeys = new Int32Array(setup.connectionKeys);
+  const { max_connection_age } = config.cleaning;
+  keepClock(control, CONTROL.clock, (second) => {
+    renewConnectionKeys(connectionKeys, max_connection_age, second);
+  });
 
   await startRequestWorkers(workers, setup);
   const addresses = await startSocketWorkers(workers, setup);

@@ -10,20 +10,21 @@ import { Bytes } from "../../src/memory/bytes.ts";
 import { halfSipHash13, halfSipHash24 } from "../../src/memory/hash.ts";
 import { Random } from "../../src/memory/random.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
-import { ConnectionIds } from "../../src/udp/connection-id.ts";
+import { CONNECTION_KEY_WORDS, ConnectionIds } from "../../src/udp/connection-id.ts";
 import { Handler } from "../../src/udp/handler.ts";
 import { SOURCE } from "../../src/udp/request.ts";
 
 const NOW = 100;
 const PEERS = 100;
 const key = new Int32Array([1, 2]);
+const connectionKeys = new Int32Array(CONNECTION_KEY_WORDS).fill(1);
 const random = new Random(1, 2, 3);
 
 function makeHandler(): Handler {
   const limits = { maxTorrents: 10_000, maxPeers: 100_000 };
   return new Handler(
     { maxScrapeTorrents: 100, maxResponsePeers: 100, announceInterval: 900 },
-    new ConnectionIds(key, 300),
+    new ConnectionIds(connectionKeys, 300),
     new Table(createTable(4, limits, key), random),
     new Table(createTable(16, limits, key), random),
     new Counters(allocateCounters(1), 0),

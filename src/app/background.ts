@@ -17,11 +17,20 @@ const FULL_TABLE_MILLISECONDS = 1000;
 const STEP_MILLISECONDS = 0.25;
 const PAUSE_MILLISECONDS = 1;
 
-/** Advances the clock at `words[word]`, from now on as second 0. */
-export function keepClock(words: Int32Array, word: number): void {
+/**
+ * Advances the clock at `words[word]`, from now on as second 0. `onTick` hears of every second, some
+ * of them several times, the first at once.
+ */
+export function keepClock(
+  words: Int32Array,
+  word: number,
+  onTick: (second: number) => void = () => {},
+): void {
   const start = performance.now();
+  onTick(0);
   setInterval(() => {
     advanceClock(words, word, Math.floor((performance.now() - start) / 1000));
+    onTick(readClock(words, word));
   }, CLOCK_MILLISECONDS);
 }
 

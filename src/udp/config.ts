@@ -30,15 +30,18 @@ Threads that work on the torrent tables and hand the responses back to the socke
       value: 255,
       min: 1,
       max: 3000,
-      prose: `The most torrents answered in one scrape. Info hashes beyond them are ignored.`,
+      prose: `\
+Maximum number of torrents in one scrape response. Further info hashes are ignored. A response
+always fits a packet of 1500 bytes: no more than 122 torrents over IPv4, 120 over IPv6.`,
     }),
     max_response_peers: integer({
       value: 255,
       min: 1,
       max: 3600,
       prose: `\
-The most peers in one announce response. Clients that name no number, or a higher one, get
-this many.`,
+Maximum number of peers in one announce response. Clients that want any number, or a higher one,
+get this many. A response always fits a packet of 1500 bytes, because clients discard a longer
+one: no more than 242 peers over IPv4, 79 over IPv6.`,
     }),
     peer_announce_interval: integer({
       value: 900,
@@ -112,7 +115,7 @@ twice peer_announce_interval, a client that lost one stays listed.`,
       max: 86400,
       prose: `\
 Seconds for which a connection id is valid. Clients may use theirs for a minute, and some use
-it for longer.`,
+it for longer. The secret key behind the ids changes every hour, or at this age if that is more.`,
     }),
   },
   privileges: privilegesSection,

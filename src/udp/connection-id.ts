@@ -1,6 +1,11 @@
-// Connection ids that need no memory: the second they were made in, and a keyed hash of it with the
-// client's address. Who can show one received it at that address. The port is no part of it, since
-// clients use one id from all of theirs (libtorrent does).
+// Stateless connection ids: the second in which an id was made, and a keyed hash of that second with
+// the client's address. A client that shows one received it at that address. The port is no part of
+// it, because clients use one id from all of theirs (libtorrent does).
+//
+// The key changes once a period. Each period has a key of its own, made one period ahead by the main
+// thread, so that workers only read. Three are kept: ids may be as old as the last period.
+//
+//   key     [ period + 1 | key · key | - ] x 3, by period modulo 3
 
 import { halfSipHash24 } from "../memory/hash.ts";
 
@@ -8,16 +13,43 @@ import { halfSipHash24 } from "../memory/hash.ts";
 const TIME = 0;
 const HASH = 1;
 
-/** Makes and checks the connection ids of one tracker. All its workers share the key. */
+const KEYS = 3;
+const KEY = { period: 0, key: 1, words: 4 } as const;
+
+/** Words of shared memory for the keys. */
+export const CONNECTION_KEY_WORDS = KEYS * KEY.words;
+
+const MIN_PERIOD_SECONDS = 3600;
+
+/** Seconds for which a key is used; no id is valid for longer. */
+export function keyPeriod(maxAge: number): number {
+  return Math.max(MIN_PERIOD_SECONDS, maxAge);
+}
+
+/** Makes the random keys for the period of second `now` and the next, unless they are there. */
+export function renewConnectionKeys(keys: Int32Array, maxAge: number, now: number): void {
+  const current = Math.floor(now / keyPeriod(maxAge));
+  for (const period of [current, current + 1]) {
+    const offset = (period % KEYS) * KEY.words;
+    if (keys[offset + KEY.period] === period + 1) continue;
+    keys.set(crypto.getRandomValues(new Int32Array(2)), offset + KEY.key);
+    keys[offset + KEY.period] = period + 1;
+  }
+}
+
+/** Makes and checks the connection ids of one tracker. All its workers share the keys. */
 export class ConnectionIds {
   readonly #message = new Int32Array(5);
+  readonly #period: number;
 
   constructor(
-    /** Two random words, new at each start. */
-    private readonly key: Int32Array,
+    /** CONNECTION_KEY_WORDS, see above. */
+    private readonly keys: Int32Array,
     /** Seconds for which an id is valid. */
     private readonly maxAge: number,
-  ) {}
+  ) {
+    this.#period = keyPeriod(maxAge);
+  }
 
   /** Writes the id for the address at `address[at]`, of `count` words, made at second `now`. */
   write(
@@ -53,6 +85,8 @@ export class ConnectionIds {
     const message = this.#message;
     for (let i = 0; i < count; i++) message[i] = address[at + i];
     message[count] = time;
-    return halfSipHash24(this.key, 0, message, 0, count + 1);
+    // A time of no period that has a key is too old, or from the future.
+    const slot = Math.floor((time >>> 0) / this.#period) % KEYS;
+    return halfSipHash24(this.keys, slot * KEY.words + KEY.key, message, 0, count + 1);
   }
 }

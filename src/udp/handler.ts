@@ -18,7 +18,9 @@ import {
   HEADER_BYTES,
   mostRequestBytes,
   mostRequestWords,
-  mostResponseBytes,
+  maxFittingPeers,
+  maxFittingTorrents,
+  maxResponseBytes,
   PACKET,
   peersOffset,
   readAnnounce,
@@ -54,6 +56,10 @@ export class Handler {
   readonly mostRequestWords: number;
   /** Bytes that the memory for a response must have. */
   readonly mostResponseBytes: number;
+  readonly #maxPeersIpv4: number;
+  readonly #maxPeersIpv6: number;
+  readonly #maxTorrentsIpv4: number;
+  readonly #maxTorrentsIpv6: number;
   readonly #prefetchIpv4: Prefetch;
   readonly #prefetchIpv6: Prefetch;
 
@@ -65,9 +71,13 @@ export class Handler {
     private readonly counters: Counters,
   ) {
     const { maxResponsePeers, maxScrapeTorrents } = settings;
-    this.mostRequestBytes = mostRequestBytes(maxScrapeTorrents);
-    this.mostRequestWords = mostRequestWords(maxScrapeTorrents);
-    this.mostResponseBytes = mostResponseBytes(maxResponsePeers, maxScrapeTorrents);
+    this.mostResponseBytes = maxResponseBytes(4);
+    this.#maxPeersIpv4 = Math.min(maxResponsePeers, maxFittingPeers(4));
+    this.#maxPeersIpv6 = Math.min(maxResponsePeers, maxFittingPeers(16));
+    this.#maxTorrentsIpv4 = Math.min(maxScrapeTorrents, maxFittingTorrents(4));
+    this.#maxTorrentsIpv6 = Math.min(maxScrapeTorrents, maxFittingTorrents(16));
+    this.mostRequestBytes = mostRequestBytes(this.#maxTorrentsIpv4);
+    this.mostRequestWords = mostRequestWords(this.#maxTorrentsIpv4);
     this.#prefetchIpv4 = new Prefetch(ipv4, MOST_IN_BATCH);
     this.#prefetchIpv6 = new Prefetch(ipv6, MOST_IN_BATCH);
   }
@@ -96,18 +106,20 @@ export class Handler {
     const action = words[packet + PACKET.action];
     const transaction = words[packet + PACKET.transaction];
     const address = source + SOURCE.address;
-    const addressWords = request[source + SOURCE.addressBytes] >>> 2;
+    const isIpv4 = request[source + SOURCE.addressBytes] === 4;
+    // A host in an IPv6 network changes its address within the /64, and uses one id for all.
+    const idWords = isIpv4 ? 1 : 2;
 
     if (action === ACTION_CONNECT) {
       if (!hasProtocolId(input, packet)) return this.#ignore();
       output.words[response] = ACTION_CONNECT;
       output.words[response + 1] = transaction;
-      this.ids.write(output.words, response + 2, request, address, addressWords, now);
+      this.ids.write(output.words, response + 2, request, address, idWords, now);
       return 16;
     }
 
     const isKnown = action === ACTION_ANNOUNCE || action === ACTION_SCRAPE;
-    if (!this.ids.isValid(words, packet, request, address, addressWords, now)) {
+    if (!this.ids.isValid(words, packet, request, address, idWords, now)) {
       if (!isKnown) return this.#ignore();
       this.counters.add(COUNTER.invalidConnection, 1);
       return writeError(output, response, transaction, ERRORS.connection, length);
@@ -116,13 +128,13 @@ export class Handler {
     // From here on the sender has shown that it receives what is sent to its address.
     let problem: Uint8Array = ERRORS.action;
     if (action === ACTION_ANNOUNCE) {
-      const { maxResponsePeers } = this.settings;
+      const maxPeers = isIpv4 ? this.#maxPeersIpv4 : this.#maxPeersIpv6;
       if (length < ANNOUNCE_BYTES) problem = ERRORS.announceLength;
-      else if (!readAnnounce(input, packet, maxResponsePeers, request, at)) problem = ERRORS.port;
+      else if (!readAnnounce(input, packet, maxPeers, request, at)) problem = ERRORS.port;
       else return this.#completeAnnounce(request, at);
     } else if (action === ACTION_SCRAPE) {
-      const { maxScrapeTorrents } = this.settings;
-      if (readScrape(input, packet, length, maxScrapeTorrents, request, at)) {
+      const maxTorrents = isIpv4 ? this.#maxTorrentsIpv4 : this.#maxTorrentsIpv6;
+      if (readScrape(input, packet, length, maxTorrents, request, at)) {
         return -scrapeWords(request[at + REQUEST.hashCount]);
       }
       problem = ERRORS.scrapeLength;

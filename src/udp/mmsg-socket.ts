@@ -17,8 +17,8 @@ import { EAGAIN, EINTR } from "./system-calls.ts";
 /** Memory for the responses of one batch. */
 const OUTPUT_BYTES = 1 << 19;
 
-/** What is left for the kernel to make room for responses before they are given up. */
-const WAIT_FOR_ROOM_MICROSECONDS = 10_000;
+/** Time in which the kernel can make room for the responses of one batch before it loses some. */
+const WAIT_FOR_ROOM_MILLISECONDS = 10;
 
 /** The first two bytes of ::ffff:0:0/96 that are not zero, as a word. */
 const MAPPED = 0xffff0000 | 0;
@@ -132,19 +132,21 @@ export class MmsgSocket {
   send(): void {
     let next = 0;
     let failed = 0;
-    let hasWaited = false;
+    let deadline = 0;
     while (next < this.#queued) {
       const sent = this.#outgoing.send(this.fd, next, this.#queued - next);
       if (sent > 0) {
         next += sent;
-      } else if (sent === -EAGAIN && !hasWaited) {
-        hasWaited = true;
-        this.#room.wait(WAIT_FOR_ROOM_MICROSECONDS);
-      } else if (sent !== -EINTR) {
-        this.#queuedBytes -= this.#outgoing.payloadLength(next);
-        next++;
-        failed++;
+        continue;
       }
+      if (sent === -EINTR) continue;
+      if (sent === -EAGAIN) {
+        deadline ||= performance.now() + WAIT_FOR_ROOM_MILLISECONDS;
+        if (this.#awaitRoom(deadline)) continue;
+      }
+      this.#queuedBytes -= this.#outgoing.payloadLength(next);
+      next++;
+      failed++;
     }
     this.counters.add(COUNTER.responses, next - failed);
     this.counters.add(COUNTER.bytesOut, this.#queuedBytes);
@@ -152,6 +154,14 @@ export class MmsgSocket {
     this.#outputUsed = 0;
     this.#queued = 0;
     this.#queuedBytes = 0;
+  }
+
+  // False once the deadline, in milliseconds of performance.now(), has passed.
+  #awaitRoom(deadline: number): boolean {
+    const left = deadline - performance.now();
+    if (left <= 0) return false;
+    this.#room.wait(left * 1000);
+    return true;
   }
 
   // The byte of #output at which the next response goes.

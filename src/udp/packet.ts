@@ -22,6 +22,7 @@ const ACTION_ERROR = swapWord(3);
 const PROTOCOL_ID_HIGH = swapWord(0x417);
 const PROTOCOL_ID_LOW = swapWord(0x27101980);
 
+const EVENT_COMPLETED = swapWord(1);
 const EVENT_STOPPED = swapWord(3);
 
 /** Offsets of a request's words. */
@@ -45,10 +46,26 @@ export const ERRORS = {
   full: encoder.encode("Tracker is full"),
 } as const;
 
-/** Bytes of the longest response: memory for one must have room for it. */
-export function mostResponseBytes(mostPeers: number, mostTorrents: number): number {
-  const error = Math.max(...Object.values(ERRORS).map((text) => text.length)) + 8;
-  return Math.max(20 + 18 * mostPeers, 8 + 12 * mostTorrents, error);
+/**
+ * Bytes of an IP packet that every client receives whole: libtorrent reads into a buffer of 1,500
+ * bytes and discards a longer answer, and on most paths a longer packet would be split.
+ */
+const MAX_PACKET_BYTES = 1500;
+const UDP_HEADER_BYTES = 8;
+
+/** Bytes of the longest response to an address of `addressBytes`. */
+export function maxResponseBytes(addressBytes: number): number {
+  return MAX_PACKET_BYTES - (addressBytes === 4 ? 20 : 40) - UDP_HEADER_BYTES;
+}
+
+/** The most peers that fit a response: 242 for IPv4, 79 for IPv6. */
+export function maxFittingPeers(addressBytes: number): number {
+  return Math.floor((maxResponseBytes(addressBytes) - 20) / (addressBytes + 2));
+}
+
+/** The most torrents that fit a response to a scrape: 122 over IPv4, 120 over IPv6. */
+export function maxFittingTorrents(addressBytes: number): number {
+  return Math.floor((maxResponseBytes(addressBytes) - 8) / 12);
 }
 
 /** Bytes of a request that are looked at; more are never needed. A multiple of 4. */
@@ -83,10 +100,15 @@ export function readAnnounce(
   const announce = at + REQUEST.announce;
   request[at + REQUEST.kind] = ANNOUNCE_REQUEST;
   request[at + REQUEST.transaction] = words[packet + PACKET.transaction];
-  const wanted = swapWord(words[packet + WANTED]);
-  request[announce + ANNOUNCE.wanted] = wanted <= 0 || wanted > mostPeers ? mostPeers : wanted;
-  const isSeeder = (words[packet + LEFT] | words[packet + LEFT + 1]) === 0;
-  const isStopped = words[packet + EVENT] === EVENT_STOPPED;
+  const numwant = swapWord(words[packet + WANTED]);
+  request[announce + ANNOUNCE.wanted] = numwant < 0 || numwant > mostPeers ? mostPeers : numwant;
+  const event = words[packet + EVENT];
+  // Clients that do not know what is left send 2^64 - 1, also once they have completed.
+  const isUnknown = (words[packet + LEFT] & words[packet + LEFT + 1]) === -1;
+  const isSeeder =
+    (words[packet + LEFT] | words[packet + LEFT + 1]) === 0 ||
+    (isUnknown && event === EVENT_COMPLETED);
+  const isStopped = event === EVENT_STOPPED;
   request[announce + ANNOUNCE.flags] =
     (isSeeder ? FLAG_SEEDER : 0) | (isStopped ? FLAG_STOPPED : 0);
   for (let i = 0; i < INFO_HASH_WORDS; i++) {

@@ -7,7 +7,7 @@ import { Bytes } from "../memory/bytes.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
 import { allocateChannels } from "./channel.ts";
 import type { UdpConfig } from "./config.ts";
-import { ConnectionIds } from "./connection-id.ts";
+import { CONNECTION_KEY_WORDS, ConnectionIds } from "./connection-id.ts";
 import { allocateControl, doorbellWord } from "../app/control.ts";
 import { Handler } from "./handler.ts";
 import { openWakeEvent } from "./wake-event.ts";
@@ -26,8 +26,8 @@ export interface Setup {
   readonly backend: Backend;
   /** With 'mmsg', an eventfd for each socket worker: see wake-event.ts. */
   readonly wakeEvents: readonly number[];
-  /** Two random words. */
-  readonly connectionKey: Int32Array;
+  /** See connection-id.ts; the main thread renews them. */
+  readonly connectionKeys: SharedArrayBuffer;
 }
 
 /** Reserves the memory of a tracker. Throws a StartupError when the limits ask for too much. */
@@ -45,7 +45,7 @@ export function allocateSetup(config: UdpConfig, backend: Backend): Setup {
       channels: allocateChannels(socket_workers, request_workers),
       backend,
       wakeEvents: Array.from({ length: backend === "mmsg" ? socket_workers : 0 }, openWakeEvent),
-      connectionKey: randomWords(),
+      connectionKeys: new SharedArrayBuffer(CONNECTION_KEY_WORDS * 4),
     };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -93,7 +93,7 @@ export function viewSetup(setup: Setup, worker: number): WorkerViews {
       maxResponsePeers: network.max_response_peers,
       announceInterval: network.peer_announce_interval,
     },
-    new ConnectionIds(setup.connectionKey, cleaning.max_connection_age),
+    new ConnectionIds(new Int32Array(setup.connectionKeys), cleaning.max_connection_age),
     new Table(setup.ipv4),
     new Table(setup.ipv6),
     counters,

@@ -46,7 +46,7 @@ export class Datagrams {
       infoHash: this.#infoHash(),
       peerId: this.#bytes(20),
       downloaded: BigInt(random.below(1000)),
-      left: this.#pick([0n, 0n, 1n, 1n << 32n, 1n << 63n, BigInt(random.next() >>> 0)]),
+      left: this.#pick([0n, 0n, 1n, 1n << 32n, 1n << 63n, (1n << 64n) - 1n]),
       event: this.#pick([0, 0, 1, 2, 3, 3, 4, 7, random.next() >>> 0]),
       ip: this.#pick([0, random.next() >>> 0]),
       key: random.next() >>> 0,

@@ -43,14 +43,14 @@ const PROTOCOL_ID = 0x41727101980n;
 /** One tracker. */
 export class TrackerModel {
   readonly swarms: Record<4 | 16, Map<string, Swarm>> = { 4: new Map(), 16: new Map() };
-  /** The seconds at which an id was given to an address, by "address id". */
+  /** The seconds at which an id was given to an IPv4 address or IPv6 network, by "address id". */
   readonly #issued = new Map<string, number>();
 
   constructor(private readonly settings: ModelSettings) {}
 
   /** Notes that the tracker gave an id to the client. */
-  noteConnectionId(id: bigint, { address }: Client, now: number): void {
-    this.#issued.set(`${address} ${id}`, now);
+  noteConnectionId(id: bigint, client: Client, now: number): void {
+    this.#issued.set(`${networkOf(client)} ${id}`, now);
   }
 
   /** Peers of one family. */
@@ -91,8 +91,8 @@ export class TrackerModel {
     return this.#announce(datagram, client, now) ?? fail("Tracker is full");
   }
 
-  #isValid(id: bigint, { address }: Client, now: number): boolean {
-    const issued = this.#issued.get(`${address} ${id}`);
+  #isValid(id: bigint, client: Client, now: number): boolean {
+    const issued = this.#issued.get(`${networkOf(client)} ${id}`);
     const age = issued === undefined ? -1 : now - issued;
     return age >= 0 && age <= this.settings.maxConnectionAge;
   }
@@ -102,9 +102,11 @@ export class TrackerModel {
     const { limits, maxResponsePeers } = this.settings;
     const torrents = this.swarms[client.addressBytes];
     const infoHash = datagram.toString("hex", 16, 36);
-    const isSeeder = datagram.readBigUInt64BE(64) === 0n;
+    const left = datagram.readBigUInt64BE(64);
+    const hasCompleted = datagram.readUInt32BE(80) === 1;
+    const isSeeder = left === 0n || (hasCompleted && left === 2n ** 64n - 1n);
     const numwant = datagram.readInt32BE(92);
-    const wanted = numwant <= 0 || numwant > maxResponsePeers ? maxResponsePeers : numwant;
+    const wanted = numwant < 0 || numwant > maxResponsePeers ? maxResponsePeers : numwant;
     const key = `${client.address} ${datagram.readUInt16BE(96)}`;
     const swarm: Swarm = torrents.get(infoHash) ?? new Map();
     const others = new Set<string>();
@@ -142,6 +144,11 @@ export class TrackerModel {
     if (swarms.length > 0) return { kind: "scrape", transactionId, swarms };
     return { kind: "error", transactionId, message: "Scrape without an info hash" };
   }
+}
+
+/** An address of the documentation's prefix without its last 64 bits; an IPv4 address whole. */
+function networkOf({ address }: Client): string {
+  return address.split("::")[0];
 }
 
 function count(swarm: Swarm = new Map()): { leechers: number; seeders: number } {

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { ConnectionIds } from "../../src/udp/connection-id.ts";
+import {
+  CONNECTION_KEY_WORDS,
+  ConnectionIds,
+  keyPeriod,
+  renewConnectionKeys,
+} from "../../src/udp/connection-id.ts";
+import { repeatKey } from "./harness.ts";
 
 const MAX_AGE = 300;
 const KEY = [0x03020100, 0x07060504];
@@ -25,7 +31,7 @@ function isValid(ids: ConnectionIds, id: Int32Array, address: number[], now: num
 }
 
 function newIds(key = KEY): ConnectionIds {
-  return new ConnectionIds(new Int32Array(key), MAX_AGE);
+  return new ConnectionIds(repeatKey(key), MAX_AGE);
 }
 
 describe("a connection id", () => {
@@ -103,5 +109,54 @@ describe("a connection id", () => {
     expect(isValid(newIds([KEY[0] + 1, KEY[1]]), id, [7], 50)).toBe(false);
     expect(isValid(newIds([KEY[0], KEY[1] + 1]), id, [7], 50)).toBe(false);
     expect(isValid(newIds(), id, [7], 50)).toBe(true);
+  });
+});
+
+describe("the keys of connection ids", () => {
+  const maxAges = [1, 300, 3600, 86_400];
+
+  test.each(maxAges)("leave ids valid for all of %i seconds, across every change", (maxAge) => {
+    const keys = new Int32Array(CONNECTION_KEY_WORDS);
+    const ids = new ConnectionIds(keys, maxAge);
+    const period = keyPeriod(maxAge);
+    for (let second = 0; second < period * 8; second += Math.ceil(period / 10)) {
+      renewConnectionKeys(keys, maxAge, second);
+      const id = write(ids, [7], second);
+      for (const age of [0, 1, Math.floor(maxAge / 2), maxAge]) {
+        renewConnectionKeys(keys, maxAge, second + age);
+        expect(isValid(ids, id, [7], second + age)).toBe(true);
+      }
+      second += maxAge;
+    }
+  });
+
+  test("change every period: an old key makes no ids that are valid", () => {
+    const keys = new Int32Array(CONNECTION_KEY_WORDS);
+    renewConnectionKeys(keys, MAX_AGE, 0);
+    const leaked = new ConnectionIds(keys.slice(), MAX_AGE);
+    const ids = new ConnectionIds(keys, MAX_AGE);
+    const period = keyPeriod(MAX_AGE);
+    let forged = 0;
+    for (let second = 0; second < period * 10; second += 100) {
+      renewConnectionKeys(keys, MAX_AGE, second);
+      const isForged = isValid(ids, write(leaked, [7], second), [7], second);
+      if (isForged) forged++;
+      // The leaked keys are those of the first two periods.
+      expect(isForged).toBe(second < 2 * period);
+    }
+    expect(forged).toBeGreaterThan(0);
+  });
+
+  test("are made one period ahead, and once", () => {
+    const keys = new Int32Array(CONNECTION_KEY_WORDS);
+    const period = keyPeriod(MAX_AGE);
+    renewConnectionKeys(keys, MAX_AGE, 0);
+    const first = [...keys];
+    renewConnectionKeys(keys, MAX_AGE, period - 1);
+    expect([...keys]).toEqual(first);
+    renewConnectionKeys(keys, MAX_AGE, period);
+    expect([...keys.subarray(0, 8)]).toEqual(first.slice(0, 8));
+    expect(keys[8]).toBe(3);
+    expect([keys[9], keys[10]]).not.toEqual([0, 0]);
   });
 });

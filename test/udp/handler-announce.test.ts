@@ -110,7 +110,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     [10, 10],
     [11, 10],
     [2 ** 31 - 1, 10],
-    [0, 10],
+    [0, 0],
     [-1, 10],
     [-(2 ** 31), 10],
   ])("numwant %i of 15 others, at most 10: %i are given", (numwant, given) => {
@@ -132,12 +132,26 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     }
   });
 
-  test("the longest answer fits, and is as long as it says", () => {
-    const harness = new HandlerHarness({ maxResponsePeers: 200, maxScrapeTorrents: 1 });
+  test.each([255, 3600])("of %i peers allowed, an answer has as many as fit one packet", (most) => {
+    const harness = new HandlerHarness({ maxResponsePeers: most, maxScrapeTorrents: 1 });
     for (let host = 1; host <= 300; host++) announce(harness, family, host, { numwant: 1 });
     const connectionId = harness.connect(source(family, 1));
-    const request = buildAnnounce({ connectionId, infoHash, left: 1n });
-    expect(harness.send(request, source(family, 1))).toHaveLength(20 + 200 * (family + 2));
+    for (const numwant of [-1, 255, 299]) {
+      const request = buildAnnounce({ connectionId, infoHash, left: 1n, numwant });
+      const fitting = family === 4 ? 242 : 79;
+      const bytes = 20 + fitting * (family + 2);
+      expect(harness.send(request, source(family, 1))).toHaveLength(bytes);
+      expect(bytes + (family === 4 ? 28 : 48)).toBeLessThanOrEqual(1500);
+    }
+  });
+
+  test("a connection id is valid in the client's own network alone", () => {
+    const harness = new HandlerHarness();
+    const [own, neighbour, other] = [2, 3, 258].map((host) => source(family, host));
+    const request = buildAnnounce({ connectionId: harness.connect(own), infoHash });
+    expect(harness.ask(request, own)?.kind).toBe("announce");
+    expect(harness.ask(request, neighbour)?.kind).toBe(family === 4 ? "error" : "announce");
+    expect(harness.ask(request, other)?.kind).toBe("error");
   });
 
   test("a seeder is given leechers only, a leecher both", () => {

@@ -33,11 +33,17 @@ export interface HarnessOptions extends Partial<HandlerSettings> {
   seed?: number;
 }
 
-/** The client number `host` of 10.0.0.0/8, or of 2001:db8::/32. */
+/** The same key for every period. */
+export function repeatKey(key: readonly number[]): Int32Array {
+  return new Int32Array([1, 2, 3].flatMap((period) => [period, ...key, 0]));
+}
+
+/** The client number `host` of 10.0.0.0/8, or of 2001:db8::/32, where 256 hosts share a /64. */
 export function source(addressBytes: AddressBytes, host = 1, port = 1000): Source {
   const bytes = Array.from({ length: addressBytes }, () => 0);
   bytes.splice(0, addressBytes / 4, ...(addressBytes === 4 ? [10] : [0x20, 1, 0x0d, 0xb8]));
   bytes.splice(-2, 2, host >> 8, host & 0xff);
+  if (addressBytes === 16) bytes[7] = host >> 8;
   return { address: bytes, port };
 }
 
@@ -45,7 +51,8 @@ export function source(addressBytes: AddressBytes, host = 1, port = 1000): Sourc
 export function textOf({ address }: Source): string {
   if (address.length === 4) return address.join(".");
   const host = (address[14] << 8) | address[15];
-  return `2001:db8::${host.toString(16)}`;
+  const network = address[7] === 0 ? "" : `:0:${address[7].toString(16)}`;
+  return `2001:db8${network}::${host.toString(16)}`;
 }
 
 // All memory is used from an odd place on, so that no offset can be forgotten unnoticed.
@@ -76,7 +83,7 @@ export class HandlerHarness {
     this.#counters = allocateCounters(2);
     this.handler = new Handler(
       { announceInterval, maxResponsePeers, maxScrapeTorrents },
-      new ConnectionIds(new Int32Array(key), maxConnectionAge),
+      new ConnectionIds(repeatKey(key), maxConnectionAge),
       this.tables[4],
       this.tables[16],
       new Counters(this.#counters, 1),

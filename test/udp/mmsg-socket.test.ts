@@ -8,6 +8,7 @@ import { udpSchema } from "../../src/udp/config.ts";
 import { Dispatcher } from "../../src/udp/dispatcher.ts";
 import { MessageBatch } from "../../src/udp/message-batch.ts";
 import { MmsgSocket } from "../../src/udp/mmsg-socket.ts";
+import { PollSet } from "../../src/udp/poll-set.ts";
 import { RESPONSE, SOURCE } from "../../src/udp/request.ts";
 import { allocateSetup, viewSetup } from "../../src/udp/setup.ts";
 import { writeName } from "../../src/udp/socket-name.ts";
@@ -37,7 +38,7 @@ const ERRORS = { EPERM: 1, EINTR: 4, EAGAIN: 11, ENOBUFS: 105, ECONNREFUSED: 111
 test.skipIf(!isLinux).each([
   ["EINTR tries again", [-ERRORS.EINTR, -ERRORS.EINTR, 4], 0, 3],
   ["the first EAGAIN waits for room", [-ERRORS.EAGAIN, 4], 0, 2],
-  ["the second EAGAIN loses one", [-ERRORS.EAGAIN, -ERRORS.EAGAIN, 3], 1, 3],
+  ["each EAGAIN waits for room", [-ERRORS.EAGAIN, 1, -ERRORS.EAGAIN, -ERRORS.EAGAIN, 3], 0, 5],
   ["a full device loses one", [-ERRORS.ENOBUFS, 3], 1, 2],
   ["a firewall loses one", [1, -ERRORS.EPERM, 2], 1, 3],
   ["a client that has gone loses one", [2, -ERRORS.ECONNREFUSED, 1], 1, 3],
@@ -63,6 +64,33 @@ test.skipIf(!isLinux).each([
   expect(count(COUNTER.responses)).toBe(4 - failed);
   expect(count(COUNTER.bytesOut)).toBe((4 - failed) * DATAGRAM_BYTES);
 });
+
+test.skipIf(!isLinux)(
+  "waits for room no longer than 10 ms for a batch, then loses responses",
+  () => {
+    const { count, socket } = openSocket(4);
+    const memory = Bytes.allocate((RESPONSE.datagram + DATAGRAM_BYTES / 4) * 4);
+    memory.words[RESPONSE.bytes] = DATAGRAM_BYTES;
+    const send = spyOn(MessageBatch.prototype, "send").mockReturnValue(-ERRORS.EAGAIN);
+    let now = 1000;
+    const waits: number[] = [];
+    const clock = spyOn(performance, "now").mockImplementation(() => now);
+    const wait = spyOn(PollSet.prototype, "wait").mockImplementation((microseconds) => {
+      waits.push(microseconds);
+      now += 4;
+      return 0;
+    });
+    try {
+      for (let i = 0; i < 4; i++) socket.queueRelayed(memory.words, 0, ptr(memory.bytes));
+      expect(waits).toEqual([10_000, 6000, 2000]);
+      expect(send).toHaveBeenCalledTimes(3 + 4);
+    } finally {
+      for (const spy of [send, clock, wait]) spy.mockRestore();
+      socket.close();
+    }
+    expect([count(COUNTER.sendFailed), count(COUNTER.responses)]).toEqual([4, 0]);
+  },
+);
 
 test.skipIf(!isLinux)("sends the others when one is refused", async () => {
   const { count, socket } = openSocket(4);

@@ -1,7 +1,6 @@
 // The bytes of every message against what BEP 15 draws, written out, and against the oracle.
 
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
 import { Bytes } from "../../src/memory/bytes.ts";
 import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED } from "../../src/swarm/layout.ts";
 import {
@@ -10,7 +9,9 @@ import {
   hasProtocolId,
   mostRequestBytes,
   mostRequestWords,
-  mostResponseBytes,
+  maxFittingPeers,
+  maxFittingTorrents,
+  maxResponseBytes,
   peersOffset,
   readAnnounce,
   readScrape,
@@ -22,7 +23,7 @@ import {
   writeScrapeHead,
 } from "../../src/udp/packet.ts";
 import { ANNOUNCE_REQUEST, REQUEST, SCRAPE_REQUEST, SOURCE } from "../../src/udp/request.ts";
-import { buildAnnounce, buildScrape, parseResponse } from "../support/bep15.ts";
+import { buildAnnounce, buildScrape, EVENT, parseResponse } from "../support/bep15.ts";
 
 const PACKET = 2;
 const AT = 3;
@@ -88,7 +89,7 @@ describe("readAnnounce", () => {
     [50, 50],
     [51, 50],
     [2 ** 31 - 1, 50],
-    [0, 50],
+    [0, 0],
     [-1, 50],
     [-(2 ** 31), 50],
     [0x01000000, 50],
@@ -123,6 +124,20 @@ describe("readAnnounce", () => {
   ])("with event %i, has flags %i", (event, flags) => {
     const request = newRequest([1], REQUEST.announceWords);
     const datagram = buildAnnounce({ connectionId: 0n, left: 5n, event });
+    readAnnounce(place(datagram), PACKET, 50, request, AT);
+    expect(request[AT + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
+  });
+
+  test.each([
+    [(1n << 64n) - 1n, FLAG_SEEDER],
+    [0n, FLAG_SEEDER],
+    [(1n << 64n) - 2n, 0],
+    [0xffffffffn, 0],
+    [0xffffffffn << 32n, 0],
+    [1n, 0],
+  ])("that has completed with %d left, has flags %i", (left, flags) => {
+    const request = newRequest([1], REQUEST.announceWords);
+    const datagram = buildAnnounce({ connectionId: 0n, left, event: EVENT.completed });
     readAnnounce(place(datagram), PACKET, 50, request, AT);
     expect(request[AT + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
   });
@@ -218,16 +233,22 @@ describe("responses", () => {
     }
   });
 
-  test("all fit the memory that is asked for them, and hardly less would do", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 3600 }), fc.integer({ min: 1, max: 3000 }), (p, t) => {
-        const longest = Math.max(announceResponseBytes(p, 16), scrapeResponseBytes(t));
-        const errors = Object.values(ERRORS).map((message) => message.length + 8);
-        expect(mostResponseBytes(p, t)).toBe(Math.max(longest, ...errors));
-      }),
-    );
-    expect(mostResponseBytes(1, 1)).toBe(38);
-  });
+  test.each([
+    [4, 242, 122],
+    [16, 79, 120],
+  ])(
+    "to %i-byte addresses fit one packet with %i peers or %i torrents",
+    (address, peers, torrents) => {
+      const headers = address === 4 ? 28 : 48;
+      expect(maxResponseBytes(address)).toBe(1500 - headers);
+      expect([maxFittingPeers(address), maxFittingTorrents(address)]).toEqual([peers, torrents]);
+      const announce = announceResponseBytes(peers, address);
+      expect(announce).toBeLessThanOrEqual(1500 - headers);
+      expect(announceResponseBytes(peers + 1, address)).toBeGreaterThan(1500 - headers);
+      expect(scrapeResponseBytes(torrents)).toBeLessThanOrEqual(1500 - headers);
+      expect(scrapeResponseBytes(torrents + 1)).toBeGreaterThan(1500 - headers);
+    },
+  );
 });
 
 describe("the memory for requests", () => {

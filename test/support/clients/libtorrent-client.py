@@ -1,6 +1,6 @@
 """Seeds or fetches one torrent with libtorrent and reports on stdout, one JSON object a line.
 
-usage: libtorrent-client.py TORRENT DIRECTORY LISTEN_INTERFACES
+usage: libtorrent-client.py TORRENT DIRECTORY LISTEN_INTERFACES NUM_WANT
 SIGINT or SIGTERM announces `stopped` and ends.
 """
 
@@ -12,7 +12,7 @@ import time
 
 import libtorrent
 
-torrent_path, directory, listen_interfaces = sys.argv[1:]
+torrent_path, directory, listen_interfaces, num_want = sys.argv[1:]
 stopping = False
 
 
@@ -31,6 +31,7 @@ signal.signal(signal.SIGTERM, stop)
 session = libtorrent.session(
     {
         "listen_interfaces": listen_interfaces,
+        "num_want": int(num_want),
         "enable_dht": False,
         "enable_lsd": False,
         "enable_incoming_utp": False,

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 
-import { startChild } from "../child.ts";
+import { type Child, startChild } from "../child.ts";
 import { CLIENT_PORT, type Client, type ClientOptions } from "./client.ts";
 
 /** The Python that Debian's package belongs to, whatever other ones are installed. */
@@ -10,10 +10,19 @@ export const PYTHON = "/usr/bin/python3";
 
 const DRIVER = join(import.meta.dir, "libtorrent-client.py");
 
-export function startLibtorrent({ host, torrent, directory }: ClientOptions): Client {
+/** The default of libtorrent. */
+const NUM_WANT = 200;
+
+/** `numWant`: how many peers it asks the tracker for. */
+export function startLibtorrent(
+  { host, torrent, directory }: Omit<ClientOptions, "state">,
+  numWant = NUM_WANT,
+): Client & Pick<Child, "waitForLine"> {
   const listen = `${host.ipv4}:${CLIENT_PORT},[${host.ipv6}]:${CLIENT_PORT}`;
-  const child = startChild([PYTHON, DRIVER, torrent, directory, listen], { netns: host.netns });
+  const argv = [PYTHON, DRIVER, torrent, directory, listen, String(numWant)];
+  const child = startChild(argv, { netns: host.netns });
   return {
+    waitForLine: (pattern, timeoutMs) => child.waitForLine(pattern, timeoutMs),
     waitForPayload: (timeoutMs) => child.waitForLine(/"event": "finished"/, timeoutMs),
     stop: () => child.stop("SIGINT"),
     get output() {
