@@ -13,9 +13,26 @@ const REQUEST_RING_WORDS = 1 << 16;
 const RESPONSE_RING_WORDS = 1 << 17;
 const CHANNEL_WORDS = ringWords(REQUEST_RING_WORDS) + ringWords(RESPONSE_RING_WORDS);
 
-/** Shared memory of all channels, zeroed. */
+const MAX_CHANNELS = Math.floor(2 ** 30 / CHANNEL_WORDS);
+
+/**
+ * Shared memory of all channels, zeroed: 0.75 MiB each. Throws a RangeError when they need more than
+ * the 4 GiB of one shared memory, or than the system grants.
+ */
 export function allocateChannels(socketWorkers: number, requestWorkers: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(socketWorkers * requestWorkers * CHANNEL_WORDS * 4);
+  const channels = socketWorkers * requestWorkers;
+  const bytes = channels * CHANNEL_WORDS * 4;
+  const explanation =
+    `${socketWorkers} socket workers and ${requestWorkers} request workers have ${channels} ` +
+    `channels of 0.75 MiB`;
+  if (channels > MAX_CHANNELS) {
+    throw new RangeError(`${explanation}; there may be ${MAX_CHANNELS}: lower either number`);
+  }
+  try {
+    return new SharedArrayBuffer(bytes);
+  } catch {
+    throw new RangeError(`${explanation}, more than the system grants: lower either number`);
+  }
 }
 
 /** Which channel, and the doorbell at its other end. */
@@ -73,8 +90,10 @@ export class SocketEnd {
 export class RequestEnd {
   readonly requests: RingReader;
   readonly responses: RingWriter;
-  #hasUnpublished = false;
-  #mayAwait = false;
+  /** Responses that were published since the socket worker was woken last. */
+  #unwoken = 0;
+  /** When the first of them was, in milliseconds. */
+  #unwokenSince = 0;
 
   constructor(
     channels: Bytes,
@@ -93,23 +112,31 @@ export class RequestEnd {
   /** Queues the response written to the reserved place; `length` is what it came to, in words. */
   commit(length: number): void {
     this.responses.commit(length);
-    this.#hasUnpublished = true;
   }
 
-  /** Shows what was queued to the socket worker, which sees it at once if it is awake. */
-  publish(): void {
-    if (!this.#hasUnpublished) return;
-    this.#hasUnpublished = false;
-    this.#mayAwait = true;
+  /**
+   * Shows the `count` responses that were queued at `now`, in milliseconds, to the socket worker,
+   * which sees them at once if it is awake.
+   */
+  publish(count: number, now: number): void {
     this.responses.publish();
+    if (this.#unwoken === 0) this.#unwokenSince = now;
+    this.#unwoken += count;
   }
 
-  /** Wakes the socket worker, if it sleeps over what was published since it was woken last. */
-  wake(): void {
-    if (!this.#mayAwait) return;
-    this.#mayAwait = false;
+  /**
+   * Wakes the socket worker when `max` responses have been published since it was woken last, or the
+   * first of them `maxMilliseconds` ago. Returns for how long that can wait: Infinity when there is
+   * nothing to wake it for.
+   */
+  wakeWhenDue(max: number, maxMilliseconds: number, now: number): number {
+    if (this.#unwoken === 0) return Infinity;
+    const left = this.#unwokenSince + maxMilliseconds - now;
+    if (left > 0 && this.#unwoken < max) return left;
+    this.#unwoken = 0;
     const { control, doorbell, wakeEvent } = this.place;
     if (wakeEvent < 0) ringDoorbell(control, doorbell);
     else if (claimSleeper(control, doorbell)) signalWakeEvent(wakeEvent);
+    return Infinity;
   }
 }

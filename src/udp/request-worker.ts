@@ -15,7 +15,7 @@ const MOST_AT_ONCE = 64;
 /** For a socket worker to make room for more responses. */
 const NAP_MILLISECONDS = 1;
 
-/** Whoever stops the tracker rings; this is for a bell that was not heard. */
+/** Upper bound on sleep, in case a wake-up is missed. */
 const LONGEST_SLEEP_MILLISECONDS = 1000;
 
 serveWorker<RequestWorkerSetup, void>(async (setup) => {
@@ -27,7 +27,8 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
   });
   const { channel_recv_timeout_microseconds, max_requests_per_iter } = config.handlers;
   const gatherMilliseconds = channel_recv_timeout_microseconds / 1000;
-  const mostAtOnce = Math.min(MOST_AT_ONCE, Math.ceil(max_requests_per_iter / ends.length));
+  const mostUnwoken = Math.ceil(max_requests_per_iter / ends.length);
+  const mostAtOnce = Math.min(MOST_AT_ONCE, mostUnwoken);
   const doorbell = doorbellWord(worker);
   const responseWords = RESPONSE.datagram + Math.ceil(handler.mostResponseBytes / 4);
 
@@ -50,7 +51,7 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
     }
     if (count > 0) {
       requests.release();
-      end.publish();
+      end.publish(count, performance.now());
     }
     return count;
   }
@@ -58,26 +59,29 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
   const isStopped = (): boolean => Atomics.load(control, CONTROL.stop) !== 0;
   const hasWork = (): boolean => isStopped() || ends.some((end) => end.requests.peek() >= 0);
 
+  /** Wakes the socket workers whose responses may wait no longer; returns for how long others may. */
+  function wakeSockets(maxMilliseconds: number): number {
+    const now = performance.now();
+    let left = Infinity;
+    for (const end of ends) {
+      left = Math.min(left, end.wakeWhenDue(mostUnwoken, maxMilliseconds, now));
+    }
+    return left;
+  }
+
   async function serve(): Promise<void> {
-    let answered = 0;
     while (!isStopped()) {
       let taken = 0;
-      for (const end of ends) {
-        taken += answerRequests(end, mostAtOnce);
+      for (const end of ends) taken += answerRequests(end, mostAtOnce);
+      const left = wakeSockets(gatherMilliseconds);
+      if (taken > 0) continue;
+      if (hasWork()) {
+        // What is there but cannot be taken waits for room, which the socket workers make.
+        wakeSockets(0);
+        sleepAtDoorbell(control, doorbell, NAP_MILLISECONDS, isStopped);
+      } else {
+        sleepAtDoorbell(control, doorbell, Math.min(left, LONGEST_SLEEP_MILLISECONDS), hasWork);
       }
-      answered += taken;
-      if (taken > 0 && answered < max_requests_per_iter) continue;
-      if (taken === 0 && answered > 0 && gatherMilliseconds > 0 && !hasWork()) {
-        sleepAtDoorbell(control, doorbell, gatherMilliseconds, hasWork);
-        if (hasWork()) continue;
-      }
-      for (const end of ends) end.wake();
-      if (answered === 0) {
-        // What is there but cannot be taken waits for room.
-        if (hasWork()) sleepAtDoorbell(control, doorbell, NAP_MILLISECONDS, isStopped);
-        else sleepAtDoorbell(control, doorbell, LONGEST_SLEEP_MILLISECONDS, hasWork);
-      }
-      answered = 0;
     }
   }
   return { ready: undefined, serve };

@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 import { COUNTER, sumCounter } from "../../src/app/counters.ts";
 import { defaultConfig } from "../../src/app/config.ts";
 import { Bytes } from "../../src/memory/bytes.ts";
-import { ringDoorbell } from "../../src/memory/doorbell.ts";
+import { lieDown, ringDoorbell } from "../../src/memory/doorbell.ts";
 import { SocketEnd } from "../../src/udp/channel.ts";
 import { udpSchema } from "../../src/udp/config.ts";
 import { CONTROL, doorbellWord } from "../../src/app/control.ts";
@@ -70,9 +70,11 @@ class SocketStandIn {
 }
 
 /** Starts a request worker that so many socket workers share. */
-async function start(socketWorkers: number) {
+async function start(socketWorkers: number, handlers = {}) {
+  const defaults = defaultConfig(udpSchema);
   const config = {
-    ...defaultConfig(udpSchema),
+    ...defaults,
+    handlers: { ...defaults.handlers, ...handlers },
     socket_workers: socketWorkers,
     limits: { max_torrents: 1000, max_peers: 10_000 },
   };
@@ -92,7 +94,7 @@ async function start(socketWorkers: number) {
     worker.terminate();
   };
   const countDropped = (): number => sumCounter(setup.counters, COUNTER.queueFull);
-  return { sockets, stop, countDropped };
+  return { setup, sockets, stop, countDropped };
 }
 
 test(
@@ -132,6 +134,43 @@ test(
     socket.flush();
     while (socket.responses.length + countDropped() < count) socket.take();
     expect(countDropped()).toBe(0);
+    await stop();
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "a socket worker that sleeps is woken for its responses, however busy another one is",
+  async () => {
+    const { setup, sockets, stop } = await start(2, {
+      max_requests_per_iter: 1_000_000,
+      channel_recv_timeout_microseconds: 20_000,
+    });
+    const [busy, quiet] = sockets;
+    const control = new Int32Array(setup.control);
+    const connectionId = busy.connect();
+    const announce = buildAnnounce({ connectionId, infoHash, left: 1n, port: 2, numwant: 1 });
+    let mostAsked = 0;
+    for (let round = 0; round < 3; round++) {
+      quiet.announce(connectionId, 1, 1);
+      quiet.flush();
+      // As a socket worker does before it sleeps; the doorbell shows when it is rung.
+      lieDown(control, doorbellWord(1));
+      let asked = 0;
+      while (Atomics.load(control, doorbellWord(1)) !== 0) {
+        // The next requests come before the last ones have been answered.
+        for (; asked - busy.responses.length < 1000; asked++) busy.receive(announce, 2);
+        busy.flush();
+        busy.take();
+      }
+      quiet.take();
+      expect(quiet.responses).toHaveLength(round + 1);
+      mostAsked = Math.max(mostAsked, asked);
+      while (busy.responses.length < asked) busy.take();
+      busy.responses.length = 0;
+    }
+    // Far from the number at which it is woken in any case.
+    expect(mostAsked).toBeLessThan(400_000);
     await stop();
   },
   TIMEOUT_MS,
