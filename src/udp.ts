@@ -2,7 +2,7 @@
 // the shared memory, starts the workers and gives up its privileges; from then on it keeps the
 // clock, cleans the tables, writes the statistics and waits for a signal.
 
-import { bindError } from "./app/bind-error.ts";
+import { type AddressClaim, claimAddresses } from "./app/address-claim.ts";
 import { keepClean, keepClock, keepStatistics, reportFullTable } from "./app/background.ts";
 import { runCli } from "./app/cli.ts";
 import { log } from "./app/log.ts";
@@ -17,7 +17,8 @@ import { ringDoorbell } from "./memory/doorbell.ts";
 import { Table } from "./swarm/table.ts";
 import { chooseBackend } from "./udp/backend.ts";
 import { type UdpConfig, udpSchema } from "./udp/config.ts";
-import { CONTROL, doorbellWord } from "./app/control.ts";
+import { CONTROL, doorbellWord, startServing } from "./app/control.ts";
+import { StopSignals } from "./app/stop-signals.ts";
 import { allocateSetup, type Bound, type Setup } from "./udp/setup.ts";
 import { renewConnectionKeys } from "./udp/connection-id.ts";
 import { udpStatistics } from "./udp/statistics.ts";
@@ -31,8 +32,10 @@ await runCli({
 });
 
 async function serve(config: UdpConfig): Promise<void> {
+  const signals = new StopSignals();
   const privileges = resolvePrivileges(config.privileges);
-  const setup = allocateSetup(config, chooseBackend(config.network.socket_backend));
+  const wanted = config.network.address.map(parseSocketAddress);
+  const setup = allocateSetup(config, chooseBackend(config.network.socket_backend, wanted));
   const control = new Int32Array(setup.control);
   const workers = new Workers();
   const connectionKeys = new Int32Array(setup.connectionKeys);
@@ -41,21 +44,20 @@ async function serve(config: UdpConfig): Promise<void> {
     renewConnectionKeys(connectionKeys, max_connection_age, second);
   });
 
+  const claim = await claimAddresses(wanted, "udp");
   await startRequestWorkers(workers, setup);
-  const addresses = await startSocketWorkers(workers, setup);
+  const addresses = await startSocketWorkers(workers, setup, claim);
   privileges?.drop();
+  startServing(control);
 
-  const stop = async (): Promise<void> => {
-    await workers.stop(() => {
+  signals.handleBy(() => {
+    return workers.stop(() => {
       Atomics.store(control, CONTROL.stop, 1);
       const count = config.socket_workers + config.request_workers;
       for (let worker = 0; worker < count; worker++) ringDoorbell(control, doorbellWord(worker));
       setup.wakeEvents.forEach(signalWakeEvent);
     });
-    process.exit(0);
-  };
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
+  });
   for (const address of addresses) log(`listening on ${formatSocketAddress(address)}`);
 
   const tables = [new Table(setup.ipv4), new Table(setup.ipv6)];
@@ -76,32 +78,24 @@ async function startRequestWorkers(workers: Workers, setup: Setup): Promise<void
 }
 
 // Returns the addresses with the ports that were bound.
-async function startSocketWorkers(workers: Workers, setup: Setup): Promise<SocketAddress[]> {
+async function startSocketWorkers(
+  workers: Workers,
+  setup: Setup,
+  claim: AddressClaim,
+): Promise<readonly SocketAddress[]> {
   const { network, socket_workers } = setup.config;
-  let addresses = network.address.map(parseSocketAddress);
-  await refuseTakenAddresses(addresses);
+  let { addresses } = claim;
   for (let i = 0; i < socket_workers; i++) {
     const worker = new Worker(new URL("./udp/socket-worker.ts", import.meta.url));
     const start = { ...setup, worker: i, addresses };
     const bound = await workers.start<Bound>(`socket worker ${i}`, worker, start);
-    // The first worker chooses where any port will do; the others follow.
+    // From here on, the first worker's sockets keep other trackers away.
+    claim.release();
+    // Where a claim could not choose a port, the first worker does, and the others follow.
     addresses = addresses.map((address, index) => ({ ...address, port: bound.ports[index] }));
     if (i === 0) reportReceiveBuffer(network.socket_recv_buffer_size, bound.receiveBuffer);
   }
   return addresses;
-}
-
-// Sockets that share their port would share it with another tracker too, and each would see half
-// of the clients. A socket that does not share tells.
-async function refuseTakenAddresses(addresses: readonly SocketAddress[]): Promise<void> {
-  for (const address of addresses) {
-    try {
-      const probe = await Bun.udpSocket({ hostname: address.host, port: address.port });
-      probe.close();
-    } catch (error) {
-      throw bindError(address, error);
-    }
-  }
 }
 
 function reportReceiveBuffer(wish: number, granted: number | undefined): void {

@@ -2,10 +2,11 @@
 // memory, starts the workers and gives up its privileges; from then on it keeps the clock, cleans
 // the table, writes the statistics and waits for a signal.
 
+import { type AddressClaim, claimAddresses } from "./app/address-claim.ts";
 import { keepClean, keepClock, keepStatistics, reportFullTable } from "./app/background.ts";
-import { bindError } from "./app/bind-error.ts";
 import { runCli } from "./app/cli.ts";
-import { CONTROL, doorbellWord } from "./app/control.ts";
+import { CONTROL, doorbellWord, startServing } from "./app/control.ts";
+import { StopSignals } from "./app/stop-signals.ts";
 import { log } from "./app/log.ts";
 import { resolvePrivileges } from "./app/privileges.ts";
 import {
@@ -30,6 +31,7 @@ await runCli({
 });
 
 async function serve(config: WsConfig): Promise<void> {
+  const signals = new StopSignals();
   reportUnusedKeys(config);
   const privileges = resolvePrivileges(config.privileges);
   const setup = allocateSetup(config, readCertificate(config.network));
@@ -37,18 +39,17 @@ async function serve(config: WsConfig): Promise<void> {
   const workers = new Workers();
   keepClock(control, CONTROL.clock);
 
-  const { addresses, threads } = await startSocketWorkers(workers, setup);
+  const claim = await claimAddresses(config.network.address.map(parseSocketAddress), "tcp");
+  const { addresses, threads } = await startSocketWorkers(workers, setup, claim);
   privileges?.drop();
+  startServing(control);
 
-  const stop = async (): Promise<void> => {
-    await workers.stop(() => {
+  signals.handleBy(() => {
+    return workers.stop(() => {
       Atomics.store(control, CONTROL.stop, 1);
       threads.forEach((_, worker) => ringDoorbell(control, doorbellWord(worker)));
     });
-    process.exit(0);
-  };
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
+  });
   const reload = (): void => reloadCertificate(config, threads);
   process.on("SIGHUP", reload);
   process.on("SIGUSR1", reload);
@@ -88,10 +89,10 @@ function reloadCertificate(config: WsConfig, threads: readonly Worker[]): void {
 async function startSocketWorkers(
   workers: Workers,
   setup: Setup,
-): Promise<{ addresses: SocketAddress[]; threads: Worker[] }> {
-  const { network, socket_workers } = setup.config;
-  let addresses = network.address.map(parseSocketAddress);
-  refuseTakenAddresses(addresses);
+  claim: AddressClaim,
+): Promise<{ addresses: readonly SocketAddress[]; threads: Worker[] }> {
+  const { socket_workers } = setup.config;
+  let { addresses } = claim;
   const ports = connectWorkers(socket_workers);
   const threads: Worker[] = [];
   for (let i = 0; i < socket_workers; i++) {
@@ -100,21 +101,10 @@ async function startSocketWorkers(
     const start = { ...setup, worker: i, addresses, ports: ports[i] };
     const transfer = ports[i].filter((port) => port !== undefined);
     const bound = await workers.start<Bound>(`socket worker ${i}`, worker, start, transfer);
-    // The first worker chooses where any port will do; the others follow.
+    // From here on, the first worker's sockets keep other trackers away.
+    claim.release();
+    // Where a claim could not choose a port, the first worker does, and the others follow.
     addresses = addresses.map((address, index) => ({ ...address, port: bound.ports[index] }));
   }
   return { addresses, threads };
-}
-
-// Listeners that share their port would share it with another tracker too, and each would see half
-// of the clients. A listener that does not share tells.
-function refuseTakenAddresses(addresses: readonly SocketAddress[]): void {
-  for (const address of addresses) {
-    try {
-      const { host: hostname, port } = address;
-      Bun.listen({ hostname, port, exclusive: true, socket: { data() {} } }).stop(true);
-    } catch (error) {
-      throw bindError(address, error);
-    }
-  }
 }

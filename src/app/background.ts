@@ -9,6 +9,7 @@ import { CleaningPass } from "../swarm/clean.ts";
 import type { Table } from "../swarm/table.ts";
 import { COUNTER, sumCounter } from "./counters.ts";
 import { log } from "./log.ts";
+import { standardOutput } from "./output.ts";
 import { createPageReturner } from "./pages.ts";
 import { Statistics, type StatisticsOptions } from "./statistics.ts";
 
@@ -75,8 +76,6 @@ export async function keepStatistics(
   options: StatisticsOptions,
 ): Promise<never> {
   const statistics = new Statistics(counters, options);
-  // Whoever read them may go; that is no reason to stop serving.
-  process.stdout.on("error", () => {});
   let last = performance.now();
   for (;;) {
     await Bun.sleep(interval * 1000);
@@ -85,7 +84,7 @@ export async function keepStatistics(
     const now = performance.now();
     const lines = statistics.report((now - last) / 1000, census);
     last = now;
-    process.stdout.write(`${lines.join("\n")}\n`);
+    standardOutput.write(`${lines.join("\n")}\n`);
   }
 }
 

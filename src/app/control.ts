@@ -9,11 +9,24 @@ export const CONTROL = {
   stop: 0,
   /** Seconds since the start: see memory/clock.ts. */
   clock: LINE,
+  /** Not 0: workers may serve. Before that they have bound their sockets, perhaps as root. */
+  serving: 2 * LINE,
 } as const;
 
 /** The doorbell at which the worker number `worker` sleeps. */
 export function doorbellWord(worker: number): number {
-  return (2 + worker) * LINE;
+  return (3 + worker) * LINE;
+}
+
+/** Lets the workers serve. */
+export function startServing(control: Int32Array): void {
+  Atomics.store(control, CONTROL.serving, 1);
+  Atomics.notify(control, CONTROL.serving);
+}
+
+/** Blocks a worker that is ready, its event loop included, until it may serve. */
+export function awaitServing(control: Int32Array): void {
+  while (Atomics.load(control, CONTROL.serving) === 0) Atomics.wait(control, CONTROL.serving, 0);
 }
 
 /** Shared memory for the control words of so many workers, zeroed. */

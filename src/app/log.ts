@@ -1,6 +1,8 @@
 // The tracker's log: single lines on stderr, each led by the name of the program. For events an
 // operator should see, from the main thread; what happens for each packet is counted elsewhere.
 
+import { standardError } from "./output.ts";
+
 let programName = "aquatic";
 
 /** Sets the name that leads every line. Called once by `cli.ts`, before anything is logged. */
@@ -8,7 +10,7 @@ export function setLogName(name: string): void {
   programName = name;
 }
 
-/** Writes one line to stderr: control characters in `message` become spaces. */
+/** Writes one line to stderr, unless it would have to wait for its reader: control characters in `message` become spaces. */
 export function log(message: string): void {
-  console.error(`${programName}: ${message.replace(/\p{Cc}+/gu, " ")}`);
+  standardError.write(`${programName}: ${message.replace(/\p{Cc}+/gu, " ")}\n`);
 }

@@ -12,6 +12,11 @@ export interface SocketAddress {
   readonly family: 4 | 6;
 }
 
+/** Whether a socket there takes what is sent to any address of the host. */
+export function isWildcard({ host }: SocketAddress): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
 /** Reads `IPv4:port` or `[IPv6]:port`; throws a RangeError that says what is allowed. */
 export function parseSocketAddress(text: string): SocketAddress {
   const match = /^(?:\[([^\]%]+)\]|([^:[\]]+)):(0|[1-9]\d{0,4})$/.exec(text);

@@ -1,6 +1,7 @@
 // Chooses how sockets are driven. Called by the entry, on the main thread, before any worker.
 
 import { log } from "../app/log.ts";
+import { isWildcard, type SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { closeLinuxSocket, openLinuxSocket } from "./linux-socket.ts";
 import { MessageBatch } from "./message-batch.ts";
@@ -9,14 +10,24 @@ import { EAGAIN, hasSystemCalls } from "./system-calls.ts";
 
 /**
  * The backend for `network.socket_backend`. 'auto' takes 'mmsg' where it works, and says in the log
- * why it does not. Throws a StartupError when 'mmsg' was asked for and does not work.
+ * why it does not; 'bun' warns of what it cannot do on wildcard addresses. Throws a StartupError when 'mmsg' was asked for and does not work.
  */
-export function chooseBackend(choice: Backend | "auto"): Backend {
-  if (choice === "bun") return "bun";
-  const obstacle = findObstacle();
-  if (obstacle === undefined) return "mmsg";
-  if (choice === "mmsg") throw new StartupError(`network.socket_backend: no 'mmsg': ${obstacle}`);
-  log(`network.socket_backend: 'bun', for there is no 'mmsg': ${obstacle}`);
+export function chooseBackend(
+  choice: Backend | "auto",
+  addresses: readonly SocketAddress[],
+): Backend {
+  if (choice !== "bun") {
+    const obstacle = findObstacle();
+    if (obstacle === undefined) return "mmsg";
+    if (choice === "mmsg") throw new StartupError(`network.socket_backend: no 'mmsg': ${obstacle}`);
+    log(`network.socket_backend: 'bun', because 'mmsg' does not work here: ${obstacle}`);
+  }
+  if (addresses.some(isWildcard)) {
+    log(
+      "network.socket_backend: 'bun' at a wildcard address may answer from another address than " +
+        "the client asked; if this host has several, list them in network.address",
+    );
+  }
   return "bun";
 }
 

@@ -22,7 +22,8 @@ its own on every listening address (SO_REUSEPORT); the kernel spreads the client
     max: 256,
     prose: `\
 Threads that work on the torrent tables and hand the responses back to the socket workers.
-0: the socket workers answer by themselves.`,
+0: the socket workers answer the requests themselves. Each pair of a socket worker and a request
+worker takes 0.75 MiB of memory, up to 4 GiB in all.`,
   }),
   network: {
     address: addressField,
@@ -70,7 +71,9 @@ takes no more than 64; answered with 'bun', which takes them one by one.`,
       among: ["auto", "bun", "mmsg"],
       prose: `\
 How sockets are driven. 'mmsg': in batches, with recvmmsg and sendmmsg, on Linux (x64, arm64).
-'bun': with Bun.udpSocket, on every system. 'auto': 'mmsg' where it works.`,
+'bun': with Bun.udpSocket, on every system; at a wildcard address of a host with several
+addresses it may answer from another address than the client asked, and clients discard such
+responses: list the addresses instead. 'auto': 'mmsg' where it works.`,
     }),
   },
   handlers: {

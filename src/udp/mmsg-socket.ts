@@ -3,7 +3,7 @@
 
 import { ptr } from "bun:ffi";
 import { COUNTER, type Counters } from "../app/counters.ts";
-import type { SocketAddress } from "../app/socket-address.ts";
+import { isWildcard, type SocketAddress } from "../app/socket-address.ts";
 import { Bytes } from "../memory/bytes.ts";
 import { ANSWER_LATER, type Dispatcher } from "./dispatcher.ts";
 import { closeLinuxSocket, openLinuxSocket, readLocalPort } from "./linux-socket.ts";
@@ -60,8 +60,7 @@ export class MmsgSocket {
     private readonly dispatcher: Dispatcher,
     private readonly counters: Counters,
   ) {
-    const { host } = address;
-    this.#isWildcard = host === "0.0.0.0" || host === "::";
+    this.#isWildcard = isWildcard(address);
     const options = { reusePort: true, isDualStack, packetInfo: this.#isWildcard };
     this.fd = openLinuxSocket(address, options);
     const { slots } = dispatcher;

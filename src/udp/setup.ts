@@ -35,21 +35,31 @@ export function allocateSetup(config: UdpConfig, backend: Backend): Setup {
   const { limits, request_workers, socket_workers } = config;
   const workers = socket_workers + request_workers;
   const tableLimits = { maxTorrents: limits.max_torrents, maxPeers: limits.max_peers };
+  const [ipv4, ipv6] = explainRangeError("limits", () => {
+    return ([4, 16] as const).map((bytes) => createTable(bytes, tableLimits, randomWords()));
+  });
+  return {
+    config,
+    ipv4,
+    ipv6,
+    control: allocateControl(workers),
+    counters: allocateCounters(workers),
+    channels: explainRangeError("request_workers", () => {
+      return allocateChannels(socket_workers, request_workers);
+    }),
+    backend,
+    wakeEvents: Array.from({ length: backend === "mmsg" ? socket_workers : 0 }, openWakeEvent),
+    connectionKeys: new SharedArrayBuffer(CONNECTION_KEY_WORDS * 4),
+  };
+}
+
+/** What `allocate` gives; a StartupError that names the key when it throws a RangeError. */
+function explainRangeError<T>(key: string, allocate: () => T): T {
   try {
-    return {
-      config,
-      ipv4: createTable(4, tableLimits, randomWords()),
-      ipv6: createTable(16, tableLimits, randomWords()),
-      control: allocateControl(workers),
-      counters: allocateCounters(workers),
-      channels: allocateChannels(socket_workers, request_workers),
-      backend,
-      wakeEvents: Array.from({ length: backend === "mmsg" ? socket_workers : 0 }, openWakeEvent),
-      connectionKeys: new SharedArrayBuffer(CONNECTION_KEY_WORDS * 4),
-    };
+    return allocate();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new StartupError(`limits: ${error.message}`);
+    throw new StartupError(`${key}: ${error.message}`);
   }
 }
 

@@ -35,6 +35,7 @@ export class BunSockets implements SocketBackend {
   #outputUsed = 0;
   #queued = 0;
   #isFlushPlanned = false;
+  #isServing = false;
   /** Interfaces that link-local clients were seen on, as their addresses end: "%eth0". */
   readonly #scopes = [""];
 
@@ -82,6 +83,7 @@ export class BunSockets implements SocketBackend {
 
   /** Sends the responses of request workers as they come. */
   async serve(): Promise<void> {
+    this.#isServing = true;
     const { control, dispatcher, settings } = this;
     while (Atomics.load(control, CONTROL.stop) === 0) {
       await awaitDoorbell(control, settings.doorbell, dispatcher.hasResponses);
@@ -91,6 +93,8 @@ export class BunSockets implements SocketBackend {
   }
 
   #receive(socket: number, data: Buffer, port: number, address: string): void {
+    // Clients ask again: while sockets are still being bound, this thread may be root.
+    if (!this.#isServing) return;
     const { dispatcher } = this;
     const input = this.#input;
     const output = this.#output;

@@ -2,7 +2,8 @@
 // stop.
 
 import { SocketEnd } from "./channel.ts";
-import { doorbellWord } from "../app/control.ts";
+import { isDualStack } from "../app/address-claim.ts";
+import { awaitServing, doorbellWord } from "../app/control.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { MOST_IN_BATCH } from "./handler.ts";
 import { type Bound, placeForSocket, type SocketWorkerSetup, viewSetup } from "./setup.ts";
@@ -26,13 +27,16 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   };
   const Sockets = setup.backend === "mmsg" ? MmsgSockets : BunSockets;
   const sockets = new Sockets(settings, dispatcher, counters, control);
-  await sockets.open(addresses, addresses.length === 1 && addresses[0].host === "::");
+  await sockets.open(addresses, isDualStack(addresses));
   const wish = config.network.socket_recv_buffer_size;
   return {
     ready: {
       ports: sockets.ports,
       receiveBuffer: wish === 0 ? undefined : sockets.setReceiveBuffers(wish),
     },
-    serve: () => sockets.serve(),
+    serve() {
+      awaitServing(control);
+      return sockets.serve();
+    },
   };
 });

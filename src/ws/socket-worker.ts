@@ -1,7 +1,8 @@
 // A socket worker: listens, says so to the main thread, and serves until it is told to stop. A new
 // certificate means new listeners: those before stop listening, and their connections live on.
 
-import { CONTROL, doorbellWord } from "../app/control.ts";
+import { isDualStack } from "../app/address-claim.ts";
+import { awaitServing, CONTROL, doorbellWord } from "../app/control.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { serveWorker } from "../app/worker.ts";
 import { awaitDoorbell } from "../memory/doorbell.ts";
@@ -15,8 +16,6 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const { cleaning, network } = setup.config;
   const control = new Int32Array(setup.control);
   const clients = createClients(setup);
-  const [first] = setup.addresses;
-  const takesBoth = setup.addresses.length === 1 && first.host === "::";
 
   const listenAll = (addresses: readonly SocketAddress[], certificate: Certificate | undefined) => {
     const listeners = addresses.map((address) => {
@@ -30,7 +29,7 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
     return listeners;
   };
   const settings = {
-    ipv6Only: !takesBoth,
+    ipv6Only: !isDualStack(setup.addresses),
     maxMessageBytes: network.max_message_size,
     idleTimeout: cleaning.max_connection_age,
     compress: network.compress_responses,
@@ -54,6 +53,7 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
       }
     },
     async serve() {
+      awaitServing(control);
       const isStopping = (): boolean => Atomics.load(control, CONTROL.stop) !== 0;
       while (!isStopping()) await awaitDoorbell(control, doorbellWord(setup.worker), isStopping);
       for (const listener of listeners) void listener.stop(true);

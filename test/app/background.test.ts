@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
 import { keepClean, keepClock, keepStatistics, reportFullTable } from "../../src/app/background.ts";
 import { allocateCounters, COUNTER, Counters } from "../../src/app/counters.ts";
+import { standardError, standardOutput } from "../../src/app/output.ts";
 import { readClock } from "../../src/memory/clock.ts";
 import { TableHarness } from "../swarm/harness.ts";
 import { udpStatistics } from "../../src/udp/statistics.ts";
@@ -50,7 +51,7 @@ test("the clock counts whole seconds from when it is started", () => {
 
 test("a full table is reported once, when it has refused somebody", () => {
   const buffer = allocateCounters(2);
-  const logged = spyOn(console, "error").mockImplementation(() => {});
+  const logged = spyOn(standardError, "write").mockReturnValue(true);
   const stop = spyOn(globalThis, "clearInterval").mockImplementation(() => {});
   let tick = (): void => {};
   spyOn(globalThis, "setInterval").mockImplementation(((callback: () => void) => {
@@ -115,8 +116,8 @@ test("keepStatistics writes the lines of each interval to standard output", asyn
     if (sleeps.length === 1) counters.add(COUNTER.malformed, 1);
   });
   const written: string[] = [];
-  spyOn(process.stdout, "write").mockImplementation((text) => {
-    written.push(String(text));
+  spyOn(standardOutput, "write").mockImplementation((text) => {
+    written.push(text);
     return true;
   });
   void keepStatistics(3, [harness.table], buffer, udpStatistics);

@@ -54,6 +54,10 @@ test.each([
     "[limits]\nmax_torrents = 50000000\nmax_peers = 100000000",
     /limits: 50000000 torrents and 100000000 IPv4 peers need .* 4 GiB of one table; lower max_peers to/,
   ],
+  [
+    "socket_workers = 74\nrequest_workers = 74",
+    /request_workers: 74 socket workers and 74 request workers .*; there may be \d+: lower either/,
+  ],
   ["[privileges]\ndrop_privileges = true\nuser = 'no-such-user'", /privileges\.user: there is no/],
   ["[network]\nadress = '127.0.0.1:3000'", /unknown key, did you mean "network\.address"\?$/],
 ])("refuses to start with %j", async (config, reason) => {
@@ -81,6 +85,19 @@ test("takes IPv4 clients on a lone [::], in the IPv4 swarm", async () => {
       leechers: isLast ? 2 : 1,
       peers: isLast ? [{ address: "127.0.0.1", port: 5 }] : [],
     });
+  }
+});
+
+test("warns of the backend 'bun' on a wildcard address alone", async () => {
+  const warning = "network.socket_backend: 'bun' at a wildcard address may answer from another";
+  for (const [address, isWarned] of [
+    ["0.0.0.0:0", true],
+    ["[::]:0", true],
+    ["127.0.0.1:0", false],
+  ] as const) {
+    const config = `[network]\nsocket_backend = 'bun'\naddress = '${address}'`;
+    await using tracker = await startTracker({ config });
+    expect(tracker.stderr.includes(warning)).toBe(isWarned);
   }
 });
 

@@ -62,7 +62,7 @@ export async function runTracker(
 }
 
 /** The tracker's command line without its arguments, see `TrackerOptions.command`. */
-function trackerCommand(program: Program): string[] {
+export function trackerCommand(program: Program): string[] {
   const binary = process.env[`AQUATIC_${program.toUpperCase()}`];
   if (binary) return [resolve(binary)];
   return [process.execPath, "run", resolve(import.meta.dir, `../../src/${program}.ts`)];

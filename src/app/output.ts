@@ -1,0 +1,62 @@
+// Writes lines to standard output and standard error without ever waiting for their reader: a pipe
+// that nobody empties would stop the main thread, and with it clock, cleaning and signals. A line
+// that does not fit is lost, and the next one says how many were. Main thread only.
+
+import { writeSync } from "node:fs";
+import { ptr } from "bun:ffi";
+import { openLibc } from "./libc.ts";
+
+// From poll.h: the same on Linux and macOS.
+const POLLOUT = 4;
+
+/** A pipe that is ready takes this many bytes at once (PIPE_BUF on Linux; macOS has less). */
+const MAX_WRITE_BYTES = process.platform === "linux" ? 4096 : 512;
+
+const calls = openLibc({ poll: { args: ["ptr", "u64", "i32"], returns: "i32" } });
+
+/** One of the two streams. */
+export class Output {
+  #lost = 0;
+  readonly #pollfd: Int32Array;
+  readonly #revents: Uint16Array;
+
+  constructor(private readonly fd: number) {
+    // struct pollfd: fd, then events and revents of 16 bits each.
+    this.#pollfd = new Int32Array([fd, POLLOUT]);
+    this.#revents = new Uint16Array(this.#pollfd.buffer);
+  }
+
+  /** Writes a text of whole lines, or loses it (a long one perhaps in part); true when it did. */
+  write(text: string): boolean {
+    const note = this.#lost > 0 ? `${this.#lost} lines were lost: nobody read them\n` : "";
+    const bytes = Buffer.from(note + text);
+    if (!this.#writeAll(bytes)) {
+      this.#lost += text.split("\n").length - 1;
+      return false;
+    }
+    this.#lost = 0;
+    return true;
+  }
+
+  #writeAll(bytes: Buffer): boolean {
+    for (let start = 0; start < bytes.length; start += MAX_WRITE_BYTES) {
+      if (!this.#isReady()) return false;
+      try {
+        writeSync(this.fd, bytes, start, Math.min(MAX_WRITE_BYTES, bytes.length - start));
+      } catch {
+        // The reader has gone (EPIPE), or the descriptor does not block and is full (EAGAIN).
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #isReady(): boolean {
+    if (calls === undefined) return true;
+    this.#revents[3] = 0;
+    return calls.poll(ptr(this.#pollfd), 1, 0) === 1 && (this.#revents[3] & POLLOUT) !== 0;
+  }
+}
+
+export const standardOutput = new Output(1);
+export const standardError = new Output(2);

@@ -1,0 +1,57 @@
+// Lines for a pipe that somebody reads, that nobody reads, and whose reader has gone.
+
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Output } from "../../src/app/output.ts";
+
+let directory: string;
+let reader: number;
+let writer: number;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "aquatic-output-"));
+  const path = join(directory, "pipe");
+  Bun.spawnSync(["mkfifo", path]);
+  reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  writer = openSync(path, constants.O_WRONLY);
+});
+
+afterEach(() => {
+  closeSync(writer);
+  rmSync(directory, { recursive: true });
+});
+
+function readAll(): string {
+  const chunk = Buffer.alloc(1 << 20);
+  return chunk.toString("utf8", 0, readSync(reader, chunk));
+}
+
+test("lines arrive as they were written, long ones too", () => {
+  const output = new Output(writer);
+  const long = `${"ä".repeat(10_000)}\n`;
+  expect([output.write("one\ntwo\n"), output.write(long)]).toEqual([true, true]);
+  expect(readAll()).toBe(`one\ntwo\n${long}`);
+  closeSync(reader);
+});
+
+test("a full pipe loses lines and does not block; the next line says how many", () => {
+  const output = new Output(writer);
+  const line = `${"x".repeat(999)}\n`;
+  let written = 0;
+  while (output.write(line)) written++;
+  expect(written).toBeGreaterThan(10);
+  for (let i = 0; i < 4; i++) expect(output.write(line)).toBe(false);
+  expect(readAll()).toBe(line.repeat(written));
+  expect(output.write("again\n")).toBe(true);
+  expect(output.write("more\n")).toBe(true);
+  expect(readAll()).toBe("5 lines were lost: nobody read them\nagain\nmore\n");
+  closeSync(reader);
+});
+
+test("a reader that has gone is no error", () => {
+  const output = new Output(writer);
+  closeSync(reader);
+  expect(output.write("nobody\n")).toBe(false);
+});

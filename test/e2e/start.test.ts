@@ -1,0 +1,130 @@
+// How both trackers start: alone on their addresses, as nobody before they serve, and stopped in the
+// middle of it. $AQUATIC_UDP and $AQUATIC_WS name compiled binaries to start in place of the source.
+
+import { describe, expect, test } from "bun:test";
+import { randomInt } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildConnect } from "../support/bep15.ts";
+import { testWith } from "../support/requirements.ts";
+import { startTracker, trackerCommand } from "../support/tracker.ts";
+import { openUdpClient } from "../support/udp-client.ts";
+
+const programs = ["udp", "ws"] as const;
+type Program = (typeof programs)[number];
+
+/** Below the ports that the system gives to other tests. */
+function choosePort(): number {
+  return 10_000 + randomInt(20_000);
+}
+
+/** Whether the tracker answers; it may not have started yet. */
+async function isServed(program: Program, port: number): Promise<boolean> {
+  if (program === "ws") {
+    const response = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);
+    return response?.status === 200;
+  }
+  await using client = await openUdpClient({ address: "127.0.0.1", port });
+  return (await client.request(buildConnect(), { timeoutMs: 20 }).catch(() => {})) !== undefined;
+}
+
+describe.each(programs)("aquatic-%s", (program) => {
+  test("has its address alone when two are started at once", async () => {
+    for (let round = 0; round < 4; round++) {
+      const config = `socket_workers = 2\n[network]\naddress = '127.0.0.1:${choosePort()}'`;
+      const starts = await Promise.allSettled([1, 2].map(() => startTracker({ program, config })));
+      const outcomes = starts.map((start) => start.status).toSorted();
+      for (const start of starts) {
+        if (start.status === "fulfilled") await start.value[Symbol.asyncDispose]();
+        else expect(String(start.reason)).toContain("the address is in use");
+      }
+      expect(outcomes).toEqual(["fulfilled", "rejected"]);
+    }
+  });
+
+  test("ends with exit code 0 when it is stopped while it starts", async () => {
+    using directory = makeDirectory();
+    const config = "socket_workers = 30\n[network]\naddress = '127.0.0.1:0'";
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      const tracker = spawn(program, directory, config, "pipe");
+      // The runtime has fewer threads of its own.
+      while (readdirSync(`/proc/${tracker.pid}/task`).length < 15) await Bun.sleep(1);
+      tracker.kill(signal);
+      expect(await tracker.exited).toBe(0);
+      expect(await new Response(tracker.stderr as ReadableStream).text()).not.toContain(
+        "listening",
+      );
+    }
+  });
+
+  test("serves on, and stops, when nobody reads what it logs and writes", async () => {
+    using directory = makeDirectory();
+    const path = join(directory.path, "pipe");
+    Bun.spawnSync(["mkfifo", path]);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const filler = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    const full = Buffer.alloc(4096, "x");
+    expect(() => {
+      for (;;) writeSync(filler, full);
+    }).toThrow("EAGAIN");
+    const writer = openSync(path, constants.O_WRONLY);
+    const port = choosePort();
+    const config = `[network]\naddress = '127.0.0.1:${port}'\n[statistics]\ninterval = 1`;
+    const tracker = spawn(program, directory, config, writer);
+    while (!(await isServed(program, port))) await Bun.sleep(20);
+    // Past the first report, for which there is no room either.
+    await Bun.sleep(1500);
+    expect(await isServed(program, port)).toBe(true);
+    tracker.kill("SIGTERM");
+    expect(await tracker.exited).toBe(0);
+    for (const fd of [reader, filler, writer]) closeSync(fd);
+  });
+});
+
+for (const program of programs) {
+  const name = `aquatic-${program} answers nobody before it has dropped root`;
+  await testWith(["root"], name, async () => {
+    using directory = makeDirectory();
+    const port = choosePort();
+    const config = `socket_workers = 8\n[network]\naddress = '127.0.0.1:${port}'
+      [privileges]\ndrop_privileges = true\nchroot_path = '/tmp'`;
+    const tracker = spawn(program, directory, config, "ignore");
+    while (!(await isServed(program, port)));
+    expect(readFileSync(`/proc/${tracker.pid}/status`, "utf8")).not.toMatch(/^Uid:\t(.*\t)?0\t/m);
+    tracker.kill("SIGTERM");
+    expect(await tracker.exited).toBe(0);
+  });
+}
+
+interface Directory extends Disposable {
+  readonly path: string;
+}
+
+function makeDirectory(): Directory {
+  const path = mkdtempSync(join(tmpdir(), "aquatic-start-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
+
+/** Starts a tracker, and waits for nothing. */
+function spawn(
+  program: Program,
+  { path }: Directory,
+  config: string,
+  output: number | "pipe" | "ignore",
+) {
+  const configPath = join(path, "config.toml");
+  writeFileSync(configPath, config);
+  const argv = [...trackerCommand(program), "-c", configPath];
+  return Bun.spawn(argv, { stdout: output, stderr: output });
+}
