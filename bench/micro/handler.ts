@@ -8,10 +8,12 @@ import { bench, do_not_optimize, group, run } from "mitata";
 import { allocateCounters, Counters } from "../../src/app/counters.ts";
 import { Bytes } from "../../src/memory/bytes.ts";
 import { halfSipHash13, halfSipHash24 } from "../../src/memory/hash.ts";
+import { TOKEN_BUCKET_WORDS } from "../../src/memory/token-buckets.ts";
 import { Random } from "../../src/memory/random.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
 import { CONNECTION_KEY_WORDS, ConnectionIds } from "../../src/udp/connection-id.ts";
 import { Handler } from "../../src/udp/handler.ts";
+import { RequestLimit } from "../../src/udp/request-limit.ts";
 import { SOURCE } from "../../src/udp/request.ts";
 
 const NOW = 100;
@@ -27,6 +29,7 @@ function makeHandler(): Handler {
     new ConnectionIds(connectionKeys, 300),
     new Table(createTable(4, limits, key), random),
     new Table(createTable(16, limits, key), random),
+    new RequestLimit(new Int32Array(TOKEN_BUCKET_WORDS), key, 1_000_000),
     new Counters(allocateCounters(1), 0),
   );
 }

@@ -26,12 +26,16 @@ export const COUNTER = {
   lostAnswers: 12,
   /** Connections opened, less those closed. */
   connections: 13,
+  /** Refused because an address had its share of the peers. */
+  addressFull: 14,
+  /** Refused or dropped because an address asked too often. */
+  rateLimited: 15,
 } as const;
 
 export type Counter = (typeof COUNTER)[keyof typeof COUNTER];
 
-// Two cache lines for each worker, so that none slows another down.
-const COUNTERS = 16;
+// Four cache lines for each worker, so that none slows another down.
+const COUNTERS = 32;
 
 /** Shared memory for the counts of so many workers. */
 export function allocateCounters(workers: number): SharedArrayBuffer {

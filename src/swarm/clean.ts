@@ -104,6 +104,7 @@ export class CleaningPass {
     for (let i = swarms.count(record) - 1; i >= 0; i--) {
       const peer = block + i * blocks.stride;
       if (!isExpired(blocks.tickOf(peer))) continue;
+      this.table.forgetPeer(peer);
       swarms.removeFromBlock(record, peer);
       this.removed++;
     }
@@ -113,14 +114,18 @@ export class CleaningPass {
   // True when the whole swarm has been cleaned. Between steps it may grow, shrink, go, or leave its
   // place to another swarm: then a few buckets are looked at twice, or not before the next pass.
   #cleanSets(record: number, isExpired: (tick: number) => boolean): boolean {
-    const { sets, swarms } = this.table;
+    const { blocks, sets, swarms } = this.table;
     // A record without peers must not be left to the next step, which would take it for a free one.
     while (this.#budget > 0 && swarms.count(record) > 0) {
       const last = sets.buckets(record, this.#set) - 1;
       if (this.#bucket < 0 || this.#bucket > last) this.#bucket = last;
       // An empty bucket is looked at as well.
       this.#budget -= 1 + sets.bucketSize(record, this.#set, this.#bucket);
-      this.removed += sets.expireBucket(record, this.#set, this.#bucket, isExpired);
+      this.removed += sets.expireBucket(record, this.#set, this.#bucket, (peer) => {
+        if (!isExpired(blocks.tickOf(peer))) return false;
+        this.table.forgetPeer(peer);
+        return true;
+      });
       this.#bucket--;
       if (this.#bucket >= 0) continue;
       this.#set++;

@@ -7,10 +7,13 @@
 //   heads             for each shard: the first torrent of each bucket of its index
 //   chunks            for each chunk of torrent records: its shard, its free slots
 //   arena marks       for each unit of the arena: whether a free block begins there
+//   address counts    peers of each address, where they are limited: see memory/counting-sketch.ts
 //   torrents          records of one cache line each, in chunks that shards take and give back
 //   arena             blocks of peers, and directories of large swarms
 //
 // All of it is reserved at start, and none of it touched before it is needed.
+
+import { SKETCH_WORDS } from "../memory/counting-sketch.ts";
 
 /** Words in front of the shards. */
 export const HEADER = {
@@ -118,10 +121,12 @@ const PEER_NAMES = { 4: "IPv4", 16: "IPv6", 20: "WebTorrent" } as const;
 export interface TableLimits {
   readonly maxTorrents: number;
   readonly maxPeers: number;
+  /** Peers of one IPv4 address or IPv6 /64, in all torrents together; 0 for any number. */
+  readonly maxPeersPerAddress?: number;
 }
 
 /** The offsets of a table, and the measures they follow from. */
-export interface TablePlan extends TableLimits {
+export interface TablePlan extends Required<TableLimits> {
   readonly identityBytes: IdentityBytes;
   /** Words of a peer, see peer-blocks.ts. */
   readonly peerWords: number;
@@ -134,6 +139,7 @@ export interface TablePlan extends TableLimits {
   readonly chunks: number;
   readonly maxChunks: number;
   readonly arenaMarks: number;
+  readonly addressCounts: number;
   readonly torrents: number;
   readonly arena: number;
   /** Units of the arena. */
@@ -158,7 +164,7 @@ const MIN_ARENA_WORDS = 65_536;
 
 /** Plans a table for `limits`. Throws a RangeError when it does not fit into 4 GiB. */
 export function planTable(identityBytes: IdentityBytes, limits: TableLimits): TablePlan {
-  const { maxTorrents, maxPeers } = limits;
+  const { maxTorrents, maxPeers, maxPeersPerAddress = 0 } = limits;
   const peerWords = identityBytes / 4 + (identityBytes === 20 ? 2 : 1);
   const inlinePeers = Math.floor(TORRENT.inlineWords / peerWords);
   // The first block has room for twice as many, and for two at least, rounded up to a power of two.
@@ -175,7 +181,8 @@ export function planTable(identityBytes: IdentityBytes, limits: TableLimits): Ta
     (MIN_ARENA_WORDS + maxPeers * peerWords * ARENA_PER_PEER) / unitWords,
   );
   // A unit takes its words, and a byte among the marks.
-  const room = MAX_WORDS - arenaMarks - torrentWords - PAGE;
+  const countWords = maxPeersPerAddress > 0 ? SKETCH_WORDS : 0;
+  const room = MAX_WORDS - arenaMarks - countWords - torrentWords - PAGE;
   const units = Math.min(wantedUnits, Math.floor(room / (unitWords + 0.25)));
   if (units * unitWords < maxPeers * peerWords * MIN_ARENA_PER_PEER) {
     const fitting = Math.floor((units * unitWords) / (peerWords * MIN_ARENA_PER_PEER));
@@ -185,11 +192,13 @@ export function planTable(identityBytes: IdentityBytes, limits: TableLimits): Ta
         `the 4 GiB of one table; ${remedy}`,
     );
   }
-  const torrents = roundUp(arenaMarks + units / 4, PAGE);
+  const addressCounts = roundUp(arenaMarks + units / 4, LINE);
+  const torrents = roundUp(addressCounts + countWords, PAGE);
   const arena = torrents + torrentWords;
   return {
     maxTorrents,
     maxPeers,
+    maxPeersPerAddress,
     identityBytes,
     peerWords,
     inlinePeers,
@@ -199,6 +208,7 @@ export function planTable(identityBytes: IdentityBytes, limits: TableLimits): Ta
     chunks,
     maxChunks,
     arenaMarks,
+    addressCounts,
     torrents,
     arena,
     units,

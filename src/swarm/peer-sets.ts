@@ -110,21 +110,21 @@ export class PeerSets {
   }
 
   /**
-   * Removes the peers of one bucket that `isExpired` names by their tick, and returns how many.
+   * Removes the peers of one bucket that `isExpired` names by their offset, and returns how many.
    * Going from the last bucket to the first meets all of them, whatever is merged on the way.
    */
   expireBucket(
     record: number,
     which: number,
     bucket: number,
-    isExpired: (tick: number) => boolean,
+    isExpired: (peer: number) => boolean,
   ): number {
     const { words, blocks } = this;
     const entry = words[setOffset(record, which)] + bucket * ENTRY_WORDS;
     let removed = 0;
     for (let i = (words[entry + FILL] & 0xffff) - 1; i >= 0; i--) {
       const peer = words[entry] + i * blocks.stride;
-      if (!isExpired(blocks.tickOf(peer))) continue;
+      if (!isExpired(peer)) continue;
       this.#take(entry, peer);
       removed++;
     }

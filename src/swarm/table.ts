@@ -4,6 +4,7 @@
 import { halfSipHash13 } from "../memory/hash.ts";
 import { acquire, release } from "../memory/lock.ts";
 import { Random } from "../memory/random.ts";
+import { AddressCounts } from "./address-counts.ts";
 import { Arena } from "./arena.ts";
 import { Handout } from "./handout.ts";
 import {
@@ -29,6 +30,8 @@ import { shardOffset, Torrents } from "./torrents.ts";
 export const TABLE_FULL = -1;
 /** What it returns when another connection holds the peer. */
 export const PEER_HELD = -2;
+/** What it returns when a new peer would exceed the limit for its address. */
+export const ADDRESS_FULL = -3;
 
 /** What a worker needs to view a table that the main thread made. */
 export interface TableMemory {
@@ -73,6 +76,7 @@ export class Table {
   connection = 0;
   /** The generation of that connection. */
   generation = 0;
+  readonly #addresses: AddressCounts | undefined;
   readonly #plan: TablePlan;
   readonly #handout = new Handout();
 
@@ -86,6 +90,7 @@ export class Table {
     this.torrents = new Torrents(words, plan);
     this.blocks = new PeerBlocks(words, arena, plan);
     this.sets = new PeerSets(words, arena, this.blocks, random);
+    this.#addresses = plan.maxPeersPerAddress > 0 ? new AddressCounts(words, plan) : undefined;
     this.swarms = new Swarms(words, arena, this.blocks, this.sets, random, plan);
   }
 
@@ -108,8 +113,8 @@ export class Table {
   /**
    * Carries out the announce at `request[at]` (see ANNOUNCE) at the time `tick`, the low 16 bits
    * of the clock. Copies the peers for the answer to `halves` from `halfAt` on and returns how
-   * many; TABLE_FULL when the peer is new and there is no room; PEER_HELD when another connection
-   * holds it and FLAG_TAKE_OVER is not set. Leaves the swarm's counts, the peer included, in
+   * many; TABLE_FULL or ADDRESS_FULL when the peer is new and there is no room for it; PEER_HELD when
+   * another connection holds it and FLAG_TAKE_OVER is not set. Leaves the swarm's counts, the peer included, in
    * `leechers` and `seeders`. Who stops a peer that another connection holds changes nothing.
    */
   announce(
@@ -180,7 +185,12 @@ export class Table {
     this.torrents.remove(record);
   }
 
-  // Returns the peer's offset, TABLE_FULL or PEER_HELD.
+  /** Counts a peer no more that is about to be removed, other than by an announce. */
+  forgetPeer(peer: number): void {
+    this.#addresses?.remove(this.words, peer);
+  }
+
+  // Returns the peer's offset, TABLE_FULL, ADDRESS_FULL or PEER_HELD.
   #putPeer(record: number, request: Int32Array, at: number, tick: number): number {
     const { words, swarms } = this;
     const key = at + ANNOUNCE.peer;
@@ -197,11 +207,13 @@ export class Table {
       return swarms.update(record, known, request, key, tick, which) || TABLE_FULL;
     }
     this.isNewcomer = true;
+    if (this.#addresses?.add(request, key) === false) return ADDRESS_FULL;
     if (Atomics.add(words, HEADER.peers, 1) < this.#plan.maxPeers) {
       const peer = swarms.add(record, hash, request, key, tick, which);
       if (peer !== 0) return peer;
     }
     Atomics.sub(words, HEADER.peers, 1);
+    this.#addresses?.remove(request, key);
     return TABLE_FULL;
   }
 
@@ -211,6 +223,7 @@ export class Table {
     const hash = request[at + ANNOUNCE.peerHash];
     const peer = swarms.find(record, hash, request, at + ANNOUNCE.peer, 0);
     if (peer === 0 || !this.blocks.isHeldBy(peer, request, at + ANNOUNCE.peer)) return record;
+    this.#addresses?.remove(words, peer);
     swarms.remove(record, peer);
     Atomics.sub(words, HEADER.peers, 1);
     if (swarms.count(record) > 0) return record;

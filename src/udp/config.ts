@@ -140,5 +140,22 @@ The most peers of all torrents together, for IPv4 and IPv6 each. When that many 
 ones get an error. Address space is reserved for all of them; memory is used only as they
 arrive.`,
     }),
+    max_peers_per_ip: integer({
+      value: 50000,
+      min: 0,
+      max: 100000000,
+      prose: `\
+Maximum number of peers of one IPv4 address or IPv6 /64, in all torrents together. Beyond that,
+new ones get an error. 0: no limit.`,
+    }),
+    max_requests_per_ip_per_second: integer({
+      value: 500,
+      min: 0,
+      max: 1000000,
+      prose: `\
+Maximum number of announces and scrapes a second from one IPv4 address or IPv6 /64, on average: an
+address that was quiet may send 40 seconds' worth at once. Beyond that they get an error, and in a
+flood nothing. Requests without a valid connection id do not count. 0: no limit.`,
+    }),
   },
 } satisfies Schema;

@@ -5,6 +5,7 @@ import type { Bytes } from "../memory/bytes.ts";
 import { INFO_HASH_WORDS } from "../swarm/layout.ts";
 import { Prefetch } from "../swarm/prefetch.ts";
 import { type Table, TABLE_FULL } from "../swarm/table.ts";
+import { TOKEN } from "../memory/token-buckets.ts";
 import { COUNTER, type Counters } from "../app/counters.ts";
 import type { ConnectionIds } from "./connection-id.ts";
 import {
@@ -32,6 +33,7 @@ import {
   writeScrapeCounts,
   writeScrapeHead,
 } from "./packet.ts";
+import type { RequestLimit } from "./request-limit.ts";
 import { ANNOUNCE_REQUEST, REQUEST, SOURCE } from "./request.ts";
 
 /**
@@ -68,6 +70,7 @@ export class Handler {
     private readonly ids: ConnectionIds,
     private readonly ipv4: Table,
     private readonly ipv6: Table,
+    private readonly limit: RequestLimit | undefined,
     private readonly counters: Counters,
   ) {
     const { maxResponsePeers, maxScrapeTorrents } = settings;
@@ -126,6 +129,14 @@ export class Handler {
     }
 
     // From here on the sender has shown that it receives what is sent to its address.
+    if (this.limit !== undefined) {
+      const token = this.limit.take(request, address, idWords, now);
+      if (token !== TOKEN.taken) {
+        this.counters.add(COUNTER.rateLimited, 1);
+        if (token === TOKEN.flood) return 0;
+        return writeError(output, response, transaction, ERRORS.rateLimited, length);
+      }
+    }
     let problem: Uint8Array = ERRORS.action;
     if (action === ACTION_ANNOUNCE) {
       const maxPeers = isIpv4 ? this.#maxPeersIpv4 : this.#maxPeersIpv6;
@@ -191,9 +202,11 @@ export class Handler {
     const announce = at + REQUEST.announce;
     const start = peersOffset(response);
     const peers = table.announce(request, announce, now & 0xffff, output.halves, start);
-    if (peers === TABLE_FULL) {
-      this.counters.add(COUNTER.tableFull, 1);
-      return writeError(output, response, transaction, ERRORS.full, this.mostResponseBytes);
+    if (peers < 0) {
+      const isTableFull = peers === TABLE_FULL;
+      this.counters.add(isTableFull ? COUNTER.tableFull : COUNTER.addressFull, 1);
+      const message = isTableFull ? ERRORS.full : ERRORS.addressFull;
+      return writeError(output, response, transaction, message, this.mostResponseBytes);
     }
     const { announceInterval } = this.settings;
     const { leechers, seeders } = table;

@@ -44,6 +44,8 @@ export const ERRORS = {
   port: encoder.encode("Announce with port 0"),
   scrapeLength: encoder.encode("Scrape without an info hash"),
   full: encoder.encode("Tracker is full"),
+  addressFull: encoder.encode("Too many peers of your address"),
+  rateLimited: encoder.encode("Too many requests from your address"),
 } as const;
 
 /**

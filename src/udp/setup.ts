@@ -4,12 +4,14 @@ import { allocateCounters, Counters } from "../app/counters.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { Bytes } from "../memory/bytes.ts";
+import { TOKEN_BUCKET_WORDS } from "../memory/token-buckets.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
 import { allocateChannels } from "./channel.ts";
 import type { UdpConfig } from "./config.ts";
 import { CONNECTION_KEY_WORDS, ConnectionIds } from "./connection-id.ts";
 import { allocateControl, doorbellWord } from "../app/control.ts";
 import { Handler } from "./handler.ts";
+import { RequestLimit } from "./request-limit.ts";
 import { openWakeEvent } from "./wake-event.ts";
 
 /** How sockets are driven: see socket-bun.ts and socket-mmsg.ts. */
@@ -28,13 +30,20 @@ export interface Setup {
   readonly wakeEvents: readonly number[];
   /** See connection-id.ts; the main thread renews them. */
   readonly connectionKeys: SharedArrayBuffer;
+  /** The tokens of each address, and two random words for the hash by which they are found. */
+  readonly requestTokens: SharedArrayBuffer;
+  readonly requestKey: Int32Array;
 }
 
 /** Reserves the memory of a tracker. Throws a StartupError when the limits ask for too much. */
 export function allocateSetup(config: UdpConfig, backend: Backend): Setup {
   const { limits, request_workers, socket_workers } = config;
   const workers = socket_workers + request_workers;
-  const tableLimits = { maxTorrents: limits.max_torrents, maxPeers: limits.max_peers };
+  const tableLimits = {
+    maxTorrents: limits.max_torrents,
+    maxPeers: limits.max_peers,
+    maxPeersPerAddress: limits.max_peers_per_ip,
+  };
   const [ipv4, ipv6] = explainRangeError("limits", () => {
     return ([4, 16] as const).map((bytes) => createTable(bytes, tableLimits, randomWords()));
   });
@@ -50,6 +59,8 @@ export function allocateSetup(config: UdpConfig, backend: Backend): Setup {
     backend,
     wakeEvents: Array.from({ length: backend === "mmsg" ? socket_workers : 0 }, openWakeEvent),
     connectionKeys: new SharedArrayBuffer(CONNECTION_KEY_WORDS * 4),
+    requestTokens: new SharedArrayBuffer(TOKEN_BUCKET_WORDS * 4),
+    requestKey: randomWords(),
   };
 }
 
@@ -95,7 +106,7 @@ export interface WorkerViews {
 
 /** Views the shared memory as the worker number `worker`. */
 export function viewSetup(setup: Setup, worker: number): WorkerViews {
-  const { cleaning, network } = setup.config;
+  const { cleaning, limits, network } = setup.config;
   const counters = new Counters(setup.counters, worker);
   const handler = new Handler(
     {
@@ -106,10 +117,16 @@ export function viewSetup(setup: Setup, worker: number): WorkerViews {
     new ConnectionIds(new Int32Array(setup.connectionKeys), cleaning.max_connection_age),
     new Table(setup.ipv4),
     new Table(setup.ipv6),
+    createRequestLimit(setup, limits.max_requests_per_ip_per_second),
     counters,
   );
   const control = new Int32Array(setup.control);
   return { control, counters, channels: new Bytes(setup.channels), handler };
+}
+
+function createRequestLimit(setup: Setup, rate: number): RequestLimit | undefined {
+  if (rate === 0) return undefined;
+  return new RequestLimit(new Int32Array(setup.requestTokens), setup.requestKey, rate);
 }
 
 /** The channel between a socket and a request worker, as the socket worker sees it. */

@@ -8,6 +8,8 @@ export const udpStatistics: StatisticsOptions = {
     ["malformed", COUNTER.malformed],
     ["invalid connection", COUNTER.invalidConnection],
     ["table full", COUNTER.tableFull],
+    ["address full", COUNTER.addressFull],
+    ["rate limited", COUNTER.rateLimited],
     ["queue full", COUNTER.queueFull],
     ["send failed", COUNTER.sendFailed],
   ],

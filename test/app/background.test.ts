@@ -131,7 +131,8 @@ test("keepStatistics writes the lines of each interval to standard output", asyn
       "requests/s: 10.00, responses/s: 0.00, requests per batch: 0.00",
       bandwidth,
       swarms,
-      "not served: malformed 1, invalid connection 0, table full 0, queue full 0, send failed 0",
+      "not served: malformed 1, invalid connection 0, table full 0, address full 0, " +
+        "rate limited 0, queue full 0, send failed 0",
       "",
     ],
     ["requests/s: 5.00, responses/s: 0.00, requests per batch: 0.00", bandwidth, swarms, ""],

@@ -62,13 +62,15 @@ describe("the lines of statistics", () => {
     ["malformed", COUNTER.malformed],
     ["invalid connection", COUNTER.invalidConnection],
     ["table full", COUNTER.tableFull],
+    ["address full", COUNTER.addressFull],
+    ["rate limited", COUNTER.rateLimited],
     ["queue full", COUNTER.queueFull],
     ["send failed", COUNTER.sendFailed],
   ])("have a fourth while there is something to say: %s", (name, counter) => {
     const buffer = allocateCounters(1);
     const statistics = new Statistics(buffer, udpStatistics);
     new Counters(buffer, 0).add(counter, 3);
-    const names = ["malformed", "invalid connection", "table full", "queue full", "send failed"];
+    const names = udpStatistics.faults.map(([fault]) => fault);
     const list = names.map((other) => `${other} ${other === name ? 3 : 0}`).join(", ");
     expect(statistics.report(7, takeCensus()).slice(3)).toEqual([`not served: ${list}`]);
     expect(statistics.report(7, takeCensus()).slice(3)).toEqual([]);

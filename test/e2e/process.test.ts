@@ -3,7 +3,13 @@
 import { expect, test } from "bun:test";
 import { randomBytes, randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { buildAnnounce, buildConnect, buildScrape, parseResponse } from "../support/bep15.ts";
+import {
+  buildAnnounce,
+  buildConnect,
+  buildScrape,
+  parseResponse,
+  type Response,
+} from "../support/bep15.ts";
 import { testWith } from "../support/requirements.ts";
 import { runTracker, startTracker, type Tracker } from "../support/tracker.ts";
 import { openUdpClient, type UdpClient } from "../support/udp-client.ts";
@@ -159,6 +165,31 @@ test("refuses newcomers when full, says so once, and serves on", async () => {
   await tracker.waitForLine(/limits: a table is full/);
   await tracker.waitForLine(/not served: malformed 0, invalid connection 0, table full 2/);
   expect(tracker.stderr.match(/is full/g)).toHaveLength(1);
+});
+
+test("limits what one address may have and ask, and counts what it refuses", async () => {
+  await using tracker = await startTracker({
+    config: `${PORT_0}[limits]\nmax_peers_per_ip = 3\nmax_requests_per_ip_per_second = 1
+      [statistics]\ninterval = 1`,
+  });
+  await using client = await openClient(tracker);
+  const connectionId = await client.connect();
+  const announce = async (port: number) => {
+    const request = buildAnnounce({ connectionId, infoHash: Buffer.alloc(20), port, left: 1n });
+    const response = await client.request(request);
+    return response && parseResponse(response, 4);
+  };
+  for (let port = 1; port <= 3; port++)
+    expect(await announce(port)).toMatchObject({ leechers: port });
+  const refusal = { kind: "error", message: "Too many peers of your address" };
+  expect(await announce(4)).toMatchObject(refusal);
+  // The burst is of 40 requests.
+  const isLimited = (response: Response) =>
+    response.kind === "error" && response.message === "Too many requests from your address";
+  const again = buildAnnounce({ connectionId, infoHash: Buffer.alloc(20), port: 1, left: 1n });
+  await askUntil(client, again, isLimited);
+  await tracker.waitForLine(/not served: .* address full [1-9]/);
+  await tracker.waitForLine(/not served: .* rate limited [1-9]/);
 });
 
 test("writes its statistics, three lines at a time", async () => {

@@ -1,6 +1,7 @@
 // Sends the handler random datagrams from a few clients, while the clock runs and the tables are
 // cleaned, and compares every answer with the model's. The same seed does the same.
 
+import { SKETCH_WORDS } from "../../src/memory/counting-sketch.ts";
 import { Random } from "../../src/memory/random.ts";
 import { CleaningPass } from "../../src/swarm/clean.ts";
 import { planTable } from "../../src/swarm/layout.ts";
@@ -15,11 +16,12 @@ const SETTINGS = {
   maxResponsePeers: 40,
   maxConnectionAge: 100,
   announceInterval: 900,
-  limits: { maxTorrents: 30, maxPeers: 500 },
+  limits: { maxTorrents: 30, maxPeers: 500, maxPeersPerAddress: 110 },
 };
 const INVALID = "Connection invalid or expired";
 const MAX_PEER_AGE = 300;
-const HOSTS = 40;
+/** The numbers of 40 hosts, of five networks. */
+const HOSTS = Array.from({ length: 40 }, (_, i) => (i % 5) * 256 + i + 1);
 const FAMILIES = [4, 16] as const;
 
 /** How often each answer was given, the errors by their messages. */
@@ -37,7 +39,7 @@ export function fuzzHandler(seed: number, rounds: number): Tally {
 
   for (let round = 0; round < rounds; round++) {
     const addressBytes = FAMILIES[random.below(2)];
-    const host = 1 + random.below(HOSTS);
+    const host = HOSTS[random.below(HOSTS.length)];
     const from = source(addressBytes, host, random.below(50));
     const client = { address: textOf(from), addressBytes, port: from.port };
     // Most know an id of their own.
@@ -138,7 +140,10 @@ function emptyTables(harness: HandlerHarness, model: TrackerModel): void {
       for (const peer of swarm.keys()) stop(harness, family, infoHash, peer);
     }
     const { peerCount, torrentCount, words } = harness.tables[family];
-    const used = countUsed(words, planTable(family, SETTINGS.limits));
+    const plan = planTable(family, SETTINGS.limits);
+    const used = countUsed(words, plan);
+    const counts = words.subarray(plan.addressCounts, plan.addressCounts + SKETCH_WORDS);
+    if (counts.some((count) => count !== 0)) throw new Error("an address still has peers");
     if (peerCount + torrentCount + used > 0) {
       throw new Error(`${peerCount} peers, ${torrentCount} torrents, ${used} words are left over`);
     }
@@ -147,7 +152,7 @@ function emptyTables(harness: HandlerHarness, model: TrackerModel): void {
 
 function stop(harness: HandlerHarness, family: 4 | 16, infoHash: string, peer: string): void {
   const [address, port] = peer.split(" ");
-  const hosts = Array.from({ length: HOSTS }, (_, i) => source(family, i + 1));
+  const hosts = HOSTS.map((host) => source(family, host));
   const from = hosts.find((host) => textOf(host) === address)!;
   const request = {
     connectionId: harness.connect(from),

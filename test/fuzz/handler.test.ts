@@ -21,6 +21,7 @@ test.each([1, 2, 3])(
       "Announce with port 0",
       "Scrape without an info hash",
       "Tracker is full",
+      "Too many peers of your address",
     ]) {
       expect([outcome, (tally[outcome] ?? 0) > 5]).toEqual([outcome, true]);
     }

@@ -12,7 +12,11 @@ export interface ModelSettings {
   readonly maxScrapeTorrents: number;
   readonly maxResponsePeers: number;
   readonly maxConnectionAge: number;
-  readonly limits: { readonly maxTorrents: number; readonly maxPeers: number };
+  readonly limits: {
+    readonly maxTorrents: number;
+    readonly maxPeers: number;
+    readonly maxPeersPerAddress: number;
+  };
 }
 
 /** What the answer has to be; of an announce, all but the choice of the peers. */
@@ -88,7 +92,8 @@ export class TrackerModel {
     if (action !== 1) return fail("Unknown action");
     if (datagram.length < 98) return fail("Announce shorter than 98 bytes");
     if (datagram.readUInt16BE(96) === 0) return fail("Announce with port 0");
-    return this.#announce(datagram, client, now) ?? fail("Tracker is full");
+    const answer = this.#announce(datagram, client, now);
+    return typeof answer === "string" ? fail(answer) : answer;
   }
 
   #isValid(id: bigint, client: Client, now: number): boolean {
@@ -97,8 +102,8 @@ export class TrackerModel {
     return age >= 0 && age <= this.settings.maxConnectionAge;
   }
 
-  // Undefined when the tracker is full.
-  #announce(datagram: Buffer, client: Client, now: number): Expected | undefined {
+  // Returns the message when it is refused.
+  #announce(datagram: Buffer, client: Client, now: number): Expected | string {
     const { limits, maxResponsePeers } = this.settings;
     const torrents = this.swarms[client.addressBytes];
     const infoHash = datagram.toString("hex", 16, 36);
@@ -116,8 +121,13 @@ export class TrackerModel {
       if (swarm.size === 0) torrents.delete(infoHash);
     } else {
       const isNew = !swarm.has(key);
-      if (isNew && this.countPeers(client.addressBytes) >= limits.maxPeers) return undefined;
-      if (swarm.size === 0 && torrents.size >= limits.maxTorrents) return undefined;
+      if (swarm.size === 0 && torrents.size >= limits.maxTorrents) return "Tracker is full";
+      if (isNew && this.#countOf(client) >= limits.maxPeersPerAddress) {
+        return "Too many peers of your address";
+      }
+      if (isNew && this.countPeers(client.addressBytes) >= limits.maxPeers) {
+        return "Tracker is full";
+      }
       swarm.set(key, { isSeeder, seen: now });
       torrents.set(infoHash, swarm);
       for (const [other, peer] of swarm) {
@@ -131,6 +141,14 @@ export class TrackerModel {
       given: Math.min(wanted, others.size),
       others,
     };
+  }
+
+  // Peers of the client's network.
+  #countOf(client: Client): number {
+    const swarms = [...this.swarms[client.addressBytes].values()];
+    const names = swarms.flatMap((swarm) => [...swarm.keys()].map((key) => key.split(" ")[0]));
+    return names.filter((address) => networkOf({ ...client, address }) === networkOf(client))
+      .length;
   }
 
   #scrape(datagram: Buffer, client: Client, transactionId: number): Expected {

@@ -76,7 +76,12 @@ async function start(socketWorkers: number, handlers = {}) {
     ...defaults,
     handlers: { ...defaults.handlers, ...handlers },
     socket_workers: socketWorkers,
-    limits: { max_torrents: 1000, max_peers: 10_000 },
+    limits: {
+      max_torrents: 1000,
+      max_peers: 10_000,
+      max_peers_per_ip: 0,
+      max_requests_per_ip_per_second: 0,
+    },
   };
   const setup = allocateSetup(config, "bun");
   const sockets = Array.from({ length: socketWorkers }, (_, i) => new SocketStandIn(setup, i));

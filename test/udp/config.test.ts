@@ -37,7 +37,12 @@ user = 'nobody'
 /** What is there beside it, by section. */
 const newLines = {
   "[network]": ["socket_backend = 'auto'"],
-  "[limits]": ["max_torrents = 5000000", "max_peers = 20000000"],
+  "[limits]": [
+    "max_torrents = 5000000",
+    "max_peers = 20000000",
+    "max_peers_per_ip = 50000",
+    "max_requests_per_ip_per_second = 500",
+  ],
 };
 
 function read(text: string) {
@@ -65,6 +70,8 @@ describe("ranges", () => {
     ["cleaning.max_connection_age", 1, 86400],
     ["limits.max_torrents", 1, 50000000],
     ["limits.max_peers", 1, 100000000],
+    ["limits.max_peers_per_ip", 0, 100000000],
+    ["limits.max_requests_per_ip_per_second", 0, 1000000],
   ];
 
   testRanges(udpSchema, ranges);

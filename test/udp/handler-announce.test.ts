@@ -145,6 +145,19 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     }
   });
 
+  test("an address beyond its limit of peers gets an error, and is counted", () => {
+    const limits = { maxTorrents: 10, maxPeers: 10, maxPeersPerAddress: 1 };
+    const harness = new HandlerHarness({ limits });
+    expect(announce(harness, family, 1, { port: 1 })).toMatchObject({ kind: "announce" });
+    expect(harness.announce(source(family, 1), { infoHash, port: 2, transactionId: 6 })).toEqual({
+      kind: "error",
+      transactionId: 6,
+      message: "Too many peers of your address",
+    });
+    expect(harness.count(COUNTER.addressFull)).toBe(1);
+    expect(harness.count(COUNTER.tableFull)).toBe(0);
+  });
+
   test("a connection id is valid in the client's own network alone", () => {
     const harness = new HandlerHarness();
     const [own, neighbour, other] = [2, 3, 258].map((host) => source(family, host));

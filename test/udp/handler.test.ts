@@ -198,3 +198,50 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
     expect([harness.tables[4].peerCount, harness.tables[16].peerCount]).toEqual([0, 0]);
   });
 });
+
+describe.each([4, 16] as const)("with a limit of requests, from %i-byte addresses", (family) => {
+  const client = source(family);
+
+  test("an address that asks too often gets errors, and in a flood nothing", () => {
+    const harness = new HandlerHarness({ maxRequestsPerSecond: 2 });
+    const announce = buildAnnounce({ connectionId: harness.connect(client), transactionId: 5 });
+    const ask = (count: number) => {
+      return Array.from({ length: count }, () => harness.ask(announce, client)?.kind ?? "nothing");
+    };
+    expect(ask(80)).toEqual(Array.from({ length: 80 }, () => "announce" as const));
+    expect(harness.ask(announce, client)).toEqual({
+      kind: "error",
+      transactionId: 5,
+      message: "Too many requests from your address",
+    });
+    expect(ask(3)).toEqual(["error", "nothing", "nothing"]);
+    harness.now++;
+    expect(ask(5)).toEqual(["announce", "announce", "error", "error", "nothing"]);
+    expect(harness.count(COUNTER.rateLimited)).toBe(7);
+    // All ports of the address together, other addresses not at all.
+    expect(harness.ask(announce, source(family, 1, 77))).toBeUndefined();
+    const other = source(family, 300);
+    expect(harness.announce(other, {})?.kind).toBe("announce");
+  });
+
+  test("an error is never longer than the request", () => {
+    const harness = new HandlerHarness({ maxRequestsPerSecond: 1 });
+    const connectionId = harness.connect(client);
+    const scrape = buildScrape({ connectionId, infoHashes: [Buffer.alloc(20)] });
+    for (let i = 0; i < 40; i++) harness.send(scrape, client);
+    const short = scrape.subarray(0, 20);
+    expect(harness.send(short, client).length).toBeLessThanOrEqual(20);
+    expect(harness.count(COUNTER.rateLimited)).toBe(1);
+  });
+
+  test("only requests with a valid connection id count", () => {
+    const harness = new HandlerHarness({ maxRequestsPerSecond: 1 });
+    const connectionId = harness.connect(client);
+    for (let i = 0; i < 1000; i++) {
+      harness.send(buildAnnounce({ connectionId: 12345n }), client);
+      harness.send(buildConnect(), client);
+    }
+    expect(harness.ask(buildAnnounce({ connectionId }), client)?.kind).toBe("announce");
+    expect(harness.count(COUNTER.rateLimited)).toBe(0);
+  });
+});

@@ -3,11 +3,13 @@
 
 import { allocateCounters, type Counter, Counters, sumCounter } from "../../src/app/counters.ts";
 import { Bytes } from "../../src/memory/bytes.ts";
+import { TOKEN_BUCKET_WORDS } from "../../src/memory/token-buckets.ts";
 import { Random } from "../../src/memory/random.ts";
 import type { TableLimits } from "../../src/swarm/layout.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
 import { ConnectionIds } from "../../src/udp/connection-id.ts";
 import { Handler, type HandlerSettings } from "../../src/udp/handler.ts";
+import { RequestLimit } from "../../src/udp/request-limit.ts";
 import { REQUEST, SOURCE } from "../../src/udp/request.ts";
 import {
   type AddressBytes,
@@ -31,6 +33,8 @@ export interface HarnessOptions extends Partial<HandlerSettings> {
   limits?: TableLimits;
   key?: [number, number];
   seed?: number;
+  /** Requests a second from one address; any number by default. */
+  maxRequestsPerSecond?: number;
 }
 
 /** The same key for every period. */
@@ -74,6 +78,8 @@ export class HandlerHarness {
   constructor(options: HarnessOptions = {}) {
     const { limits = { maxTorrents: 1000, maxPeers: 10_000 }, seed = 1 } = options;
     const { key = [0x03020100, 0x07060504], maxConnectionAge = 300 } = options;
+    const { maxRequestsPerSecond } = options;
+    const tokenKey = new Int32Array([seed, 9]);
     const { announceInterval = 900, maxResponsePeers = 50, maxScrapeTorrents = 5 } = options;
     const openTable = (addressBytes: AddressBytes): Table => {
       const tableKey = new Int32Array([seed, addressBytes]);
@@ -86,6 +92,9 @@ export class HandlerHarness {
       new ConnectionIds(repeatKey(key), maxConnectionAge),
       this.tables[4],
       this.tables[16],
+      maxRequestsPerSecond === undefined
+        ? undefined
+        : new RequestLimit(new Int32Array(TOKEN_BUCKET_WORDS), tokenKey, maxRequestsPerSecond),
       new Counters(this.#counters, 1),
     );
     const { mostRequestBytes, mostResponseBytes } = this.handler;
