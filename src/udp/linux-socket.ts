@@ -3,6 +3,7 @@
 
 import { ptr } from "bun:ffi";
 import { getSystemErrorName } from "node:util";
+import { setReusePort } from "../app/reuse-port.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { Bytes } from "../memory/bytes.ts";
 import { AF_INET, AF_INET6, NAME_BYTES, readNamePort, writeName } from "./socket-name.ts";
@@ -12,8 +13,6 @@ import { calls, checkResult } from "./system-calls.ts";
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
-const SO_REUSEPORT = 15;
 const IPPROTO_IP = 0;
 const IP_PKTINFO = 8;
 const IPPROTO_IPV6 = 41;
@@ -48,7 +47,7 @@ export function openLinuxSocket(address: SocketAddress, options: LinuxSocketOpti
   const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   const fd = check("socket", calls.socket(family, type, 0));
   try {
-    if (options.reusePort) switchOption(fd, SOL_SOCKET, SO_REUSEPORT, true);
+    if (options.reusePort) setReusePort(fd);
     if (address.family === 6) {
       switchOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, !options.isDualStack);
       if (options.packetInfo) switchOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, true);

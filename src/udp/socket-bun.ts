@@ -1,6 +1,8 @@
 // The socket backend that works everywhere: Bun.udpSocket. Collects the responses to the datagrams
 // of one turn of the event loop and sends them in one go. Runs in a socket worker.
 
+import { UDP_IPV6_ONLY } from "../app/address-claim.ts";
+import { UDP_REUSE_PORT } from "../app/reuse-port.ts";
 import { COUNTER, type Counters } from "../app/counters.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { readAddress, writeAddress } from "../memory/address.ts";
@@ -12,10 +14,6 @@ import { ANSWER_LATER, type Dispatcher } from "./dispatcher.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
 import type { SocketBackend, SocketSettings } from "./socket-backend.ts";
 import { ignoreUnreachableClients, setReceiveBuffer } from "./socket-options.ts";
-
-// Undocumented flags of Bun.udpSocket.
-const REUSE_PORT = 4;
-const IPV6_ONLY = 8;
 
 type UdpSocket = Bun.udp.Socket<"buffer"> & { readonly fd: number };
 
@@ -56,7 +54,7 @@ export class BunSockets implements SocketBackend {
       const options = {
         hostname: host,
         port,
-        flags: REUSE_PORT | (isDualStack ? 0 : IPV6_ONLY),
+        flags: UDP_REUSE_PORT | (isDualStack ? 0 : UDP_IPV6_ONLY),
         socket: {
           data: (_socket: unknown, data: Buffer, sourcePort: number, address: string) => {
             this.#receive(index, data, sourcePort, address);

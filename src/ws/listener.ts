@@ -1,6 +1,7 @@
 // One listening address of one socket worker: WebSockets on any path, and a short answer to plain
 // HTTP. Hands every event to the clients.
 
+import { TCP_REUSE_PORT } from "../app/reuse-port.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import type { Client, Clients } from "./clients.ts";
 import type { Certificate } from "./tls.ts";
@@ -30,7 +31,7 @@ export function listen(
   return Bun.serve<Client>({
     hostname: host,
     port,
-    reusePort: true,
+    ...TCP_REUSE_PORT,
     ipv6Only: settings.ipv6Only,
     development: false,
     ...(certificate === undefined ? {} : { tls: certificate }),
