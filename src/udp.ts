@@ -15,14 +15,14 @@ import {
 import { Workers } from "./app/workers.ts";
 import { ringDoorbell } from "./memory/doorbell.ts";
 import { Table } from "./swarm/table.ts";
-import { chooseBackend } from "./udp/backend.ts";
+import { chooseBackend } from "./udp/socket/choose-backend.ts";
 import { type UdpConfig, udpSchema } from "./udp/config.ts";
 import { CONTROL, doorbellWord, startServing } from "./app/control.ts";
 import { StopSignals } from "./app/stop-signals.ts";
 import { allocateSetup, type Bound, type Setup } from "./udp/setup.ts";
 import { renewConnectionKeys } from "./udp/connection-id.ts";
 import { udpStatistics } from "./udp/statistics.ts";
-import { signalWakeEvent } from "./udp/wake-event.ts";
+import { signalWakeEvent } from "./app/wake-event.ts";
 
 await runCli({
   name: "aquatic-udp",

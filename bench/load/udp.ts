@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { runCli } from "../../src/app/cli.ts";
 import { log } from "../../src/app/log.ts";
 import { StartupError } from "../../src/app/startup-error.ts";
-import { hasSystemCalls } from "../../src/udp/system-calls.ts";
+import { hasSystemCalls } from "../../src/udp/socket/system-calls.ts";
 import { Control, PART, PHASE, STATE } from "./control.ts";
 import { catchInterrupts, lookUntil, passingSeconds, startWorkers } from "./main-thread.ts";
 import { cpuTimeSince } from "./report-parts.ts";

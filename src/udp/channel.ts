@@ -5,7 +5,7 @@
 import type { Bytes } from "../memory/bytes.ts";
 import { claimSleeper, ringDoorbell } from "../memory/doorbell.ts";
 import { RingReader, ringWords, RingWriter } from "../memory/ring.ts";
-import { signalWakeEvent } from "./wake-event.ts";
+import { signalWakeEvent } from "../app/wake-event.ts";
 
 // Some 1,700 announces and as many answers with 30 peers: what comes in the few milliseconds for
 // which the system may leave a worker waiting for a core.

@@ -12,10 +12,8 @@ import { CONNECTION_KEY_WORDS, ConnectionIds } from "./connection-id.ts";
 import { allocateControl, doorbellWord } from "../app/control.ts";
 import { Handler } from "./handler.ts";
 import { RequestLimit } from "./request-limit.ts";
-import { openWakeEvent } from "./wake-event.ts";
-
-/** How sockets are driven: see socket-bun.ts and socket-mmsg.ts. */
-export type Backend = "bun" | "mmsg";
+import type { BackendName } from "./socket/backend.ts";
+import { openWakeEvent } from "../app/wake-event.ts";
 
 /** Memory and settings that all workers share. */
 export interface Setup {
@@ -25,7 +23,7 @@ export interface Setup {
   readonly control: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly channels: SharedArrayBuffer;
-  readonly backend: Backend;
+  readonly backend: BackendName;
   /** With 'mmsg', an eventfd for each socket worker: see wake-event.ts. */
   readonly wakeEvents: readonly number[];
   /** See connection-id.ts; the main thread renews them. */
@@ -36,7 +34,7 @@ export interface Setup {
 }
 
 /** Reserves the memory of a tracker. Throws a StartupError when the limits ask for too much. */
-export function allocateSetup(config: UdpConfig, backend: Backend): Setup {
+export function allocateSetup(config: UdpConfig, backend: BackendName): Setup {
   const { limits, request_workers, socket_workers } = config;
   const workers = socket_workers + request_workers;
   const tableLimits = {

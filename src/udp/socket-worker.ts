@@ -7,8 +7,8 @@ import { awaitServing, doorbellWord } from "../app/control.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { MOST_IN_BATCH } from "./handler.ts";
 import { type Bound, placeForSocket, type SocketWorkerSetup, viewSetup } from "./setup.ts";
-import { BunSockets } from "./socket-bun.ts";
-import { MmsgSockets } from "./socket-mmsg.ts";
+import { BunBackend } from "./socket/bun-backend.ts";
+import { MmsgBackend } from "./socket/mmsg-backend.ts";
 import { serveWorker } from "../app/worker.ts";
 
 serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
@@ -25,8 +25,8 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
     wakeEvent: setup.wakeEvents[worker] ?? -1,
     channels,
   };
-  const Sockets = setup.backend === "mmsg" ? MmsgSockets : BunSockets;
-  const sockets = new Sockets(settings, dispatcher, counters, control);
+  const Backend = setup.backend === "mmsg" ? MmsgBackend : BunBackend;
+  const sockets = new Backend(settings, dispatcher, counters, control);
   await sockets.open(addresses, isDualStack(addresses));
   const wish = config.network.socket_recv_buffer_size;
   return {

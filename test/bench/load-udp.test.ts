@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join as joinPath, resolve } from "node:path";
 import type { Report } from "../../bench/load/udp/report.ts";
-import { hasSystemCalls } from "../../src/udp/system-calls.ts";
+import { hasSystemCalls } from "../../src/udp/socket/system-calls.ts";
 import { startChild } from "../support/child.ts";
 import { findMissing } from "../support/requirements.ts";
 import { startTracker } from "../support/tracker.ts";

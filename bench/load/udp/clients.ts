@@ -3,8 +3,8 @@
 // starts.
 
 import { parseSocketAddress, type SocketAddress } from "../../../src/app/socket-address.ts";
-import { connectLinuxSocket, openLinuxSocket } from "../../../src/udp/linux-socket.ts";
-import { setReceiveBuffer } from "../../../src/udp/socket-options.ts";
+import { connectLinuxSocket, openLinuxSocket } from "../../../src/udp/socket/linux-socket.ts";
+import { setReceiveBuffer } from "../../../src/udp/socket/options.ts";
 import type { LoadConfig } from "./config.ts";
 
 /** 127.1.0.1 to 127.1.255.254. */

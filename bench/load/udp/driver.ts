@@ -3,9 +3,9 @@
 // memory.
 
 import { type Bytes, swapWord } from "../../../src/memory/bytes.ts";
-import { MessageBatch } from "../../../src/udp/message-batch.ts";
-import { PollSet } from "../../../src/udp/poll-set.ts";
-import { ECONNREFUSED } from "../../../src/udp/system-calls.ts";
+import { MessageBatch } from "../../../src/udp/socket/message-batch.ts";
+import { PollSet } from "../../../src/udp/socket/poll-set.ts";
+import { ECONNREFUSED } from "../../../src/udp/socket/system-calls.ts";
 import { recordDuration } from "../histogram.ts";
 import { type AnswerCheck, RIGHT } from "./answer-check.ts";
 import type { Clients } from "./clients.ts";

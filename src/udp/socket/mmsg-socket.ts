@@ -2,16 +2,16 @@
 // they were received, responses are sent many at a time from where they were written.
 
 import { ptr } from "bun:ffi";
-import { COUNTER, type Counters } from "../app/counters.ts";
-import { isWildcard, type SocketAddress } from "../app/socket-address.ts";
-import { Bytes } from "../memory/bytes.ts";
-import { ANSWER_LATER, type Dispatcher } from "./dispatcher.ts";
+import { COUNTER, type Counters } from "../../app/counters.ts";
+import { isWildcard, type SocketAddress } from "../../app/socket-address.ts";
+import { Bytes } from "../../memory/bytes.ts";
+import { ANSWER_LATER, type Dispatcher } from "../dispatcher.ts";
 import { closeLinuxSocket, openLinuxSocket, readLocalPort } from "./linux-socket.ts";
 import { MessageBatch } from "./message-batch.ts";
 import { forgetInterface, PACKET_INFO_BYTES } from "./packet-info.ts";
 import { PollSet } from "./poll-set.ts";
-import { RESPONSE, SOURCE } from "./request.ts";
-import { AF_INET, NAME, NAME_BYTES } from "./socket-name.ts";
+import { RESPONSE, SOURCE } from "../request.ts";
+import { AF_INET, NAME, NAME_BYTES } from "./name.ts";
 import { EAGAIN, EINTR } from "./system-calls.ts";
 
 /** Memory for the responses of one batch. */

@@ -2,7 +2,7 @@
 // Called by socket backends, in socket workers.
 
 import { ptr } from "bun:ffi";
-import { openLibc } from "../app/libc.ts";
+import { openLibc } from "../../app/libc.ts";
 
 // From <sys/socket.h> and <netinet/in.h>; the first three differ on macOS.
 const isLinux = process.platform === "linux";

@@ -1,8 +1,11 @@
 // What a socket worker asks of its sockets, however they are driven. Each backend is a file beside
 // this one, and one test-suite runs against all.
 
-import type { SocketAddress } from "../app/socket-address.ts";
-import type { Bytes } from "../memory/bytes.ts";
+import type { SocketAddress } from "../../app/socket-address.ts";
+import type { Bytes } from "../../memory/bytes.ts";
+
+/** The backends: see bun-backend.ts and mmsg-backend.ts. */
+export type BackendName = "bun" | "mmsg";
 
 /** What every backend is told. */
 export interface SocketSettings {

@@ -1,18 +1,18 @@
 // One socket of the mmsg backend: what the kernel refuses is lost alone, and counted.
 
 import { expect, spyOn, test } from "bun:test";
-import { COUNTER, type Counter, sumCounter } from "../../src/app/counters.ts";
-import { defaultConfig } from "../../src/app/config.ts";
-import { Bytes } from "../../src/memory/bytes.ts";
-import { udpSchema } from "../../src/udp/config.ts";
-import { Dispatcher } from "../../src/udp/dispatcher.ts";
-import { MessageBatch } from "../../src/udp/message-batch.ts";
-import { MmsgSocket } from "../../src/udp/mmsg-socket.ts";
-import { PollSet } from "../../src/udp/poll-set.ts";
-import { RESPONSE, SOURCE } from "../../src/udp/request.ts";
-import { allocateSetup, viewSetup } from "../../src/udp/setup.ts";
-import { writeName } from "../../src/udp/socket-name.ts";
-import { openUdpClient } from "../support/udp-client.ts";
+import { COUNTER, type Counter, sumCounter } from "../../../src/app/counters.ts";
+import { defaultConfig } from "../../../src/app/config.ts";
+import { Bytes } from "../../../src/memory/bytes.ts";
+import { udpSchema } from "../../../src/udp/config.ts";
+import { Dispatcher } from "../../../src/udp/dispatcher.ts";
+import { MessageBatch } from "../../../src/udp/socket/message-batch.ts";
+import { MmsgSocket } from "../../../src/udp/socket/mmsg-socket.ts";
+import { PollSet } from "../../../src/udp/socket/poll-set.ts";
+import { RESPONSE, SOURCE } from "../../../src/udp/request.ts";
+import { allocateSetup, viewSetup } from "../../../src/udp/setup.ts";
+import { writeName } from "../../../src/udp/socket/name.ts";
+import { openUdpClient } from "../../support/udp-client.ts";
 import { ptr } from "bun:ffi";
 
 const DATAGRAM_BYTES = 12;

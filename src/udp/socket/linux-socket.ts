@@ -3,10 +3,10 @@
 
 import { ptr } from "bun:ffi";
 import { getSystemErrorName } from "node:util";
-import { setReusePort } from "../app/reuse-port.ts";
-import type { SocketAddress } from "../app/socket-address.ts";
-import { Bytes } from "../memory/bytes.ts";
-import { AF_INET, AF_INET6, NAME_BYTES, readNamePort, writeName } from "./socket-name.ts";
+import { setReusePort } from "../../app/reuse-port.ts";
+import type { SocketAddress } from "../../app/socket-address.ts";
+import { Bytes } from "../../memory/bytes.ts";
+import { AF_INET, AF_INET6, NAME_BYTES, readNamePort, writeName } from "./name.ts";
 import { calls, checkResult } from "./system-calls.ts";
 
 // From the kernel's headers; the same on x64 and arm64.

@@ -2,7 +2,7 @@
 // eventfd, made by the main thread and rung by request workers and by whoever stops the tracker.
 
 import { ptr } from "bun:ffi";
-import { openLibc } from "../app/libc.ts";
+import { openLibc } from "./libc.ts";
 
 const EFD_NONBLOCK = 0o4000;
 const EFD_CLOEXEC = 0o2000000;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import type { SocketAddress } from "../../src/app/socket-address.ts";
+import type { SocketAddress } from "../../../src/app/socket-address.ts";
 import {
   closeLinuxSocket,
   connectLinuxSocket,
@@ -7,19 +7,23 @@ import {
   openLinuxSocket,
   readLocalPort,
   SocketError,
-} from "../../src/udp/linux-socket.ts";
-import { MessageBatch, messageBatchBytes } from "../../src/udp/message-batch.ts";
-import { forgetInterface, ownAddressWord, PACKET_INFO_BYTES } from "../../src/udp/packet-info.ts";
-import { PollSet } from "../../src/udp/poll-set.ts";
-import { NAME, readNamePort } from "../../src/udp/socket-name.ts";
+} from "../../../src/udp/socket/linux-socket.ts";
+import { MessageBatch, messageBatchBytes } from "../../../src/udp/socket/message-batch.ts";
+import {
+  forgetInterface,
+  ownAddressWord,
+  PACKET_INFO_BYTES,
+} from "../../../src/udp/socket/packet-info.ts";
+import { PollSet } from "../../../src/udp/socket/poll-set.ts";
+import { NAME, readNamePort } from "../../../src/udp/socket/name.ts";
 import {
   EAGAIN,
   ECONNREFUSED,
   EMSGSIZE,
   hasSystemCalls,
   receiveMessages,
-} from "../../src/udp/system-calls.ts";
-import { findMissing } from "../support/requirements.ts";
+} from "../../../src/udp/socket/system-calls.ts";
+import { findMissing } from "../../support/requirements.ts";
 
 const open: number[] = [];
 afterEach(() => {

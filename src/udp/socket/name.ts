@@ -11,9 +11,9 @@
 //
 // Ports and addresses are in network order, the rest in the machine's.
 
-import type { SocketAddress } from "../app/socket-address.ts";
-import { readAddress } from "../memory/address.ts";
-import type { Bytes } from "../memory/bytes.ts";
+import type { SocketAddress } from "../../app/socket-address.ts";
+import { readAddress } from "../../memory/address.ts";
+import type { Bytes } from "../../memory/bytes.ts";
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;

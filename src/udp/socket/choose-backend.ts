@@ -1,11 +1,11 @@
 // Chooses how sockets are driven. Called by the entry, on the main thread, before any worker.
 
-import { log } from "../app/log.ts";
-import { isWildcard, type SocketAddress } from "../app/socket-address.ts";
-import { StartupError } from "../app/startup-error.ts";
+import { log } from "../../app/log.ts";
+import { isWildcard, type SocketAddress } from "../../app/socket-address.ts";
+import { StartupError } from "../../app/startup-error.ts";
 import { closeLinuxSocket, openLinuxSocket } from "./linux-socket.ts";
 import { MessageBatch } from "./message-batch.ts";
-import type { Backend } from "./setup.ts";
+import type { BackendName } from "./backend.ts";
 import { EAGAIN, hasSystemCalls } from "./system-calls.ts";
 
 /**
@@ -13,9 +13,9 @@ import { EAGAIN, hasSystemCalls } from "./system-calls.ts";
  * why it does not; 'bun' warns of what it cannot do on wildcard addresses. Throws a StartupError when 'mmsg' was asked for and does not work.
  */
 export function chooseBackend(
-  choice: Backend | "auto",
+  choice: BackendName | "auto",
   addresses: readonly SocketAddress[],
-): Backend {
+): BackendName {
   if (choice !== "bun") {
     const obstacle = findObstacle();
     if (obstacle === undefined) return "mmsg";

@@ -1,19 +1,19 @@
 // The socket backend that works everywhere: Bun.udpSocket. Collects the responses to the datagrams
 // of one turn of the event loop and sends them in one go. Runs in a socket worker.
 
-import { UDP_IPV6_ONLY } from "../app/address-claim.ts";
-import { UDP_REUSE_PORT } from "../app/reuse-port.ts";
-import { COUNTER, type Counters } from "../app/counters.ts";
-import type { SocketAddress } from "../app/socket-address.ts";
-import { readAddress, writeAddress } from "../memory/address.ts";
-import { Bytes } from "../memory/bytes.ts";
-import { readClock } from "../memory/clock.ts";
-import { awaitDoorbell } from "../memory/doorbell.ts";
-import { CONTROL } from "../app/control.ts";
-import { ANSWER_LATER, type Dispatcher } from "./dispatcher.ts";
-import { RESPONSE, SOURCE } from "./request.ts";
-import type { SocketBackend, SocketSettings } from "./socket-backend.ts";
-import { ignoreUnreachableClients, setReceiveBuffer } from "./socket-options.ts";
+import { UDP_IPV6_ONLY } from "../../app/address-claim.ts";
+import { UDP_REUSE_PORT } from "../../app/reuse-port.ts";
+import { COUNTER, type Counters } from "../../app/counters.ts";
+import type { SocketAddress } from "../../app/socket-address.ts";
+import { readAddress, writeAddress } from "../../memory/address.ts";
+import { Bytes } from "../../memory/bytes.ts";
+import { readClock } from "../../memory/clock.ts";
+import { awaitDoorbell } from "../../memory/doorbell.ts";
+import { CONTROL } from "../../app/control.ts";
+import { ANSWER_LATER, type Dispatcher } from "../dispatcher.ts";
+import { RESPONSE, SOURCE } from "../request.ts";
+import type { SocketBackend, SocketSettings } from "./backend.ts";
+import { ignoreUnreachableClients, setReceiveBuffer } from "./options.ts";
 
 type UdpSocket = Bun.udp.Socket<"buffer"> & { readonly fd: number };
 
@@ -24,7 +24,7 @@ const REPLY = { socket: SOURCE.reply, scope: SOURCE.reply + 1 } as const;
 const OUTPUT_BYTES = 1 << 20;
 
 /** Bun.udpSocket as a SocketBackend. */
-export class BunSockets implements SocketBackend {
+export class BunBackend implements SocketBackend {
   readonly #sockets: UdpSocket[] = [];
   /** For each socket: datagram, port, address, datagram, … as sendMany wants them. */
   readonly #outgoing: (Uint8Array | number | string)[][] = [];

@@ -2,26 +2,26 @@
 // The socket worker is always in this loop; it runs no events, and sleeps in poll(2).
 
 import { ptr } from "bun:ffi";
-import type { Counters } from "../app/counters.ts";
-import type { SocketAddress } from "../app/socket-address.ts";
-import { readClock } from "../memory/clock.ts";
-import { getUp, lieDown } from "../memory/doorbell.ts";
-import { CONTROL } from "../app/control.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import type { Counters } from "../../app/counters.ts";
+import type { SocketAddress } from "../../app/socket-address.ts";
+import { readClock } from "../../memory/clock.ts";
+import { getUp, lieDown } from "../../memory/doorbell.ts";
+import { CONTROL } from "../../app/control.ts";
+import type { Dispatcher } from "../dispatcher.ts";
 import { MessageBatch } from "./message-batch.ts";
 import { MmsgSocket, socketOfResponse } from "./mmsg-socket.ts";
 import { PACKET_INFO_BYTES } from "./packet-info.ts";
 import { PollSet } from "./poll-set.ts";
-import { RESPONSE } from "./request.ts";
-import type { SocketBackend, SocketSettings } from "./socket-backend.ts";
-import { setReceiveBuffer } from "./socket-options.ts";
-import { clearWakeEvent } from "./wake-event.ts";
+import { RESPONSE } from "../request.ts";
+import type { SocketBackend, SocketSettings } from "./backend.ts";
+import { setReceiveBuffer } from "./options.ts";
+import { clearWakeEvent } from "../../app/wake-event.ts";
 
 /** Whoever has work for this thread rings; this is for a bell that was not heard. */
 const LONGEST_SLEEP_MICROSECONDS = 1e6;
 
 /** recvmmsg and sendmmsg as a SocketBackend. */
-export class MmsgSockets implements SocketBackend {
+export class MmsgBackend implements SocketBackend {
   readonly #sockets: MmsgSocket[] = [];
   readonly #input: MessageBatch;
   readonly #channelsAddress: number;

@@ -3,7 +3,7 @@
 // this opens its own; called by the files of the batched sockets beside this one.
 
 import { type Pointer, read } from "bun:ffi";
-import { openLibc } from "../app/libc.ts";
+import { openLibc } from "../../app/libc.ts";
 
 // From asm/unistd_64.h and asm-generic/unistd.h.
 const NUMBERS = {

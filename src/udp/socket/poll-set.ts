@@ -8,7 +8,7 @@
 //        8
 
 import { type Pointer, ptr } from "bun:ffi";
-import { Bytes } from "../memory/bytes.ts";
+import { Bytes } from "../../memory/bytes.ts";
 import { calls, checkResult } from "./system-calls.ts";
 
 const POLLFD_WORDS = 2;

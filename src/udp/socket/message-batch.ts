@@ -3,7 +3,7 @@
 // has one to receive into and one to send from; nothing is allocated for a datagram or a call.
 
 import { ptr } from "bun:ffi";
-import { Bytes } from "../memory/bytes.ts";
+import { Bytes } from "../../memory/bytes.ts";
 import {
   type BatchLayout,
   type BatchShape,
@@ -12,7 +12,7 @@ import {
   NAME_SLOT_WORDS,
   VECTOR,
 } from "./message-layout.ts";
-import { NAME_BYTES } from "./socket-name.ts";
+import { NAME_BYTES } from "./name.ts";
 import { receiveMessages, sendMessages } from "./system-calls.ts";
 
 const MSG_CTRUNC = 0x08;
