@@ -2,7 +2,8 @@
 // when something was dropped or refused. Written by the main thread.
 
 import type { Census } from "../swarm/census.ts";
-import { COUNTER, type Counter, sumCounter } from "./counters.ts";
+import { sumCounter } from "./counters.ts";
+import { COUNTER, type Counter } from "./metrics.ts";
 
 /** What a tracker reports beside the lines that all do. */
 export interface StatisticsOptions {

@@ -1,7 +1,8 @@
 // Decides who answers a datagram: the socket worker that received it, or a request worker over a
 // channel. One for each socket worker, called by its socket backend.
 
-import { COUNTER, type Counters } from "../app/counters.ts";
+import type { Counters } from "../app/counters.ts";
+import { COUNTER } from "../app/metrics.ts";
 import { Bytes } from "../memory/bytes.ts";
 import type { SocketEnd } from "./channel.ts";
 import type { Handler } from "./handler.ts";

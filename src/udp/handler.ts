@@ -6,7 +6,8 @@ import { INFO_HASH_WORDS } from "../swarm/layout.ts";
 import { Prefetch } from "../swarm/prefetch.ts";
 import { type Table, TABLE_FULL } from "../swarm/table.ts";
 import { TOKEN } from "../memory/token-buckets.ts";
-import { COUNTER, type Counters } from "../app/counters.ts";
+import type { Counters } from "../app/counters.ts";
+import { COUNTER } from "../app/metrics.ts";
 import type { ConnectionIds } from "./connection-id.ts";
 import {
   ACTION_ANNOUNCE,

@@ -2,7 +2,8 @@
 // wants sent goes to them, here or at another worker. Everything an iteration of the event loop has
 // for a connection leaves together at its end.
 
-import { COUNTER, type Counters } from "../app/counters.ts";
+import type { Counters } from "../app/counters.ts";
+import { COUNTER } from "../app/metrics.ts";
 import { log } from "../app/log.ts";
 import { readClock } from "../memory/clock.ts";
 import { CONTROL } from "../app/control.ts";

@@ -2,7 +2,8 @@
 // table, and connections by name, but no socket. Each socket worker has one; nothing a client sends
 // makes it throw.
 
-import { COUNTER, type Counters } from "../app/counters.ts";
+import type { Counters } from "../app/counters.ts";
+import { COUNTER } from "../app/metrics.ts";
 import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, FLAG_TAKE_OVER } from "../swarm/layout.ts";
 import { PEER_HELD, type Table, TABLE_FULL } from "../swarm/table.ts";
 import { type ConnectionName, type Connections, slotOf } from "./connections.ts";

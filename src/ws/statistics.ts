@@ -1,15 +1,10 @@
 // What the statistics of the WebTorrent tracker say beside what those of both trackers say.
 
-import { COUNTER } from "../app/counters.ts";
+import { COUNTER, listFaults } from "../app/metrics.ts";
 import type { StatisticsOptions } from "../app/statistics.ts";
 
 export const wsStatistics: StatisticsOptions = {
-  faults: [
-    ["malformed", COUNTER.malformed],
-    ["table full", COUNTER.tableFull],
-    ["queue full", COUNTER.queueFull],
-    ["lost answers", COUNTER.lostAnswers],
-  ],
+  faults: listFaults("ws"),
   describe: (rate, sum) =>
     `connections: ${sum(COUNTER.connections)}, offers/s: ${rate(COUNTER.offers).toFixed(2)}, ` +
     `answers/s: ${rate(COUNTER.answers).toFixed(2)}`,

@@ -2,7 +2,8 @@
 
 import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
 import { keepClean, keepClock, keepStatistics, reportFullTable } from "../../src/app/background.ts";
-import { allocateCounters, COUNTER, Counters } from "../../src/app/counters.ts";
+import { allocateCounters, Counters } from "../../src/app/counters.ts";
+import { COUNTER } from "../../src/app/metrics.ts";
 import { standardError, standardOutput } from "../../src/app/output.ts";
 import { readClock } from "../../src/memory/clock.ts";
 import { TableHarness } from "../swarm/harness.ts";

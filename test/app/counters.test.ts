@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { allocateCounters, COUNTER, Counters, sumCounter } from "../../src/app/counters.ts";
+import { allocateCounters, Counters, sumCounter } from "../../src/app/counters.ts";
+import { COUNTER } from "../../src/app/metrics.ts";
 
 test("every worker adds to its own, and a sum is over all of them", () => {
   const buffer = allocateCounters(3);

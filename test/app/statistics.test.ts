@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { allocateCounters, COUNTER, Counters } from "../../src/app/counters.ts";
+import { allocateCounters, Counters } from "../../src/app/counters.ts";
+import { COUNTER } from "../../src/app/metrics.ts";
 import { Statistics } from "../../src/app/statistics.ts";
 import { Census } from "../../src/swarm/census.ts";
 import { TableHarness } from "../swarm/harness.ts";

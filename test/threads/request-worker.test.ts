@@ -2,7 +2,8 @@
 // the rings and takes the responses out.
 
 import { expect, test } from "bun:test";
-import { COUNTER, sumCounter } from "../../src/app/counters.ts";
+import { sumCounter } from "../../src/app/counters.ts";
+import { COUNTER } from "../../src/app/metrics.ts";
 import { defaultConfig } from "../../src/app/config.ts";
 import { Bytes } from "../../src/memory/bytes.ts";
 import { lieDown, ringDoorbell } from "../../src/memory/doorbell.ts";

@@ -1,7 +1,7 @@
 // What an announce does and what it is answered, one datagram in, one out.
 
 import { describe, expect, test } from "bun:test";
-import { COUNTER } from "../../src/app/counters.ts";
+import { COUNTER } from "../../src/app/metrics.ts";
 import { CHUNK_SLOTS, TORRENT } from "../../src/swarm/layout.ts";
 import {
   type AnnounceRequest,

@@ -1,7 +1,7 @@
 // What a scrape is answered, one datagram in, one out.
 
 import { describe, expect, test } from "bun:test";
-import { COUNTER } from "../../src/app/counters.ts";
+import { COUNTER } from "../../src/app/metrics.ts";
 import { buildScrape } from "../support/bep15.ts";
 import { HandlerHarness, source } from "./harness.ts";
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { COUNTER } from "../../src/app/counters.ts";
+import { COUNTER } from "../../src/app/metrics.ts";
 import {
   buildAnnounce,
   buildConnect,

@@ -1,7 +1,8 @@
 // The handler with plain datagrams in and out, for the tests of src/udp and the fuzzer. It does
 // what a socket worker and a request worker do with it, and watches the memory around the answers.
 
-import { allocateCounters, type Counter, Counters, sumCounter } from "../../src/app/counters.ts";
+import { allocateCounters, Counters, sumCounter } from "../../src/app/counters.ts";
+import type { Counter } from "../../src/app/metrics.ts";
 import { Bytes } from "../../src/memory/bytes.ts";
 import { TOKEN_BUCKET_WORDS } from "../../src/memory/token-buckets.ts";
 import { Random } from "../../src/memory/random.ts";

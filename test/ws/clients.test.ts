@@ -3,7 +3,8 @@
 
 import { beforeEach, expect, test } from "bun:test";
 import { defaultConfig } from "../../src/app/config.ts";
-import { COUNTER, sumCounter } from "../../src/app/counters.ts";
+import { sumCounter } from "../../src/app/counters.ts";
+import { COUNTER } from "../../src/app/metrics.ts";
 import { Table } from "../../src/swarm/table.ts";
 import type { Client, Clients, Socket } from "../../src/ws/clients.ts";
 import { wsSchema } from "../../src/ws/config.ts";

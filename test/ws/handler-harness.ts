@@ -2,7 +2,8 @@
 // the tests of the handler. Sockets are what a test opens; texts are parsed as a client would.
 
 import { expect } from "bun:test";
-import { allocateCounters, type Counter, Counters, sumCounter } from "../../src/app/counters.ts";
+import { allocateCounters, Counters, sumCounter } from "../../src/app/counters.ts";
+import type { Counter } from "../../src/app/metrics.ts";
 import { Random } from "../../src/memory/random.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
 import {

@@ -1,7 +1,7 @@
 // What becomes of offers, and of the answers to them.
 
 import { beforeEach, describe, expect, test } from "bun:test";
-import { COUNTER } from "../../src/app/counters.ts";
+import { COUNTER } from "../../src/app/metrics.ts";
 import { slotOf } from "../../src/ws/connections.ts";
 import { KIND } from "../../src/ws/deliveries.ts";
 import { OUTCOME, REFUSAL } from "../../src/ws/handler.ts";

@@ -3,7 +3,7 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { COUNTER } from "../../src/app/counters.ts";
+import { COUNTER } from "../../src/app/metrics.ts";
 import { KIND } from "../../src/ws/deliveries.ts";
 import { OUTCOME, REFUSAL } from "../../src/ws/handler.ts";
 import { announce, answer, HandlerHarness, id, infoHash, makeOffers } from "./handler-harness.ts";

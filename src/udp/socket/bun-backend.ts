@@ -3,7 +3,8 @@
 
 import { UDP_IPV6_ONLY } from "../../app/address-claim.ts";
 import { UDP_REUSE_PORT } from "../../app/reuse-port.ts";
-import { COUNTER, type Counters } from "../../app/counters.ts";
+import type { Counters } from "../../app/counters.ts";
+import { COUNTER } from "../../app/metrics.ts";
 import type { SocketAddress } from "../../app/socket-address.ts";
 import { readAddress, writeAddress } from "../../memory/address.ts";
 import { Bytes } from "../../memory/bytes.ts";

@@ -2,7 +2,8 @@
 // they were received, responses are sent many at a time from where they were written.
 
 import { ptr } from "bun:ffi";
-import { COUNTER, type Counters } from "../../app/counters.ts";
+import type { Counters } from "../../app/counters.ts";
+import { COUNTER } from "../../app/metrics.ts";
 import { isWildcard, type SocketAddress } from "../../app/socket-address.ts";
 import { Bytes } from "../../memory/bytes.ts";
 import { ANSWER_LATER, type Dispatcher } from "../dispatcher.ts";

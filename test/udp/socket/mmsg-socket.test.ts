@@ -1,7 +1,8 @@
 // One socket of the mmsg backend: what the kernel refuses is lost alone, and counted.
 
 import { expect, spyOn, test } from "bun:test";
-import { COUNTER, type Counter, sumCounter } from "../../../src/app/counters.ts";
+import { sumCounter } from "../../../src/app/counters.ts";
+import { COUNTER, type Counter } from "../../../src/app/metrics.ts";
 import { defaultConfig } from "../../../src/app/config.ts";
 import { Bytes } from "../../../src/memory/bytes.ts";
 import { udpSchema } from "../../../src/udp/config.ts";
