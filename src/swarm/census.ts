@@ -1,46 +1,39 @@
 // How large the swarms are: counts the torrents of all tables by their number of peers, for the
-// statistics. Reads the records as they lie in memory, without a lock: a count that changes
-// meanwhile is counted as it was or as it will be.
+// statistics. Called by the main thread beside the workers.
 
-import { CHUNK_SLOTS, TORRENT } from "./layout.ts";
 import type { Table } from "./table.ts";
+import { TableWalk } from "./walk.ts";
 
 /** Sizes up to here are counted exactly, larger ones to 1 part in 1,024. */
 const EXACT = 2048;
 const HALF = EXACT / 2;
 const OCTAVES = 20;
 
-/** Chunks of torrents that a step counts. */
-const CHUNKS_A_STEP = 256;
-
 /** The sizes of swarms, counted step by step. */
 export class Census {
   #torrents = 0;
-  #table = 0;
-  #chunk = 0;
+  readonly #walks: TableWalk[];
   readonly #sizes = new Uint32Array(EXACT + OCTAVES * HALF);
 
-  constructor(private readonly tables: readonly Table[]) {}
+  constructor(tables: readonly Table[]) {
+    this.#walks = tables.map(({ swarms }, index) => {
+      const visitTorrent = (record: number): void => this.#count(swarms.count(record));
+      return new TableWalk(tables[index], { visitTorrent });
+    });
+  }
 
   /** Counts some more torrents; true when all have been. */
   step(): boolean {
-    const table = this.tables[this.#table];
-    if (table === undefined) return true;
-    const end = Math.min(table.torrents.chunks(), this.#chunk + CHUNKS_A_STEP);
-    for (; this.#chunk < end; this.#chunk++) {
-      const first = table.torrents.chunkRecord(this.#chunk);
-      for (let slot = 0; slot < CHUNK_SLOTS; slot++) {
-        const peers = table.swarms.count(first + slot * TORRENT.words);
-        if (peers <= 0) continue;
-        this.#sizes[sizeIndex(peers)]++;
-        this.#torrents++;
-      }
+    while (this.#walks.length > 0) {
+      if (!this.#walks[0].step()) return false;
+      this.#walks.shift();
     }
-    if (end === table.torrents.chunks()) {
-      this.#table++;
-      this.#chunk = 0;
-    }
-    return this.#table === this.tables.length;
+    return true;
+  }
+
+  #count(peers: number): void {
+    this.#sizes[sizeIndex(peers)]++;
+    this.#torrents++;
   }
 
   /** Torrents counted. */

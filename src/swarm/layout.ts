@@ -19,6 +19,9 @@ import { SKETCH_WORDS } from "../memory/counting-sketch.ts";
 export const HEADER = {
   /** Two words: the key of every hash in the table. */
   key: 0,
+  /** MAGIC, then VERSION: a view refuses memory of another layout. */
+  magic: 2,
+  version: 3,
   /** Torrents in the table. A cache line of its own, as each count here. */
   torrents: 16,
   /** Peers in the table. */
@@ -38,6 +41,11 @@ export const HEADER = {
   arenaFree: 80,
   words: 112,
 } as const;
+
+/** "AQUA", as the bytes are in memory. */
+export const MAGIC = 0x41555141;
+/** Goes up with every change of what is in a table's memory. */
+export const VERSION = 1;
 
 /** Words of a shard. `freeChunk` is its first chunk with a free slot, counted from 1; 0 for none. */
 export const SHARD = { lock: 0, torrents: 1, buckets: 2, freeChunk: 3, words: 16 } as const;

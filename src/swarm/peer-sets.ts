@@ -110,27 +110,26 @@ export class PeerSets {
   }
 
   /**
-   * Removes the peers of one bucket that `isExpired` names by their offset, and returns how many.
-   * Going from the last bucket to the first meets all of them, whatever is merged on the way.
+   * Removes the peers of one bucket that `isUnwanted` names by their offset. Going from the last
+   * bucket to the first meets all of them, whatever is merged on the way.
    */
-  expireBucket(
+  removePeers(
     record: number,
     which: number,
     bucket: number,
-    isExpired: (peer: number) => boolean,
-  ): number {
+    isUnwanted: (peer: number) => boolean,
+  ): void {
     const { words, blocks } = this;
     const entry = words[setOffset(record, which)] + bucket * ENTRY_WORDS;
     let removed = 0;
     for (let i = (words[entry + FILL] & 0xffff) - 1; i >= 0; i--) {
       const peer = words[entry] + i * blocks.stride;
-      if (!isExpired(peer)) continue;
+      if (!isUnwanted(peer)) continue;
       this.#take(entry, peer);
       removed++;
     }
     words[record + TORRENT.leechers + which] -= removed;
     if (removed > 0) this.#mergeSparse(record, which);
-    return removed;
   }
 
   /** Buckets of a set. */

@@ -15,11 +15,13 @@ import {
   HEADER,
   type IdentityBytes,
   INFO_HASH_WORDS,
+  MAGIC,
   planTable,
   SHARD,
   type TableLimits,
   type TablePlan,
   TORRENT,
+  VERSION,
 } from "./layout.ts";
 import { PeerBlocks } from "./peer-blocks.ts";
 import { PeerSets } from "./peer-sets.ts";
@@ -53,6 +55,8 @@ export function createTable(
   const buffer = new SharedArrayBuffer(plan.words * 4);
   const words = new Int32Array(buffer);
   words.set(key.subarray(0, 2), HEADER.key);
+  words[HEADER.magic] = MAGIC;
+  words[HEADER.version] = VERSION;
   words[HEADER.arenaFresh] = plan.arena;
   Torrents.initialize(words);
   return { buffer, identityBytes, limits };
@@ -80,9 +84,13 @@ export class Table {
   readonly #plan: TablePlan;
   readonly #handout = new Handout();
 
+  /** Throws a RangeError for memory that holds no table of this version. */
   constructor(memory: TableMemory, random = Random.fromEntropy()) {
     const plan = planTable(memory.identityBytes, memory.limits);
     const words = new Int32Array(memory.buffer);
+    if (words[HEADER.magic] !== MAGIC || words[HEADER.version] !== VERSION) {
+      throw new RangeError(`no table of version ${VERSION}`);
+    }
     const arena = new Arena(words, plan);
     this.arena = arena;
     this.#plan = plan;

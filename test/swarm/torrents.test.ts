@@ -4,8 +4,16 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Random } from "../../src/memory/random.ts";
-import { CHUNK_SLOTS, HEADER, planTable, SHARD, SHARDS, TORRENT } from "../../src/swarm/layout.ts";
-import { createTable } from "../../src/swarm/table.ts";
+import {
+  CHUNK_SLOTS,
+  HEADER,
+  MAGIC,
+  planTable,
+  SHARD,
+  SHARDS,
+  TORRENT,
+} from "../../src/swarm/layout.ts";
+import { createTable, Table } from "../../src/swarm/table.ts";
 import { linearBucket, shardOffset, splitSource, Torrents } from "../../src/swarm/torrents.ts";
 
 function newTorrents(maxTorrents: number) {
@@ -144,7 +152,18 @@ test("an index is spread over its buckets, and does not grow with what has gone"
 
 test("a table hashes with the key it was made with", () => {
   const { buffer } = createTable(4, { maxTorrents: 1, maxPeers: 1 }, new Int32Array([5, 6, 7]));
-  expect([...new Int32Array(buffer, HEADER.key * 4, 3)]).toEqual([5, 6, 0]);
+  expect([...new Int32Array(buffer, HEADER.key * 4, 3)]).toEqual([5, 6, MAGIC]);
+});
+
+test("a view refuses memory without a table, and of another version", () => {
+  const limits = { maxTorrents: 1, maxPeers: 1 };
+  const memory = createTable(4, limits, new Int32Array([5, 6]));
+  expect(Buffer.from(memory.buffer).toString("latin1", 8, 12)).toBe("AQUA");
+  new Table(memory);
+  new Int32Array(memory.buffer)[HEADER.version]++;
+  expect(() => new Table(memory)).toThrow("no table of version");
+  const buffer = new SharedArrayBuffer(memory.buffer.byteLength);
+  expect(() => new Table({ ...memory, buffer })).toThrow("no table of version");
 });
 
 test("a new record is empty, whatever it was before", () => {

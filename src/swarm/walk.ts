@@ -1,0 +1,123 @@
+// The one walk over a table: visits its torrents, and their peers where that is wanted, in small
+// steps, each under one shard's lock for a short time, so that nobody waits for a swarm of a million.
+// Between steps the table changes: what is there all the time is visited, what comes or goes
+// meanwhile may not be; peers of a large swarm that grows or shrinks may be visited twice or not.
+
+import { acquire, release } from "../memory/lock.ts";
+import { CHUNK_SLOTS, SHARD, STORAGE_SETS, TORRENT } from "./layout.ts";
+import type { Table } from "./table.ts";
+
+/** Peers that a step looks at before it lets go of the lock: some 10 us, or 200 from cold memory. */
+const PEERS_A_STEP = 256;
+
+/**
+ * What is done at each place, the shard's lock being held. A visitor may remove peers, and torrents
+ * that have none left.
+ */
+export interface TableVisitor {
+  /** A torrent that has peers. */
+  visitTorrent?(record: number): void;
+  /** A small swarm: all its peers. */
+  visitBlock?(record: number): void;
+  /** One bucket of a large swarm's leechers (0) or seeders (1), from the last to the first. */
+  visitBucket?(record: number, which: number, bucket: number): void;
+  /** After all peers of a swarm. */
+  leaveTorrent?(record: number): void;
+  /** A chunk of records that no shard has. Its lock is not held. */
+  visitFreeChunk?(chunk: number): void;
+}
+
+/** One walk, from the first torrent to the last. */
+export class TableWalk {
+  #chunk = 0;
+  #slot = 0;
+  /** Where in a large swarm the last step ended. */
+  #set = 0;
+  #bucket = -1;
+  /** Peers that this step may still look at. */
+  #budget = 0;
+
+  constructor(
+    private readonly table: Table,
+    private readonly visitor: TableVisitor,
+  ) {}
+
+  /**
+   * Takes the next step: a chunk of torrents, or as much of it as may be done under one lock. True
+   * at the end.
+   */
+  step(): boolean {
+    const { torrents, words } = this.table;
+    if (this.#chunk >= torrents.chunks()) return true;
+    const shard = torrents.chunkShard(this.#chunk);
+    if (shard === 0) {
+      this.visitor.visitFreeChunk?.(this.#chunk);
+    } else {
+      acquire(words, shard + SHARD.lock);
+      const isDone = this.#visitChunk(shard);
+      release(words, shard + SHARD.lock);
+      if (!isDone) return false;
+    }
+    this.#chunk++;
+    this.#slot = -1;
+    this.#nextSlot();
+    return this.#chunk >= torrents.chunks();
+  }
+
+  // From #slot on; false when the budget ends before the chunk does.
+  #visitChunk(shard: number): boolean {
+    const { torrents } = this.table;
+    const first = torrents.chunkRecord(this.#chunk);
+    this.#budget = PEERS_A_STEP;
+    // The chunk goes to another shard, whose lock is not held, once its last torrent has gone.
+    while (this.#slot < CHUNK_SLOTS && torrents.chunkShard(this.#chunk) === shard) {
+      if (this.#budget <= 0) return false;
+      if (this.#visitSwarm(first + this.#slot * TORRENT.words)) this.#nextSlot();
+    }
+    return true;
+  }
+
+  // False when the budget ends before the swarm does.
+  #visitSwarm(record: number): boolean {
+    const { swarms, words } = this.table;
+    const { visitor } = this;
+    const isStart = this.#set === 0 && this.#bucket < 0;
+    if (swarms.count(record) === 0) return true;
+    if (isStart) visitor.visitTorrent?.(record);
+    if (words[record + TORRENT.storage] !== STORAGE_SETS) {
+      if (visitor.visitBlock === undefined) return true;
+      this.#budget -= swarms.count(record);
+      visitor.visitBlock(record);
+    } else if (!this.#visitSets(record)) {
+      return false;
+    }
+    visitor.leaveTorrent?.(record);
+    return true;
+  }
+
+  // A swarm that gets small meanwhile stays in sets until it is left.
+  #visitSets(record: number): boolean {
+    const { sets, swarms } = this.table;
+    const { visitor } = this;
+    if (visitor.visitBucket === undefined) return true;
+    // A record without peers must not be left to the next step, which would take it for a free one.
+    while (this.#budget > 0 && swarms.count(record) > 0) {
+      const last = sets.buckets(record, this.#set) - 1;
+      if (this.#bucket < 0 || this.#bucket > last) this.#bucket = last;
+      // An empty bucket is looked at as well.
+      this.#budget -= 1 + sets.bucketSize(record, this.#set, this.#bucket);
+      visitor.visitBucket(record, this.#set, this.#bucket);
+      this.#bucket--;
+      if (this.#bucket >= 0) continue;
+      this.#set++;
+      if (this.#set > 1) return true;
+    }
+    return swarms.count(record) === 0;
+  }
+
+  #nextSlot(): void {
+    this.#slot++;
+    this.#set = 0;
+    this.#bucket = -1;
+  }
+}
