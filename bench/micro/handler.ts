@@ -12,6 +12,7 @@ import { TOKEN_BUCKET_WORDS } from "../../src/memory/token-buckets.ts";
 import { Random } from "../../src/memory/random.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
 import { CONNECTION_KEY_WORDS, ConnectionIds } from "../../src/udp/connection-id.ts";
+import { Exchange, OUTCOME } from "../../src/udp/exchange.ts";
 import { Handler } from "../../src/udp/handler.ts";
 import { RequestLimit } from "../../src/udp/request-limit.ts";
 import { SOURCE } from "../../src/udp/request.ts";
@@ -38,13 +39,16 @@ group("a request and its answer, IPv4", () => {
   const handler = makeHandler();
   const input = Bytes.allocate(2048);
   const output = Bytes.allocate(4096);
-  const request = new Int32Array(handler.mostRequestWords);
+  const request = new Int32Array(handler.maxRequestWords);
+  const exchange = new Exchange(input, request, output);
+  exchange.now = NOW;
   request[SOURCE.addressBytes] = 4;
   request[SOURCE.address] = 0x0100007f;
   request[SOURCE.port] = 5;
   const answer = (length: number): number => {
-    const result = handler.read(input, 0, length, request, 0, output, 0, NOW);
-    return result >= 0 ? result : handler.answer(request, 0, output, 0, NOW);
+    exchange.length = length;
+    const outcome = handler.read(exchange);
+    return outcome === OUTCOME.requested ? handler.answer(exchange) : exchange.responseBytes;
   };
   const view = new DataView(input.buffer);
   view.setBigUint64(0, 0x41727101980n);

@@ -29,7 +29,7 @@ function fill({ addressBytes, torrents, peersEach, wanted }: Scenario) {
   );
   const random = new Random(4, 5, 6);
   const write = (words: Int32Array, at: number, torrent: number, peer: number): void => {
-    words[at + ANNOUNCE.wanted] = wanted;
+    words[at + ANNOUNCE.numwant] = wanted;
     words[at + ANNOUNCE.flags] = peer % 3 === 0 ? FLAG_SEEDER : 0;
     for (let i = 0; i < 5; i++)
       words[at + ANNOUNCE.infoHash + i] = Math.imul(torrent + 1, 0x9e3779b1 + i);

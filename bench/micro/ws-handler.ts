@@ -175,7 +175,7 @@ group("parts", () => {
   request[ANNOUNCE.peer + ID_WORDS] = senders[0].name;
   for (const wanted of [0, OFFERS * 2]) {
     bench(`a peer in the table, ${wanted} others and their connections handed out`, () => {
-      request[ANNOUNCE.wanted] = wanted;
+      request[ANNOUNCE.numwant] = wanted;
       table.hashAnnounce(request, 0);
       return do_not_optimize(table.announce(request, 0, 1, handedOut, 0));
     });

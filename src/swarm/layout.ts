@@ -102,7 +102,7 @@ export const INFO_HASH_WORDS = 5;
  * which the table finds both, see Table.hashAnnounce.
  */
 export const ANNOUNCE = {
-  wanted: 0,
+  numwant: 0,
   flags: 1,
   infoHash: 2,
   peer: 7,

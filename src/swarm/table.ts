@@ -152,7 +152,7 @@ export class Table {
         return peer;
       }
       const which = flags & FLAG_SEEDER;
-      peers = this.#handOut(record, which, peer, request[at + ANNOUNCE.wanted], halves, halfAt);
+      peers = this.#handOut(record, which, peer, request[at + ANNOUNCE.numwant], halves, halfAt);
     }
     this.#readCounts(record);
     release(words, lock);

@@ -5,6 +5,7 @@ import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
 import { Bytes } from "../memory/bytes.ts";
 import type { SocketEnd } from "./channel.ts";
+import { type Exchange, OUTCOME } from "./exchange.ts";
 import type { Handler } from "./handler.ts";
 import { ANNOUNCE_REQUEST, REQUEST } from "./request.ts";
 
@@ -25,7 +26,7 @@ export class Dispatcher {
     private readonly channels: readonly SocketEnd[],
     private readonly counters: Counters,
   ) {
-    this.requests = Bytes.allocate(slots * handler.mostRequestWords * 4);
+    this.requests = Bytes.allocate(slots * handler.maxRequestWords * 4);
     this.#places = new Int32Array(slots);
   }
 
@@ -36,37 +37,27 @@ export class Dispatcher {
 
   /** The word of `requests` at which the request in a slot begins. */
   place(slot: number): number {
-    return slot * this.handler.mostRequestWords;
+    return slot * this.handler.maxRequestWords;
   }
 
   /**
-   * Takes the datagram of `length` bytes at `input.words[packet]`, received at second `now`, from
-   * the source that is in its slot already. Returns the bytes of the response written to
-   * `output.words[response]`, to be sent to the source; 0 when there is none, or none yet; or
+   * Takes the datagram of `exchange`, from the source that is in its slot already. Returns the bytes
+   * of the response that was written, to be sent to the source; 0 when there is none, or none yet; or
    * ANSWER_LATER.
    */
-  read(
-    slot: number,
-    input: Bytes,
-    packet: number,
-    length: number,
-    output: Bytes,
-    response: number,
-    now: number,
-  ): number {
-    const { handler } = this;
-    const request = this.requests.words;
-    const at = this.place(slot);
+  read(slot: number, exchange: Exchange): number {
+    exchange.requestWord = this.place(slot);
     this.counters.add(COUNTER.requests, 1);
-    this.counters.add(COUNTER.bytesIn, length);
-    const result = handler.read(input, packet, length, request, at, output, response, now);
-    if (result >= 0) return result;
+    this.counters.add(COUNTER.bytesIn, exchange.length);
+    const outcome = this.handler.read(exchange);
+    if (outcome === OUTCOME.answered) return exchange.responseBytes;
+    if (outcome === OUTCOME.ignored) return 0;
     if (this.isRelaying) {
-      this.#relay(request, at, -result);
+      this.#relay(exchange);
       return 0;
     }
-    if (request[at + REQUEST.kind] === ANNOUNCE_REQUEST) return ANSWER_LATER;
-    return this.answer(slot, output, response, now);
+    const kind = exchange.request[exchange.requestWord + REQUEST.kind];
+    return kind === ANNOUNCE_REQUEST ? ANSWER_LATER : this.handler.answer(exchange);
   }
 
   /** Prefetches for the first `count` of these slots, all to be answered later. */
@@ -75,9 +66,10 @@ export class Dispatcher {
     this.handler.prefetch(this.requests.words, this.#places, count);
   }
 
-  /** Answers the request in a slot; returns the bytes written to `output.words[response]`. */
-  answer(slot: number, output: Bytes, response: number, now: number): number {
-    return this.handler.answer(this.requests.words, this.place(slot), output, response, now);
+  /** Answers the request in a slot; returns the bytes that were written. */
+  answer(slot: number, exchange: Exchange): number {
+    exchange.requestWord = this.place(slot);
+    return this.handler.answer(exchange);
   }
 
   /** Ends a batch of datagrams: the request workers see them, and are woken if they sleep. */
@@ -111,9 +103,9 @@ export class Dispatcher {
   }
 
   // One torrent's requests go to one worker, which finds it in its cache.
-  #relay(request: Int32Array, at: number, length: number): void {
-    const hash = request[at + REQUEST.routing] >>> 0;
-    if (!this.channels[hash % this.channels.length].send(request, at, length)) {
+  #relay({ request, requestWord, requestWords }: Exchange): void {
+    const hash = request[requestWord + REQUEST.routing] >>> 0;
+    if (!this.channels[hash % this.channels.length].send(request, requestWord, requestWords)) {
       this.counters.add(COUNTER.queueFull, 1);
     }
   }

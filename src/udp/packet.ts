@@ -4,6 +4,7 @@
 
 import { type Bytes, swapWord } from "../memory/bytes.ts";
 import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, INFO_HASH_WORDS } from "../swarm/layout.ts";
+import type { Exchange } from "./exchange.ts";
 import { ANNOUNCE_REQUEST, REQUEST, SCRAPE_REQUEST, SOURCE } from "./request.ts";
 
 /** Bytes of the header that every request has: connection id, action, transaction id. */
@@ -30,7 +31,7 @@ export const PACKET = { connectionId: 0, action: 2, transaction: 3 } as const;
 const INFO_HASH = 4;
 const LEFT = 16;
 const EVENT = 20;
-const WANTED = 23;
+const NUMWANT = 23;
 /** A half-word: the 16 bits at byte 96. */
 const PORT = 48;
 
@@ -71,78 +72,67 @@ export function maxFittingTorrents(addressBytes: number): number {
 }
 
 /** Bytes of a request that are looked at; more are never needed. A multiple of 4. */
-export function mostRequestBytes(mostTorrents: number): number {
-  return Math.max(ANNOUNCE_BYTES + 2, HEADER_BYTES + INFO_HASH_BYTES * mostTorrents);
+export function maxRequestBytes(maxTorrents: number): number {
+  return Math.max(ANNOUNCE_BYTES + 2, HEADER_BYTES + INFO_HASH_BYTES * maxTorrents);
 }
 
 /** Words of the longest request record. */
-export function mostRequestWords(mostTorrents: number): number {
-  return Math.max(REQUEST.announceWords, REQUEST.hashes + INFO_HASH_WORDS * mostTorrents);
+export function maxRequestWords(maxTorrents: number): number {
+  return Math.max(REQUEST.announceWords, REQUEST.hashes + INFO_HASH_WORDS * maxTorrents);
 }
 
-/** Whether the packet at `input.words[packet]` begins with the protocol id of a connect. */
-export function hasProtocolId(input: Bytes, packet: number): boolean {
+/** Whether the packet at `input.words[word]` begins with the protocol id of a connect. */
+export function hasProtocolId(input: Bytes, word: number): boolean {
   const { words } = input;
-  return words[packet] === PROTOCOL_ID_HIGH && words[packet + 1] === PROTOCOL_ID_LOW;
+  return words[word] === PROTOCOL_ID_HIGH && words[word + 1] === PROTOCOL_ID_LOW;
 }
 
 /**
- * Reads an announce of at least ANNOUNCE_BYTES into the request at `request[at]`, whose source is
- * there already. The address in the packet, the key and all that follows the port are ignored.
- * False when the port is 0.
+ * Reads an announce of at least ANNOUNCE_BYTES into the request of an exchange, whose source is there
+ * already. The address in the packet, the key and all that follows the port are ignored. False when
+ * the port is 0.
  */
-export function readAnnounce(
-  input: Bytes,
-  packet: number,
-  mostPeers: number,
-  request: Int32Array,
-  at: number,
-): boolean {
+export function readAnnounce(exchange: Exchange, maxPeers: number): boolean {
+  const { input, inputWord, request, requestWord } = exchange;
   const { words } = input;
-  const announce = at + REQUEST.announce;
-  request[at + REQUEST.kind] = ANNOUNCE_REQUEST;
-  request[at + REQUEST.transaction] = words[packet + PACKET.transaction];
-  const numwant = swapWord(words[packet + WANTED]);
-  request[announce + ANNOUNCE.wanted] = numwant < 0 || numwant > mostPeers ? mostPeers : numwant;
-  const event = words[packet + EVENT];
+  const announce = requestWord + REQUEST.announce;
+  request[requestWord + REQUEST.kind] = ANNOUNCE_REQUEST;
+  request[requestWord + REQUEST.transaction] = words[inputWord + PACKET.transaction];
+  const numwant = swapWord(words[inputWord + NUMWANT]);
+  request[announce + ANNOUNCE.numwant] = numwant < 0 || numwant > maxPeers ? maxPeers : numwant;
+  const event = words[inputWord + EVENT];
+  const high = words[inputWord + LEFT];
+  const low = words[inputWord + LEFT + 1];
   // Clients that do not know what is left send 2^64 - 1, also once they have completed.
-  const isUnknown = (words[packet + LEFT] & words[packet + LEFT + 1]) === -1;
-  const isSeeder =
-    (words[packet + LEFT] | words[packet + LEFT + 1]) === 0 ||
-    (isUnknown && event === EVENT_COMPLETED);
+  const hasCompleted = (high & low) === -1 && event === EVENT_COMPLETED;
+  const isSeeder = (high | low) === 0 || hasCompleted;
   const isStopped = event === EVENT_STOPPED;
   request[announce + ANNOUNCE.flags] =
     (isSeeder ? FLAG_SEEDER : 0) | (isStopped ? FLAG_STOPPED : 0);
   for (let i = 0; i < INFO_HASH_WORDS; i++) {
-    request[announce + ANNOUNCE.infoHash + i] = words[packet + INFO_HASH + i];
+    request[announce + ANNOUNCE.infoHash + i] = words[inputWord + INFO_HASH + i];
   }
-  const source = at + REQUEST.source;
+  const source = requestWord + REQUEST.source;
   const addressWords = request[source + SOURCE.addressBytes] >>> 2;
   for (let i = 0; i < addressWords; i++) {
     request[announce + ANNOUNCE.peer + i] = request[source + SOURCE.address + i];
   }
-  const port = input.halves[packet * 2 + PORT];
+  const port = input.halves[inputWord * 2 + PORT];
   request[announce + ANNOUNCE.peer + addressWords] = port;
   return port !== 0;
 }
 
-/** Reads a scrape of `length` bytes into the request at `request[at]`; false without a hash. */
-export function readScrape(
-  input: Bytes,
-  packet: number,
-  length: number,
-  mostTorrents: number,
-  request: Int32Array,
-  at: number,
-): boolean {
+/** Reads a scrape into the request of an exchange; false without an info hash. */
+export function readScrape(exchange: Exchange, maxTorrents: number): boolean {
+  const { input, inputWord, request, requestWord } = exchange;
   const { words } = input;
-  const sent = Math.floor((length - HEADER_BYTES) / INFO_HASH_BYTES);
-  const count = Math.min(sent, mostTorrents);
-  request[at + REQUEST.kind] = SCRAPE_REQUEST;
-  request[at + REQUEST.transaction] = words[packet + PACKET.transaction];
-  request[at + REQUEST.hashCount] = count;
+  const sent = Math.floor((exchange.length - HEADER_BYTES) / INFO_HASH_BYTES);
+  const count = Math.min(sent, maxTorrents);
+  request[requestWord + REQUEST.kind] = SCRAPE_REQUEST;
+  request[requestWord + REQUEST.transaction] = words[inputWord + PACKET.transaction];
+  request[requestWord + REQUEST.hashCount] = count;
   for (let i = 0; i < count * INFO_HASH_WORDS; i++) {
-    request[at + REQUEST.hashes + i] = words[packet + INFO_HASH + i];
+    request[requestWord + REQUEST.hashes + i] = words[inputWord + INFO_HASH + i];
   }
   return count > 0;
 }
@@ -157,44 +147,44 @@ export function announceResponseBytes(peers: number, addressBytes: number): numb
   return 20 + peers * (addressBytes + 2);
 }
 
-/** The half-word at which the peers of a response at `output.words[packet]` begin. */
-export function peersOffset(packet: number): number {
-  return packet * 2 + 10;
+/** The half-word at which the peers of a response at `output.words[word]` begin. */
+export function peersHalf(word: number): number {
+  return word * 2 + 10;
 }
 
 /** Writes all of an announce response but the peers. */
 export function writeAnnounceHead(
   output: Bytes,
-  packet: number,
+  word: number,
   transaction: number,
   interval: number,
   leechers: number,
   seeders: number,
 ): void {
   const { words } = output;
-  words[packet] = ACTION_ANNOUNCE;
-  words[packet + 1] = transaction;
-  words[packet + 2] = swapWord(interval);
-  words[packet + 3] = swapWord(leechers);
-  words[packet + 4] = swapWord(seeders);
+  words[word] = ACTION_ANNOUNCE;
+  words[word + 1] = transaction;
+  words[word + 2] = swapWord(interval);
+  words[word + 3] = swapWord(leechers);
+  words[word + 4] = swapWord(seeders);
 }
 
 /** Writes the head of a scrape response. */
-export function writeScrapeHead(output: Bytes, packet: number, transaction: number): void {
-  output.words[packet] = ACTION_SCRAPE;
-  output.words[packet + 1] = transaction;
+export function writeScrapeHead(output: Bytes, word: number, transaction: number): void {
+  output.words[word] = ACTION_SCRAPE;
+  output.words[word + 1] = transaction;
 }
 
 /** Writes the counts of the torrent number `index` of a scrape response; downloads are 0. */
 export function writeScrapeCounts(
   output: Bytes,
-  packet: number,
+  word: number,
   index: number,
   seeders: number,
   leechers: number,
 ): void {
   const { words } = output;
-  const entry = packet + 2 + index * 3;
+  const entry = word + 2 + index * 3;
   words[entry] = swapWord(seeders);
   words[entry + 1] = 0;
   words[entry + 2] = swapWord(leechers);
@@ -205,18 +195,18 @@ export function scrapeResponseBytes(count: number): number {
   return 8 + count * 12;
 }
 
-/** Writes an error response, cut to at most `mostBytes`, and returns its length in bytes. */
+/** Writes an error response, cut to at most `maxBytes`, and returns its length in bytes. */
 export function writeError(
   output: Bytes,
-  packet: number,
+  word: number,
   transaction: number,
   message: Uint8Array,
-  mostBytes: number,
+  maxBytes: number,
 ): number {
-  output.words[packet] = ACTION_ERROR;
-  output.words[packet + 1] = transaction;
-  const length = Math.min(message.length, mostBytes - 8);
-  const start = packet * 4 + 8;
+  output.words[word] = ACTION_ERROR;
+  output.words[word + 1] = transaction;
+  const length = Math.min(message.length, maxBytes - 8);
+  const start = word * 4 + 8;
   for (let i = 0; i < length; i++) output.bytes[start + i] = message[i];
   return 8 + length;
 }

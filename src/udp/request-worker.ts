@@ -6,6 +6,7 @@ import { readClock } from "../memory/clock.ts";
 import { sleepAtDoorbell } from "../memory/doorbell.ts";
 import { RequestEnd } from "./channel.ts";
 import { CONTROL, doorbellWord } from "../app/control.ts";
+import { Exchange } from "./exchange.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
 import { placeForRequest, type RequestWorkerSetup, viewSetup } from "./setup.ts";
 
@@ -30,12 +31,13 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
   const mostUnwoken = Math.ceil(max_requests_per_iter / ends.length);
   const mostAtOnce = Math.min(MOST_AT_ONCE, mostUnwoken);
   const doorbell = doorbellWord(worker);
-  const responseWords = RESPONSE.datagram + Math.ceil(handler.mostResponseBytes / 4);
+  const exchange = new Exchange(channels, channels.words, channels);
+  const responseWords = RESPONSE.datagram + Math.ceil(handler.maxResponseBytes / 4);
 
   /** Answers what an end holds, up to `most` requests, and returns how many that were. */
   function answerRequests(end: RequestEnd, most: number): number {
     const { requests, responses } = end;
-    const now = readClock(control, CONTROL.clock);
+    exchange.now = readClock(control, CONTROL.clock);
     let count = 0;
     for (let request = requests.peek(); request >= 0 && count < most; request = requests.peek()) {
       const at = responses.reserve(responseWords);
@@ -43,7 +45,9 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
       if (at < 0) break;
       const { words } = channels;
       for (let i = 0; i < SOURCE.words; i++) words[at + i] = words[request + i];
-      const bytes = handler.answer(words, request, channels, at + RESPONSE.datagram, now);
+      exchange.requestWord = request;
+      exchange.outputWord = at + RESPONSE.datagram;
+      const bytes = handler.answer(exchange);
       words[at + RESPONSE.bytes] = bytes;
       end.commit(RESPONSE.datagram + ((bytes + 3) >> 2));
       requests.advance();

@@ -5,7 +5,7 @@ import { SocketEnd } from "./channel.ts";
 import { isDualStack } from "../app/address-claim.ts";
 import { awaitServing, doorbellWord } from "../app/control.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { MOST_IN_BATCH } from "./handler.ts";
+import { MAX_BATCH } from "./handler.ts";
 import { type Bound, placeForSocket, type SocketWorkerSetup, viewSetup } from "./setup.ts";
 import { BunBackend } from "./socket/bun-backend.ts";
 import { MmsgBackend } from "./socket/mmsg-backend.ts";
@@ -17,7 +17,7 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const ends = Array.from({ length: config.request_workers }, (_, requestWorker) => {
     return new SocketEnd(channels, placeForSocket(setup, worker, requestWorker));
   });
-  const slots = Math.min(MOST_IN_BATCH, config.network.poll_event_capacity);
+  const slots = Math.min(MAX_BATCH, config.network.poll_event_capacity);
   const dispatcher = new Dispatcher(handler, slots, ends, counters);
   const settings = {
     mostQueued: config.network.poll_event_capacity,

@@ -258,7 +258,7 @@ export class Handler {
   #hold(from: Sender, flags: number, wanted: number): void {
     const request = this.#request;
     request[ANNOUNCE.flags] = flags;
-    request[ANNOUNCE.wanted] = wanted;
+    request[ANNOUNCE.numwant] = wanted;
     request[ANNOUNCE.peer + ID_WORDS] = from.name;
     request[ANNOUNCE.peer + ID_WORDS + 1] = from.generation;
     this.table.hashAnnounce(request, 0);

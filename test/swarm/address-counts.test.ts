@@ -24,7 +24,7 @@ function newTable(addressBytes: 4 | 16, maxPeersPerAddress: number, maxPeers = 1
     announce: (address: number[], port: number, torrent: number, flags = 0, tick = 0): number => {
       request.fill(0);
       request[ANNOUNCE.flags] = flags;
-      request[ANNOUNCE.wanted] = 10;
+      request[ANNOUNCE.numwant] = 10;
       request.fill(torrent + 1, ANNOUNCE.infoHash, ANNOUNCE.peer);
       request.set([...address, port], ANNOUNCE.peer);
       table.hashAnnounce(request, 0);

@@ -51,7 +51,7 @@ export class TableHarness {
   announce(args: AnnounceArguments): AnnounceResult | undefined {
     const { status = "leecher", wanted = 50, tick = 0 } = args;
     const request = this.#request;
-    request[ANNOUNCE.wanted] = wanted;
+    request[ANNOUNCE.numwant] = wanted;
     request[ANNOUNCE.flags] =
       (status === "seeder" ? FLAG_SEEDER : 0) | (status === "stopped" ? FLAG_STOPPED : 0);
     request.fill(args.torrent, ANNOUNCE.infoHash, ANNOUNCE.peer);

@@ -11,6 +11,7 @@ import { SocketEnd } from "../../src/udp/channel.ts";
 import { udpSchema } from "../../src/udp/config.ts";
 import { CONTROL, doorbellWord } from "../../src/app/control.ts";
 import { Dispatcher } from "../../src/udp/dispatcher.ts";
+import { Exchange } from "../../src/udp/exchange.ts";
 import { RESPONSE, SOURCE } from "../../src/udp/request.ts";
 import { allocateSetup, placeForSocket, type Setup, viewSetup } from "../../src/udp/setup.ts";
 import { buildAnnounce, buildConnect, parseResponse } from "../support/bep15.ts";
@@ -22,8 +23,7 @@ const infoHash = Buffer.alloc(20, 7);
 class SocketStandIn {
   /** The client's port and the datagram. */
   readonly responses: { port: number; datagram: Buffer }[] = [];
-  readonly #input = Bytes.allocate(8192);
-  readonly #output = Bytes.allocate(8192);
+  readonly #exchange: Exchange;
   readonly #dispatcher: Dispatcher;
   readonly #channels: Bytes;
 
@@ -32,6 +32,8 @@ class SocketStandIn {
     const end = new SocketEnd(channels, placeForSocket(setup, worker, 0));
     this.#dispatcher = new Dispatcher(handler, 1, [end], counters);
     this.#channels = channels;
+    const { requests } = this.#dispatcher;
+    this.#exchange = new Exchange(Bytes.allocate(8192), requests.words, Bytes.allocate(8192));
   }
 
   /** Receives a datagram from 10.0.0.1; returns what is answered at once. */
@@ -40,10 +42,11 @@ class SocketStandIn {
     words[SOURCE.port] = port;
     words[SOURCE.addressBytes] = 4;
     words[SOURCE.address] = 0x0100000a;
-    this.#input.bytes.set(datagram);
-    const { length } = datagram;
-    const bytes = this.#dispatcher.read(0, this.#input, 0, length, this.#output, 0, 0);
-    return Buffer.from(this.#output.bytes.subarray(0, bytes));
+    const { input, output } = this.#exchange;
+    input.bytes.set(datagram);
+    this.#exchange.length = datagram.length;
+    const bytes = this.#dispatcher.read(0, this.#exchange);
+    return Buffer.from(output.bytes.subarray(0, bytes));
   }
 
   /** Announces as the peer with this port, and wants so many others. */

@@ -9,6 +9,7 @@ import { Random } from "../../src/memory/random.ts";
 import type { TableLimits } from "../../src/swarm/layout.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
 import { ConnectionIds } from "../../src/udp/connection-id.ts";
+import { Exchange, OUTCOME } from "../../src/udp/exchange.ts";
 import { Handler, type HandlerSettings } from "../../src/udp/handler.ts";
 import { RequestLimit } from "../../src/udp/request-limit.ts";
 import { REQUEST, SOURCE } from "../../src/udp/request.ts";
@@ -98,34 +99,37 @@ export class HandlerHarness {
         : new RequestLimit(new Int32Array(TOKEN_BUCKET_WORDS), tokenKey, maxRequestsPerSecond),
       new Counters(this.#counters, 1),
     );
-    const { mostRequestBytes, mostResponseBytes } = this.handler;
-    this.#input = Bytes.allocate(PACKET * 4 + mostRequestBytes);
-    this.#output = Bytes.allocate(RESPONSE * 4 + mostResponseBytes + 32);
+    const { maxRequestBytes, maxResponseBytes } = this.handler;
+    this.#input = Bytes.allocate(PACKET * 4 + maxRequestBytes);
+    this.#output = Bytes.allocate(RESPONSE * 4 + maxResponseBytes + 32);
   }
 
   /** Sends a datagram and returns the answer's bytes, none when there is no answer. */
   send(datagram: Uint8Array, from: Source): Buffer {
     const { handler } = this;
-    const { mostRequestBytes, mostRequestWords, mostResponseBytes } = handler;
+    const { maxRequestBytes, maxRequestWords, maxResponseBytes } = handler;
     const input = this.#input;
     const output = this.#output;
     const start = RESPONSE * 4;
     // What earlier datagrams left behind is not to be read; nor to be answered with.
     input.bytes.fill(GUARD);
     output.bytes.fill(GUARD);
-    const length = Math.min(datagram.length, mostRequestBytes);
+    const length = Math.min(datagram.length, maxRequestBytes);
     input.bytes.set(datagram.subarray(0, length), PACKET * 4);
 
-    const request = new Int32Array(AT + mostRequestWords).fill(-1);
+    const request = new Int32Array(AT + maxRequestWords).fill(-1);
     writeSource(request.subarray(AT + REQUEST.source), from);
-    const result = handler.read(input, PACKET, length, request, AT, output, RESPONSE, this.now);
-    let bytes = result;
-    if (result < 0) {
+    const exchange = new Exchange(input, request, output);
+    Object.assign(exchange, { inputWord: PACKET, length, requestWord: AT, outputWord: RESPONSE });
+    exchange.now = this.now;
+    const outcome = handler.read(exchange);
+    let bytes = outcome === OUTCOME.answered ? exchange.responseBytes : 0;
+    if (outcome === OUTCOME.requested) {
       // Only so many words of it go over the ring to a request worker.
-      const sent = request.slice(0, AT - result);
-      bytes = handler.answer(sent, AT, output, RESPONSE, this.now);
+      exchange.request = request.slice(0, AT + exchange.requestWords);
+      bytes = handler.answer(exchange);
     }
-    const most = result < 0 ? mostResponseBytes : Math.max(bytes, 16);
+    const most = outcome === OUTCOME.requested ? maxResponseBytes : Math.max(bytes, 16);
     checkGuard(output.bytes.subarray(0, start));
     checkGuard(output.bytes.subarray(start + most));
     return Buffer.from(output.bytes.subarray(start, start + bytes));

@@ -3,16 +3,17 @@
 import { describe, expect, test } from "bun:test";
 import { Bytes } from "../../src/memory/bytes.ts";
 import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED } from "../../src/swarm/layout.ts";
+import { Exchange } from "../../src/udp/exchange.ts";
 import {
   announceResponseBytes,
   ERRORS,
   hasProtocolId,
-  mostRequestBytes,
-  mostRequestWords,
+  maxRequestBytes,
+  maxRequestWords,
   maxFittingPeers,
   maxFittingTorrents,
   maxResponseBytes,
-  peersOffset,
+  peersHalf,
   readAnnounce,
   readScrape,
   scrapeResponseBytes,
@@ -46,6 +47,14 @@ function newRequest(address: number[], words: number): Int32Array {
   return request;
 }
 
+function exchangeOf(input: Bytes, request: Int32Array, length = 98): Exchange {
+  const exchange = new Exchange(input, request, Bytes.allocate(4));
+  exchange.inputWord = PACKET;
+  exchange.requestWord = AT;
+  exchange.length = length;
+  return exchange;
+}
+
 describe("hasProtocolId", () => {
   const connect = fromHex("00000417 27101980 00000000 01020304");
   test("knows the 8 bytes, and none that differ in a bit", () => {
@@ -72,11 +81,11 @@ describe("readAnnounce", () => {
     ["IPv6", [0x0db80120, 0, 0, 0x01000000]],
   ])("reads these bytes from an %s source", (_family, address) => {
     const request = newRequest(address, REQUEST.announceWords);
-    expect(readAnnounce(place(fromHex(...GOLDEN_ANNOUNCE)), PACKET, 50, request, AT)).toBe(true);
+    expect(readAnnounce(exchangeOf(place(fromHex(...GOLDEN_ANNOUNCE)), request), 50)).toBe(true);
     expect(request[AT + REQUEST.kind]).toBe(ANNOUNCE_REQUEST);
     expect(request[AT + REQUEST.transaction]).toBe(0xefbeadde | 0);
     const announce = request.slice(AT + REQUEST.announce);
-    expect([announce[ANNOUNCE.wanted], announce[ANNOUNCE.flags]]).toEqual([30, 0]);
+    expect([announce[ANNOUNCE.numwant], announce[ANNOUNCE.flags]]).toEqual([30, 0]);
     const infoHash = Buffer.from(announce.buffer, ANNOUNCE.infoHash * 4, 20);
     expect(infoHash.toString("hex")).toBe(GOLDEN_ANNOUNCE[1]);
     const peer = announce.subarray(ANNOUNCE.peer, ANNOUNCE.peer + address.length + 1);
@@ -95,8 +104,8 @@ describe("readAnnounce", () => {
     [0x01000000, 50],
   ])("of a numwant of %i and at most 50, wants %i", (numwant, wanted) => {
     const request = newRequest([1], REQUEST.announceWords);
-    readAnnounce(place(buildAnnounce({ connectionId: 0n, numwant })), PACKET, 50, request, AT);
-    expect(request[AT + REQUEST.announce + ANNOUNCE.wanted]).toBe(wanted);
+    readAnnounce(exchangeOf(place(buildAnnounce({ connectionId: 0n, numwant })), request), 50);
+    expect(request[AT + REQUEST.announce + ANNOUNCE.numwant]).toBe(wanted);
   });
 
   test.each([
@@ -108,7 +117,7 @@ describe("readAnnounce", () => {
     [(1n << 64n) - 1n, 0],
   ])("with %d left, has flags %i", (left, flags) => {
     const request = newRequest([1], REQUEST.announceWords);
-    readAnnounce(place(buildAnnounce({ connectionId: 0n, left })), PACKET, 50, request, AT);
+    readAnnounce(exchangeOf(place(buildAnnounce({ connectionId: 0n, left })), request), 50);
     expect(request[AT + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
   });
 
@@ -124,7 +133,7 @@ describe("readAnnounce", () => {
   ])("with event %i, has flags %i", (event, flags) => {
     const request = newRequest([1], REQUEST.announceWords);
     const datagram = buildAnnounce({ connectionId: 0n, left: 5n, event });
-    readAnnounce(place(datagram), PACKET, 50, request, AT);
+    readAnnounce(exchangeOf(place(datagram), request), 50);
     expect(request[AT + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
   });
 
@@ -138,7 +147,7 @@ describe("readAnnounce", () => {
   ])("that has completed with %d left, has flags %i", (left, flags) => {
     const request = newRequest([1], REQUEST.announceWords);
     const datagram = buildAnnounce({ connectionId: 0n, left, event: EVENT.completed });
-    readAnnounce(place(datagram), PACKET, 50, request, AT);
+    readAnnounce(exchangeOf(place(datagram), request), 50);
     expect(request[AT + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
   });
 
@@ -150,7 +159,7 @@ describe("readAnnounce", () => {
   ])("with port %i: usable is %p", (port, usable) => {
     const request = newRequest([1], REQUEST.announceWords);
     const datagram = buildAnnounce({ connectionId: 0n, port });
-    expect(readAnnounce(place(datagram), PACKET, 50, request, AT)).toBe(usable);
+    expect(readAnnounce(exchangeOf(place(datagram), request), 50)).toBe(usable);
   });
 });
 
@@ -158,8 +167,8 @@ describe("readScrape", () => {
   test("reads these bytes", () => {
     const hashes = ["11".repeat(20), "22".repeat(20)];
     const datagram = fromHex("1122334455667788 00000002 0badcafe", ...hashes);
-    const request = newRequest([1], mostRequestWords(3));
-    expect(readScrape(place(datagram), PACKET, datagram.length, 3, request, AT)).toBe(true);
+    const request = newRequest([1], maxRequestWords(3));
+    expect(readScrape(exchangeOf(place(datagram), request, datagram.length), 3)).toBe(true);
     expect(request[AT + REQUEST.kind]).toBe(SCRAPE_REQUEST);
     expect(request[AT + REQUEST.transaction]).toBe(0xfecaad0b | 0);
     expect(request[AT + REQUEST.hashCount]).toBe(2);
@@ -179,8 +188,8 @@ describe("readScrape", () => {
     [95, 3],
   ])("of %i bytes and at most 3 torrents, has %i", (length, count) => {
     const datagram = buildScrape({ connectionId: 0n, extra: new Uint8Array(length - 16).fill(1) });
-    const request = newRequest([1], mostRequestWords(3));
-    expect(readScrape(place(datagram), PACKET, length, 3, request, AT)).toBe(count > 0);
+    const request = newRequest([1], maxRequestWords(3));
+    expect(readScrape(exchangeOf(place(datagram), request, length), 3)).toBe(count > 0);
     expect(request[AT + REQUEST.hashCount]).toBe(count);
   });
 });
@@ -194,7 +203,7 @@ describe("responses", () => {
   test("to an announce are these bytes", () => {
     const output = Bytes.allocate(100);
     writeAnnounceHead(output, PACKET, transaction, 900, 258, 3);
-    expect(peersOffset(PACKET) * 2).toBe(PACKET * 4 + 20);
+    expect(peersHalf(PACKET) * 2).toBe(PACKET * 4 + 20);
     const head = "00000001 01020304 00000384 00000102 00000003";
     expect(written(output, 20)).toBe(head.replaceAll(" ", ""));
     expect(announceResponseBytes(3, 4)).toBe(20 + 3 * 6);
@@ -253,7 +262,7 @@ describe("responses", () => {
 
 describe("the memory for requests", () => {
   test.each([1, 3, 4, 5, 255, 3000])("is enough with scrapes of %i torrents", (torrents) => {
-    expect(mostRequestBytes(torrents)).toBe(Math.max(100, 16 + 20 * torrents));
-    expect(mostRequestWords(torrents)).toBe(Math.max(REQUEST.announceWords, scrapeWords(torrents)));
+    expect(maxRequestBytes(torrents)).toBe(Math.max(100, 16 + 20 * torrents));
+    expect(maxRequestWords(torrents)).toBe(Math.max(REQUEST.announceWords, scrapeWords(torrents)));
   });
 });

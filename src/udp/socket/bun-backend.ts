@@ -12,6 +12,7 @@ import { readClock } from "../../memory/clock.ts";
 import { awaitDoorbell } from "../../memory/doorbell.ts";
 import { CONTROL } from "../../app/control.ts";
 import { ANSWER_LATER, type Dispatcher } from "../dispatcher.ts";
+import { Exchange } from "../exchange.ts";
 import { RESPONSE, SOURCE } from "../request.ts";
 import type { SocketBackend, SocketSettings } from "./backend.ts";
 import { ignoreUnreachableClients, setReceiveBuffer } from "./options.ts";
@@ -29,8 +30,7 @@ export class BunBackend implements SocketBackend {
   readonly #sockets: UdpSocket[] = [];
   /** For each socket: datagram, port, address, datagram, … as sendMany wants them. */
   readonly #outgoing: (Uint8Array | number | string)[][] = [];
-  readonly #input: Bytes;
-  readonly #output: Bytes;
+  readonly #exchange: Exchange;
   #outputUsed = 0;
   #queued = 0;
   #isFlushPlanned = false;
@@ -44,9 +44,12 @@ export class BunBackend implements SocketBackend {
     private readonly counters: Counters,
     private readonly control: Int32Array,
   ) {
-    const { mostRequestBytes, mostResponseBytes } = dispatcher.handler;
-    this.#input = Bytes.allocate(mostRequestBytes);
-    this.#output = Bytes.allocate(Math.max(OUTPUT_BYTES, mostResponseBytes * 2));
+    const { maxRequestBytes, maxResponseBytes } = dispatcher.handler;
+    this.#exchange = new Exchange(
+      Bytes.allocate(maxRequestBytes),
+      dispatcher.requests.words,
+      Bytes.allocate(Math.max(OUTPUT_BYTES, maxResponseBytes * 2)),
+    );
   }
 
   async open(addresses: readonly SocketAddress[], isDualStack: boolean): Promise<void> {
@@ -95,17 +98,19 @@ export class BunBackend implements SocketBackend {
     // Clients ask again: while sockets are still being bound, this thread may be root.
     if (!this.#isServing) return;
     const { dispatcher } = this;
-    const input = this.#input;
-    const output = this.#output;
+    const exchange = this.#exchange;
+    const { input, output } = exchange;
     const length = Math.min(data.length, input.bytes.length);
     if (length === data.length) input.bytes.set(data);
     else input.bytes.set(data.subarray(0, length));
     this.#writeSource(socket, port, address);
     this.#makeRoom();
-    const now = readClock(this.control, CONTROL.clock);
     const start = this.#outputUsed;
-    let bytes = dispatcher.read(0, input, 0, length, output, start >> 2, now);
-    if (bytes === ANSWER_LATER) bytes = dispatcher.answer(0, output, start >> 2, now);
+    exchange.length = length;
+    exchange.outputWord = start >> 2;
+    exchange.now = readClock(this.control, CONTROL.clock);
+    let bytes = dispatcher.read(0, exchange);
+    if (bytes === ANSWER_LATER) bytes = dispatcher.answer(0, exchange);
     if (bytes > 0) {
       this.#queue(socket, output.bytes.subarray(start, start + bytes), port, address);
       this.#outputUsed = (start + bytes + 3) & ~3;
@@ -138,8 +143,8 @@ export class BunBackend implements SocketBackend {
   }
 
   #makeRoom(): void {
-    const { mostResponseBytes } = this.dispatcher.handler;
-    const isFull = this.#outputUsed + mostResponseBytes > this.#output.bytes.length;
+    const { maxResponseBytes } = this.dispatcher.handler;
+    const isFull = this.#outputUsed + maxResponseBytes > this.#exchange.output.bytes.length;
     if (isFull || this.#queued >= this.settings.mostQueued) this.#send();
   }
 

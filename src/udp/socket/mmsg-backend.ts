@@ -34,7 +34,7 @@ export class MmsgBackend implements SocketBackend {
   ) {
     this.#input = new MessageBatch({
       slots: dispatcher.slots,
-      payloadBytes: dispatcher.handler.mostRequestBytes,
+      payloadBytes: dispatcher.handler.maxRequestBytes,
       controlBytes: PACKET_INFO_BYTES,
     });
     const { bytes } = settings.channels;

@@ -7,6 +7,7 @@ import { COUNTER } from "../../app/metrics.ts";
 import { isWildcard, type SocketAddress } from "../../app/socket-address.ts";
 import { Bytes } from "../../memory/bytes.ts";
 import { ANSWER_LATER, type Dispatcher } from "../dispatcher.ts";
+import { Exchange } from "../exchange.ts";
 import { closeLinuxSocket, openLinuxSocket, readLocalPort } from "./linux-socket.ts";
 import { MessageBatch } from "./message-batch.ts";
 import { forgetInterface, PACKET_INFO_BYTES } from "./packet-info.ts";
@@ -44,6 +45,7 @@ export class MmsgSocket {
   readonly #outgoing: MessageBatch;
   readonly #output: Bytes;
   readonly #outputAddress: number;
+  readonly #exchange: Exchange;
   readonly #room: PollSet;
   /** Slots of a batch whose announces are answered once all are read. */
   readonly #later: Int32Array;
@@ -67,9 +69,10 @@ export class MmsgSocket {
     const { slots } = dispatcher;
     this.#later = new Int32Array(slots);
     this.#outgoing = new MessageBatch({ slots, payloadBytes: 0, controlBytes: PACKET_INFO_BYTES });
-    const { mostResponseBytes } = dispatcher.handler;
-    this.#output = Bytes.allocate(Math.max(OUTPUT_BYTES, mostResponseBytes * 2));
+    const { maxResponseBytes } = dispatcher.handler;
+    this.#output = Bytes.allocate(Math.max(OUTPUT_BYTES, maxResponseBytes * 2));
     this.#outputAddress = ptr(this.#output.bytes);
+    this.#exchange = new Exchange(this.#output, dispatcher.requests.words, this.#output);
     this.#room = new PollSet([this.fd]);
     this.#room.watch(0, "room");
   }
@@ -85,25 +88,26 @@ export class MmsgSocket {
   /** Takes one batch of datagrams at second `now`, answers them, and returns how many. */
   receive(input: MessageBatch, now: number): number {
     const { dispatcher } = this;
-    const output = this.#output;
+    const exchange = this.#exchange;
     const count = input.receive(this.fd);
     if (count <= 0) return 0;
+    exchange.input = input.memory;
+    exchange.now = now;
     const later = this.#later;
     let laterCount = 0;
     for (let slot = 0; slot < count; slot++) {
       this.#readSource(input, slot);
-      const start = this.#makeRoom();
-      const packet = input.payload(slot);
-      const length = input.length(slot);
-      const memory = input.memory;
-      const bytes = dispatcher.read(slot, memory, packet, length, output, start >> 2, now);
+      exchange.inputWord = input.payload(slot);
+      exchange.length = input.length(slot);
+      exchange.outputWord = this.#makeRoom();
+      const bytes = dispatcher.read(slot, exchange);
       if (bytes > 0) this.#queueReply(input, slot, bytes);
       else if (bytes === ANSWER_LATER) later[laterCount++] = slot;
     }
     dispatcher.prefetch(later, laterCount);
     for (let i = 0; i < laterCount; i++) {
-      const start = this.#makeRoom();
-      const bytes = dispatcher.answer(later[i], output, start >> 2, now);
+      exchange.outputWord = this.#makeRoom();
+      const bytes = dispatcher.answer(later[i], exchange);
       this.#queueReply(input, later[i], bytes);
     }
     this.counters.add(COUNTER.batches, 1);
@@ -164,11 +168,11 @@ export class MmsgSocket {
     return true;
   }
 
-  // The byte of #output at which the next response goes.
+  // The word of #output at which the next response goes.
   #makeRoom(): number {
-    const { mostResponseBytes } = this.dispatcher.handler;
-    if (this.#outputUsed + mostResponseBytes > this.#output.bytes.length) this.send();
-    return this.#outputUsed;
+    const { maxResponseBytes } = this.dispatcher.handler;
+    if (this.#outputUsed + maxResponseBytes > this.#output.bytes.length) this.send();
+    return this.#outputUsed >> 2;
   }
 
   // Queues the response just written to #output for whoever sent the datagram in a slot.
