@@ -135,7 +135,7 @@ group("a message", () => {
 
 group("parts", () => {
   bench("a string from the network", () => do_not_optimize(withOffers[0]()));
-  const reader = new MessageReader(settings.maxOffers);
+  const reader = new MessageReader({ ...settings, offerKey: pending.key });
   bench("read an announce with 5 offers", () => do_not_optimize(reader.read(withOffers[0]())));
   bench("read an announce without offers", () => do_not_optimize(reader.read(without[0]())));
   bench("read a scrape", () => do_not_optimize(reader.read(scrape())));
@@ -170,8 +170,9 @@ group("parts", () => {
   bench("write an offer", () => look(writeOffer(head, sdpLiteral, anyId())));
   const request = new Int32Array(ANNOUNCE.words);
   const handedOut = new Uint16Array(1000);
-  readId(senders[0].hash, request, ANNOUNCE.infoHash);
-  readId(senders[0].peer, request, ANNOUNCE.peer);
+  const hashLiteral = JSON.stringify(senders[0].hash);
+  readId(hashLiteral, 0, hashLiteral.length, request, ANNOUNCE.infoHash);
+  readId(peer, 0, peer.length, request, ANNOUNCE.peer);
   request[ANNOUNCE.peer + ID_WORDS] = senders[0].name;
   for (const wanted of [0, OFFERS * 2]) {
     bench(`a peer in the table, ${wanted} others and their connections handed out`, () => {

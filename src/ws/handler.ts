@@ -8,7 +8,7 @@ import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, FLAG_TAKE_OVER } from "../swarm/la
 import { PEER_HELD, type Table, TABLE_FULL } from "../swarm/table.ts";
 import { type ConnectionName, type Connections, slotOf } from "./connections.ts";
 import { type Deliveries, KIND } from "./deliveries.ts";
-import { copyId, ID_WORDS, readId } from "./id.ts";
+import { copyId, ID_WORDS } from "./id.ts";
 import type { Memberships } from "./memberships.ts";
 import { KEY } from "./message-keys.ts";
 import { ACTION, MessageReader } from "./message-reader.ts";
@@ -56,7 +56,7 @@ export const REFUSAL = {
   full: "Tracker is full",
   infoHash: "info_hash must be 20 characters of U+0000 to U+00FF",
   noInfoHash: "A scrape needs an info_hash",
-  offerId: "offer_id must be 20 characters of U+0000 to U+00FF",
+  offerId: "offer_id must be a string of 1 to 64 characters",
   peerHeld: "Another connection uses this peer_id",
   peerId: "peer_id must be 20 characters of U+0000 to U+00FF",
   sdp: "answer.sdp must be a string",
@@ -89,7 +89,7 @@ export class Handler {
     private readonly counters: Counters,
     private readonly deliveries: Deliveries,
   ) {
-    this.#message = new MessageReader(settings.maxOffers);
+    this.#message = new MessageReader({ ...settings, offerKey: pendingOffers.key });
     this.#handedOut = new Uint16Array(settings.maxOffers * CANDIDATES * PEER_HALVES);
   }
 
@@ -166,6 +166,8 @@ export class Handler {
     if (peers > 0) {
       this.#passOffers(offers, peers, writeOfferHead(infoHash, message.literal(KEY.peer_id)), now);
     }
+    // The announce counts all the same.
+    if (message.hasBadOfferId && !isStopped) return this.#refuse(from, REFUSAL.offerId);
     return OUTCOME.handled;
   }
 
@@ -205,7 +207,7 @@ export class Handler {
     const request = this.#request;
     const sdp = message.answerSdp;
     if (sdp === undefined) return this.#refuse(from, REFUSAL.sdp);
-    if (!message.readId(KEY.offer_id, offer, OFFER.id)) {
+    if (!message.readAnsweredOfferId(offer, OFFER.id)) {
       return this.#refuse(from, REFUSAL.offerId);
     }
     if (!message.readId(KEY.to_peer_id, offer, OFFER.offerer)) {
@@ -234,22 +236,18 @@ export class Handler {
   #scrape(from: Sender): Outcome {
     const { table } = this;
     const request = this.#request;
-    const asked = this.#message.decode(KEY.info_hash);
-    const infoHashes: unknown[] = Array.isArray(asked) ? asked : [asked];
+    const message = this.#message;
     const entries: string[] = [];
-    const most = Math.min(infoHashes.length, this.settings.maxScrapeTorrents);
-    for (let i = 0; i < most; i++) {
-      const infoHash = infoHashes[i];
-      const literal = JSON.stringify(typeof infoHash === "string" ? infoHash : "");
-      if (!readId(infoHash, request, ANNOUNCE.infoHash)) {
-        const reason = infoHash === undefined ? REFUSAL.noInfoHash : REFUSAL.infoHash;
-        return this.#respond(from, writeError("scrape", literal, reason));
+    for (let i = 0; i < message.infoHashes; i++) {
+      const literal = message.infoHash(i);
+      if (!message.readInfoHash(i, request, ANNOUNCE.infoHash)) {
+        return this.#respond(from, writeError('"scrape"', literal, REFUSAL.infoHash));
       }
       table.scrape(request, ANNOUNCE.infoHash);
       entries.push(writeScrapeEntry(literal, table.seeders, table.leechers));
     }
     if (entries.length === 0) {
-      return this.#respond(from, writeError("scrape", '""', REFUSAL.noInfoHash));
+      return this.#respond(from, writeError('"scrape"', '""', REFUSAL.noInfoHash));
     }
     return this.#respond(from, writeScrapeResponse(entries));
   }
@@ -297,7 +295,8 @@ export class Handler {
   // An announce, or what has an action that is none.
   #refuse(from: Sender, reason: string): Outcome {
     const message = this.#message;
-    return this.#respond(from, writeError(message.action, message.literal(KEY.info_hash), reason));
+    const error = writeError(message.literal(KEY.action), message.literal(KEY.info_hash), reason);
+    return this.#respond(from, error);
   }
 
   // An answer that nobody waits for.

@@ -51,13 +51,10 @@ export function writeScrapeResponse(entries: readonly string[]): string {
 }
 
 /**
- * An error; action and reason are no literals but texts. Clients drop their connection, with all its
+ * An error; the reason is no literal but a text. Clients drop their connection, with all its
  * torrents, for one without action, and ignore one without their info hash: so whatever string came
  * as info hash goes back, and an empty one where there is none.
  */
 export function writeError(action: string, infoHash: string, reason: string): string {
-  return (
-    `{"action":${JSON.stringify(action)},"info_hash":${infoHash},` +
-    `"failure reason":${JSON.stringify(reason)}}`
-  );
+  return `{"action":${action},"info_hash":${infoHash},"failure reason":${JSON.stringify(reason)}}`;
 }

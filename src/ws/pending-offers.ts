@@ -14,7 +14,7 @@ export const OFFER_SECONDS = 60;
 
 /**
  * What names an offer, as words: the info hash, the peer it was passed to, the peer that made it,
- * its offer id.
+ * its offer id as `readOfferId` gives it.
  */
 export const OFFER = { infoHash: 0, answerer: 5, offerer: 10, id: 15, words: 20 } as const;
 
@@ -38,13 +38,14 @@ export function allocatePendingOffers(most: number, key: Int32Array): PendingOff
 
 /** One thread's view of the table. */
 export class PendingOffers {
+  /** Four random words, the same for all workers. */
+  readonly key: Int32Array;
   readonly #words: Int32Array;
-  readonly #key: Int32Array;
   readonly #mask: number;
 
   constructor(memory: PendingOffersMemory) {
     this.#words = new Int32Array(memory.buffer);
-    this.#key = memory.key;
+    this.key = memory.key;
     this.#mask = this.#words.length / LINE - STRIPES - 1;
   }
 
@@ -88,8 +89,8 @@ export class PendingOffers {
 
   // The offer's hash, and the lock and the first entry of the set it belongs to.
   #locate(offer: Int32Array) {
-    const first = halfSipHash13(this.#key, 0, offer, 0, OFFER.words);
-    const second = halfSipHash13(this.#key, 2, offer, 0, OFFER.words);
+    const first = halfSipHash13(this.key, 0, offer, 0, OFFER.words);
+    const second = halfSipHash13(this.key, 2, offer, 0, OFFER.words);
     const set = first & this.#mask;
     return {
       first,

@@ -132,9 +132,6 @@ describe.each([1, 2])("%i socket workers", (workers) => {
       { offer: null, offer_id: id("x") },
       { offer: {}, offer_id: id("x") },
       { offer: { type: "offer", sdp: 5 }, offer_id: id("x") },
-      { offer: { type: "offer", sdp: "x" } },
-      { offer: { type: "offer", sdp: "x" }, offer_id: "short" },
-      { offer: { type: "offer", sdp: "x" }, offer_id: id("\u0100") },
     ];
     await say(a, announce(torrent, "a", { offers: [...bad, good[0], ...bad, good[1]] }));
     const received = [await watcher.take(isOffer), await watcher.take(isOffer)];
@@ -146,6 +143,30 @@ describe.each([1, 2])("%i socket workers", (workers) => {
     }
     await say(watcher, announce(torrent, "w0"));
     expect(watcher.inbox).toEqual([]);
+  });
+
+  test("an offer id is any string of 1 to 64 characters, and others are an error", async () => {
+    const torrent = newTorrent();
+    await using a = await connectWs(url);
+    await using b = await connectWs(url);
+    await say(b, announce(torrent, "b"));
+    for (const offer_id of ["0", "12345678901234567", id("\u0100"), "\u20ac".repeat(64)]) {
+      await say(a, announce(torrent, "a", { offers: [{ offer: { sdp: "x" }, offer_id }] }));
+      const offer = await b.take(isOffer);
+      expect(offer.offer_id).toBe(offer_id);
+      b.send(answer(torrent, "b", offer));
+      expect(await a.take(isAnswer)).toMatchObject({ peer_id: id("b"), offer_id });
+    }
+    for (const offer_id of ["", "x".repeat(65), 5, undefined]) {
+      const message = announce(torrent, "a", { offers: [{ offer: { sdp: "x" }, offer_id }] });
+      expect(isResponse(await say(a, message))).toBe(true);
+      expect(await a.take()).toEqual({
+        action: "announce",
+        info_hash: id(torrent),
+        "failure reason": "offer_id must be a string of 1 to 64 characters",
+      });
+    }
+    expect([a.inbox, b.inbox]).toEqual([[], []]);
   });
 
   test("an answer counts from whom the offer was for, and from nobody else", async () => {

@@ -103,6 +103,72 @@ describe("offers", () => {
   });
 });
 
+describe("the id of an offer", () => {
+  const good = [
+    "x",
+    "0".repeat(17),
+    id("o"),
+    id("\u20ac"),
+    "y".repeat(21),
+    '"\\\u20ac\0'.repeat(16),
+  ];
+
+  /** An announce with an offer for each of the ids. */
+  const announceOf = (ids: unknown[]) =>
+    announce("a", { offers: ids.map((offer_id) => ({ offer: { sdp: "v=0" }, offer_id })) });
+
+  test.each(good)(
+    "is any string of 1 to 64 characters: %j, by which its answer is found",
+    (name) => {
+      const [offerer, answerer] = [harness.open(1, 0), harness.open(2, 1)];
+      harness.ask(answerer, announce("b"));
+      const { deliveries } = harness.send(offerer, announceOf([name]));
+      expect(deliveries.map(({ to, kind }) => [to, kind])).toEqual([
+        [offerer, KIND.response],
+        [answerer, KIND.offer],
+      ]);
+      expect(deliveries[1].message.offer_id).toBe(name);
+      for (const other of good) {
+        if (other === name) continue;
+        expect(harness.send(answerer, answer("b", "a", other)).deliveries).toEqual([]);
+      }
+      // However it is escaped.
+      const escaped = JSON.stringify(answer("b", "a", "@")).replace('"@"', () => escapeAll(name));
+      const passed = harness.send(answerer, escaped).deliveries;
+      expect(passed.map(({ to, kind }) => [to, kind])).toEqual([[offerer, KIND.answer]]);
+      expect(passed[0].message.offer_id).toBe(name);
+      expect(harness.send(answerer, answer("b", "a", name)).deliveries).toEqual([]);
+    },
+  );
+
+  test.each([[""], ["x".repeat(65)], [null], [5], [[]], [undefined]])(
+    "is not %j: the client learns it, once, and its other offers are passed on",
+    (name: unknown) => {
+      const [offerer, answerer] = [harness.open(1, 0), harness.open(2, 1)];
+      harness.ask(answerer, announce("b"));
+      const { outcome, deliveries } = harness.send(offerer, announceOf([name, "good", name]));
+      expect(outcome).toBe(OUTCOME.handled);
+      expect(deliveries.map(({ to, kind }) => [to, kind])).toEqual([
+        [offerer, KIND.response],
+        [answerer, KIND.offer],
+        [offerer, KIND.response],
+      ]);
+      expect(deliveries[0].message).toMatchObject({ incomplete: 2 });
+      expect(deliveries[1].message.offer_id).toBe("good");
+      expect(deliveries[2].message).toEqual({
+        action: "announce",
+        info_hash: infoHash,
+        "failure reason": REFUSAL.offerId,
+      });
+    },
+  );
+
+  function escapeAll(text: string): string {
+    const codes = Array.from(text.split(""), (char) => char.charCodeAt(0).toString(16));
+    return `"${codes.map((code) => `\\u${code.padStart(4, "0")}`).join("")}"`;
+  }
+});
+
 describe("an answer", () => {
   let offerer: Socket;
   let answerer: Socket;
@@ -223,7 +289,8 @@ describe("an answer", () => {
     ["answer", 0, REFUSAL.sdp],
     ["answer", { sdp: 5 }, REFUSAL.sdp],
     ["offer_id", undefined, REFUSAL.offerId],
-    ["offer_id", "short", REFUSAL.offerId],
+    ["offer_id", "", REFUSAL.offerId],
+    ["offer_id", "x".repeat(65), REFUSAL.offerId],
     ["to_peer_id", undefined, REFUSAL.toPeerId],
     ["to_peer_id", id("\u0100"), REFUSAL.toPeerId],
   ])("with the %s %j is refused", (key, value, reason) => {

@@ -304,7 +304,10 @@ describe("whatever a client sends", () => {
     "constructor",
   ];
 
-  /** The message is handled, the sender gets at most one response, and the peers stay sound. */
+  /**
+   * The message is handled, the sender gets at most one response, and an error about its offers
+   * beside it, and the peers stay sound.
+   */
   function check(text: string): void {
     harness = new HandlerHarness();
     const outsider = harness.open(9, 1);
@@ -315,7 +318,10 @@ describe("whatever a client sends", () => {
     const { outcome, deliveries } = harness.send(socket, text);
     expect(outcome).toBeOneOf(Object.values(OUTCOME));
     const responses = deliveries.filter(({ kind }) => kind === KIND.response);
-    expect(responses.length).toBeLessThanOrEqual(1);
+    for (const { message } of responses.slice(1)) {
+      expect(message["failure reason"]).toBe(REFUSAL.offerId);
+    }
+    expect(responses.length).toBeLessThanOrEqual(2);
     if (outcome !== OUTCOME.handled) expect(deliveries).toEqual([]);
     for (const { message } of responses) expect(message.action).toBeString();
     for (const { to, kind } of deliveries) {

@@ -10,6 +10,7 @@ const id = fc.oneof(
   fc.constant(idOf(1)),
   fc.string({ unit: byte, minLength: 20, maxLength: 20 }),
   fc.string({ minLength: 18, maxLength: 22 }),
+  fc.string({ unit: "binary", minLength: 60, maxLength: 66 }),
 );
 const odd = fc.oneof(
   fc.constantFrom(

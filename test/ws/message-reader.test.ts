@@ -1,12 +1,17 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { ID_WORDS } from "../../src/ws/id.ts";
 import { KEY } from "../../src/ws/message-keys.ts";
 import { ACTION, MessageReader } from "../../src/ws/message-reader.ts";
 import { anyMessage, idOf, print } from "./message-arbitrary.ts";
-import { expectedOf, idIn } from "./message-model.ts";
+import { expectedOf, idIn, MOST_HASHES, offerIdIn } from "./message-model.ts";
 
 const MOST_OFFERS = 10;
+
+function createReader(maxOffers = MOST_OFFERS): MessageReader {
+  const offerKey = new Int32Array([1, 2, 3, 4]);
+  return new MessageReader({ maxOffers, maxScrapeTorrents: MOST_HASHES, offerKey });
+}
 
 const good = (n: number) => ({ offer: { type: "offer", sdp: `sdp ${n}` }, offer_id: idOf(n) });
 
@@ -18,18 +23,28 @@ function readWith(reader: MessageReader, text: string): unknown {
   const readKey = (key: number): string | undefined =>
     reader.readId(key, words, 0) ? idIn(words) : undefined;
   return {
-    action: reader.action,
+    action: JSON.parse(reader.literal(KEY.action)),
     isKnown: action !== ACTION.unknown,
-    infoHash: { value: reader.decode(KEY.info_hash), literal: reader.literal(KEY.info_hash) },
-    ids: [KEY.info_hash, KEY.peer_id, KEY.to_peer_id, KEY.offer_id].map(readKey),
+    infoHash: reader.literal(KEY.info_hash),
+    infoHashes: Array.from({ length: reader.infoHashes }, (_, index) => ({
+      literal: reader.infoHash(index),
+      id: reader.readInfoHash(index, words, 0) ? idIn(words) : undefined,
+    })),
+    ids: [KEY.info_hash, KEY.peer_id, KEY.to_peer_id].map(readKey),
+    answeredId: reader.readAnsweredOfferId(words, 0) ? offerIdIn(words) : undefined,
     isSeeder: reader.isSeeder,
     isStopped: reader.isStopped,
     isAnswer: reader.isAnswer,
     answerSdp: reader.answerSdp,
     offers: Array.from({ length: reader.offers }, (_, index) => {
       reader.readOfferId(index, words, 0);
-      return { sdp: reader.offerSdp(index), idLiteral: reader.offerId(index), id: idIn(words) };
+      return {
+        sdp: reader.offerSdp(index),
+        idLiteral: reader.offerId(index),
+        id: offerIdIn(words),
+      };
     }),
+    hasBadOfferId: reader.hasBadOfferId,
   };
 }
 
@@ -38,14 +53,15 @@ function decodeLiterals(read: unknown): unknown {
   return JSON.parse(JSON.stringify(read, (key, value) => (isLiteral(key) ? decode(value) : value)));
 }
 
-const isLiteral = (key: string): boolean => /^(literal|sdp|idLiteral|answerSdp)$/.test(key);
+const isLiteral = (key: string): boolean =>
+  /^(infoHash|literal|sdp|idLiteral|answerSdp)$/.test(key);
 
 function decode(literal: unknown): unknown {
   return typeof literal === "string" ? [JSON.parse(literal)] : literal;
 }
 
 function read(message: object): MessageReader {
-  const reader = new MessageReader(MOST_OFFERS);
+  const reader = createReader();
   reader.read(JSON.stringify({ action: "announce", ...message }));
   return reader;
 }
@@ -89,11 +105,11 @@ describe("what is no message", () => {
     `{"x":${"[".repeat(65_536)}`,
     `{"x":${'{"x":'.repeat(10_000)}`,
   ])("%.40j", (text) => {
-    expect(new MessageReader(MOST_OFFERS).read(text)).toBe(ACTION.none);
+    expect(createReader().read(text)).toBe(ACTION.none);
   });
 
   test("leaves nothing behind for the next", () => {
-    const reader = new MessageReader(MOST_OFFERS);
+    const reader = createReader();
     const full = { action: "announce", left: 0, answer: good(1).offer, offers: [good(1)] };
     for (const between of [
       JSON.stringify(full),
@@ -112,7 +128,7 @@ describe("what is no message", () => {
 
 describe("any text is read as the runtime would parse it", () => {
   const compare = (text: string): void => {
-    const reader = new MessageReader(MOST_OFFERS);
+    const reader = createReader();
     expect(decodeLiterals({ read: readWith(reader, text) })).toEqual(
       decodeLiterals({ read: expectedOf(text, MOST_OFFERS) }),
     );
@@ -152,25 +168,85 @@ describe("any text is read as the runtime would parse it", () => {
   });
 });
 
+describe("reading makes no value of a text, of which some cost much", () => {
+  const nested = `${"[".repeat(32_000)}${"]".repeat(32_000)}`;
+  const deep = `{"action":"announce","a":${nested}}`;
+  const escaped = "\\u0061".repeat(10_000);
+  test.each([
+    ["spaces", ` ${deep}`],
+    ["a line feed", `${deep}\n`],
+    ["every white space", `\t\r\n {"action" :\t"announce",\r\n"x":"\\\\x"}\n`],
+    ["an escape that is none", `{"action":"announce","x":"\\x"}`],
+    ["a control character", `{"action":"announce","x":"\u0001"}`],
+    ["a long key", `{"action":"announce","${escaped}":0}`],
+    ["many escaped keys", `{${'"\\u0061":0,'.repeat(5000)}"action":"announce"}`],
+    ["a long action", `{"action":"${escaped}"}`],
+    ["a long event", `{"action":"announce","event":"${escaped}"}`],
+    ["a long info hash", `{"action":"announce","info_hash":"${escaped}"}`],
+    ["escaped ids", `{"action":"announce","info_hash":"${"\\u0061".repeat(20)}"}`],
+    ["many info hashes", `{"action":"scrape","info_hash":[${"{},".repeat(20_000)}0]}`],
+    ["nested info hashes", `{"action":"scrape","info_hash":${nested}}`],
+  ])("%s", (_name, text) => {
+    const reader = createReader();
+    using parse = spyOn(JSON, "parse");
+    using stringify = spyOn(JSON, "stringify");
+    reader.read(text);
+    const words = new Int32Array(ID_WORDS);
+    for (const key of Object.values(KEY)) {
+      reader.literal(key);
+      reader.readId(key, words, 0);
+    }
+    for (let index = 0; index < reader.infoHashes; index++) {
+      reader.readInfoHash(index, words, 0);
+      reader.infoHash(index);
+    }
+    reader.readAnsweredOfferId(words, 0);
+    void [reader.isSeeder, reader.isStopped, reader.isAnswer, reader.offers];
+    expect([parse.mock.calls.length, stringify.mock.calls.length]).toEqual([0, 0]);
+  });
+});
+
+test.each(["\t", "\n", "\r", " ", " \r\n\t "])(
+  "white space may be %j, and is anywhere",
+  (space) => {
+    const message = {
+      action: "announce",
+      info_hash: idOf(1),
+      offers: [good(1), null, [{}]],
+      left: 0,
+    };
+    const tokens = JSON.stringify(message).split(/(?<=[[\]{},:])|(?=[[\]{},:])/);
+    const reader = createReader();
+    expect(reader.read(["", ...tokens, ""].join(space))).toBe(ACTION.announce);
+    expect(readWith(reader, tokens.join(space))).toEqual(expectedOf(JSON.stringify(message)));
+  },
+);
+
+test.each(["\v", "\f", "\u0000", "\u00a0", "\u2028", "\ufeff", "/**/"])(
+  "%j is no white space",
+  (space) => {
+    expect(createReader().read(`{"action":${space}"announce"}`)).toBe(ACTION.none);
+  },
+);
+
 describe("announces", () => {
   test("a field named __proto__ gives no others", () => {
-    const reader = new MessageReader(MOST_OFFERS);
+    const reader = createReader();
     reader.read('{"action":"announce","__proto__":{"left":0,"info_hash":"x","offers":[1]}}');
-    expect(reader.decode(KEY.info_hash)).toBeUndefined();
-    expect([reader.offers, reader.isSeeder]).toEqual([0, false]);
+    expect([reader.infoHashes, reader.offers, reader.isSeeder]).toEqual([0, 0, false]);
   });
 
   test("what is nested deeper than anything is no message", () => {
     const nest = (depth: number) =>
       `{"action":"announce","x":${"[".repeat(depth)}${"]".repeat(depth)}}`;
-    const reader = new MessageReader(MOST_OFFERS);
+    const reader = createReader();
     expect(reader.read(nest(100))).toBe(ACTION.announce);
     expect(reader.read(nest(101))).toBe(ACTION.none);
     expect(reader.read(nest(10_000))).toBe(ACTION.none);
   });
 
   test("the last of two fields of one name counts", () => {
-    const reader = new MessageReader(MOST_OFFERS);
+    const reader = createReader();
     const text = '{"action":"scrape","action":"announce","left":1,"left":0}';
     expect(reader.read(text)).toBe(ACTION.announce);
     expect(reader.isSeeder).toBe(true);
@@ -198,7 +274,7 @@ describe("announces", () => {
   });
 
   test.each(["0", "-0", "0.0", "0e5", "-0E-1"])("left: %s makes a seeder", (left) => {
-    const reader = new MessageReader(MOST_OFFERS);
+    const reader = createReader();
     reader.read(`{"action":"announce","left":${left}}`);
     expect(reader.isSeeder).toBe(true);
   });
@@ -207,9 +283,10 @@ describe("announces", () => {
 test.each(["", "started", "ANNOUNCE", "constructor", "x".repeat(20)])(
   "the action %j is unknown",
   (action) => {
-    const reader = new MessageReader(MOST_OFFERS);
+    const reader = createReader();
     expect(reader.read(JSON.stringify({ action, info_hash: "x" }))).toBe(ACTION.unknown);
-    expect([reader.action, reader.literal(KEY.info_hash)]).toEqual([action, '"x"']);
+    expect(reader.literal(KEY.action)).toBe(JSON.stringify(action));
+    expect(reader.literal(KEY.info_hash)).toBe('"x"');
   },
 );
 
@@ -217,7 +294,7 @@ describe("offers", () => {
   const sdps = (reader: MessageReader): string[] =>
     Array.from({ length: reader.offers }, (_, index) => reader.offerSdp(index));
   const ids = (fields: object, most = MOST_OFFERS): string[] => {
-    const reader = new MessageReader(most);
+    const reader = createReader(most);
     reader.read(JSON.stringify({ action: "announce", ...fields }));
     return Array.from({ length: reader.offers }, (_, index) => JSON.parse(reader.offerId(index)));
   };
@@ -245,7 +322,7 @@ describe("offers", () => {
     ["with line ends", [of('"sdp":"v=0\\r\\n"'), of('"sdp":""')], ["v=0\r\n", ""]],
     ["with odd escapes", [of('"sdp":"\\\\x\\u00e9\\/"'), of('"sdp":"é"')], ["\\xé/", "é"]],
   ])("have their SDPs %s", (_how, offers, expected) => {
-    const reader = new MessageReader(MOST_OFFERS);
+    const reader = createReader();
     reader.read(`{"action":"announce","offers":[${offers.join(",")}]}`);
     expect(sdps(reader).map((sdp) => JSON.parse(sdp))).toEqual(expected);
   });
@@ -266,8 +343,8 @@ describe("offers", () => {
       { offer: { sdp: "v=0" } },
       { offer: { sdp: "v=0", offer_id: idOf(9) } },
       { offer: { sdp: "v=0" }, offer_id: 5 },
-      { offer: { sdp: "v=0" }, offer_id: idOf(9).slice(1) },
-      { offer: { sdp: "v=0" }, offer_id: `\u0100${idOf(9).slice(1)}` },
+      { offer: { sdp: "v=0" }, offer_id: "" },
+      { offer: { sdp: "v=0" }, offer_id: "x".repeat(65) },
     ];
     expect(ids({ offers }, 2)).toEqual([]);
     const mixed = offers.flatMap((odd, n) => (n < 3 ? [odd, good(n)] : [odd]));
@@ -321,7 +398,7 @@ test.each([
   [[{ sdp: "v=0" }], undefined],
 ])("the SDP of the answer %j", (answer, sdp) => {
   for (const spaces of [0, 1]) {
-    const reader = new MessageReader(MOST_OFFERS);
+    const reader = createReader();
     reader.read(JSON.stringify({ action: "announce", answer }, null, spaces));
     expect(reader.answerSdp).toBe(sdp);
     expect(reader.isAnswer).toBe(answer !== undefined && answer !== null);

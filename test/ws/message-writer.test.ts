@@ -46,7 +46,7 @@ test("a scrape response of none, one and two torrents", () => {
 });
 
 test("an error", () => {
-  expect(writeError('a"', infoHash, 'no "thing"')).toBe(
+  expect(writeError('"a\\""', infoHash, 'no "thing"')).toBe(
     `{"action":"a\\"","info_hash":${infoHash},"failure reason":"no \\"thing\\""}`,
   );
 });
