@@ -57,10 +57,14 @@ test("all is collected when what is in use has doubled, shared memory apart", ()
 
 test("the runtime's own heap is collected", async () => {
   const makeGarbage = () => Array.from({ length: 1000 }, () => new WeakRef({}));
-  const references = makeGarbage();
-  // They hold their objects until the end of the job that made them.
-  await Bun.sleep(0);
-  new Collector().note(16 * MB);
-  // But for those whose addresses happen to lie about.
-  expect(references.filter((each) => each.deref() !== undefined).length).toBeLessThan(100);
+  // A collection of the runtime's own, in between, would make what is new old.
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const references = makeGarbage();
+    // They hold their objects until the end of the job that made them.
+    await Bun.sleep(0);
+    new Collector().note(16 * MB);
+    // But for those whose addresses happen to lie about.
+    if (references.filter((each) => each.deref() !== undefined).length < 100) return;
+  }
+  throw new Error("nothing was collected");
 });
