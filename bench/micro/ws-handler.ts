@@ -50,7 +50,7 @@ const handler = new Handler(
   settings,
   table,
   new Connections(memory),
-  new Memberships(1000),
+  new Memberships(1000, new Int32Array([1, 2])),
   pending,
   new Counters(allocateCounters(1), 0),
   { deliver: (name, _generation, _kind, text) => void delivered.push({ name, text }) },

@@ -115,7 +115,7 @@ const handler = new Handler(
   { maxScrapeTorrents: 255, maxOffers: 10, announceInterval: 120 },
   new Table(table, random),
   new Connections(memory),
-  new Memberships(1000),
+  new Memberships(1000, new Int32Array([1, 2])),
   new PendingOffers(allocatePendingOffers(1_000_000, new Int32Array([1, 2, 3, 4]))),
   new Counters(allocateCounters(1), 0),
   // A text that is sent is put together.

@@ -71,6 +71,11 @@ const CONNECTION_HALF = ID_WORDS * 2;
 /** Peers asked of the table for each offer, so that some may be passed over. */
 const CANDIDATES = 2;
 
+/** Peers of one connection that are looked for in the table at a time, as some may have expired. */
+const MOST_CHECKED = 2000;
+/** Seconds until they are looked for again, when few had. */
+const CHECK_SECONDS = 10;
+
 export class Handler {
   /** Who holds the peer of the last message that was `held`. */
   readonly holder = { name: 0, generation: 0 };
@@ -78,6 +83,7 @@ export class Handler {
   readonly #message: MessageReader;
   readonly #request = new Int32Array(ANNOUNCE.words);
   readonly #offer = new Int32Array(OFFER.words);
+  readonly #checked = new Int32Array(ANNOUNCE.words);
   readonly #handedOut: Uint16Array;
 
   constructor(
@@ -136,7 +142,7 @@ export class Handler {
     const slot = slotOf(from.name);
     const { isStopped } = message;
     if (!isStopped && !this.memberships.hasRoom(slot, request, ANNOUNCE.infoHash)) {
-      return this.#refuse(from, REFUSAL.tooMany);
+      if (!this.#forgetExpired(from, now)) return this.#refuse(from, REFUSAL.tooMany);
     }
     const offers = isStopped ? 0 : message.offers;
     const flags = (message.isSeeder ? FLAG_SEEDER : 0) | (isStopped ? FLAG_STOPPED : 0);
@@ -213,7 +219,7 @@ export class Handler {
     if (!message.readId(KEY.to_peer_id, offer, OFFER.offerer)) {
       return this.#refuse(from, REFUSAL.toPeerId);
     }
-    if (!this.#isHeldBy(from)) return this.#lose();
+    if (!this.#isHeldBy(from, request)) return this.#lose();
     copyId(request, ANNOUNCE.infoHash, offer, OFFER.infoHash);
     copyId(request, ANNOUNCE.peer, offer, OFFER.answerer);
     if (!this.pendingOffers.take(offer, now)) return this.#lose();
@@ -267,14 +273,38 @@ export class Handler {
     this.table.announce(request, 0, 0, this.#handedOut, 0);
   }
 
-  #isHeldBy(from: Sender): boolean {
+  // Whether the table has the peer of the request, as one of this connection's.
+  #isHeldBy(from: Sender, request: Int32Array): boolean {
     const { table } = this;
-    table.hashAnnounce(this.#request, 0);
+    table.hashAnnounce(request, 0);
     return (
-      table.findPeer(this.#request, 0) &&
+      table.findPeer(request, 0) &&
       table.connection === from.name &&
       table.generation === from.generation
     );
+  }
+
+  // Peers expire in the table without a word. Only a connection that has all it may have is looked
+  // at, so much at a time, and not again soon when that was of little use. Whether it was of any.
+  #forgetExpired(from: Sender, now: number): boolean {
+    const { memberships } = this;
+    const request = this.#checked;
+    const slot = slotOf(from.name);
+    const checked = memberships.checkedAt(slot);
+    if (checked !== 0 && now + 1 - checked < CHECK_SECONDS) return false;
+    const most = Math.min(memberships.count(slot), MOST_CHECKED);
+    let forgotten = 0;
+    for (let i = 0; i < most; i++) {
+      memberships.readOldest(slot, request, ANNOUNCE.infoHash);
+      if (this.#isHeldBy(from, request)) {
+        memberships.renewOldest(slot);
+      } else {
+        memberships.remove(slot, request, ANNOUNCE.infoHash);
+        forgotten++;
+      }
+    }
+    if (forgotten < most / 8) memberships.noteCheck(slot, now + 1);
+    return forgotten > 0;
   }
 
   // From the connection that the table has just named.

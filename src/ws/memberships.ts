@@ -1,111 +1,212 @@
 // Which peers, in which swarms, each connection of a worker has announced: what has to be removed
-// from the table when it closes. One list for each connection, all in one stretch of memory.
+// from the table when it closes. A ring for each connection, the newest first, and an index over all
+// of them: a hash table by linear hashing, which grows by a bucket at a time.
 //
-//   entry    [ next | info hash x 5 | peer id x 5 ]         11 words
+//   entry     [ next | previous | chain | hash | info hash x 5 | peer id x 5 ]     14 words
+//   slot      [ newest | count | checked ]                                         3 words
+//   bucket    [ first entry ]                                                      1 word
+//
+// Entries are known by their numbers, from 1 on; 0 is none. The hash is that of info hash and peer
+// id, which strangers choose, with the slot mixed in: of one peer, two slots never have the same.
 
+import { halfSipHash13 } from "../memory/hash.ts";
 import { ID_WORDS } from "./id.ts";
+import { Records } from "./records.ts";
 
-const NEXT = 0;
-const KEY = 1;
 /** Words of an info hash and a peer id, one behind the other. */
 export const MEMBERSHIP_WORDS = 2 * ID_WORDS;
-const ENTRY_WORDS = KEY + MEMBERSHIP_WORDS;
-const FIRST_ENTRIES = 256;
+
+const ENTRY = { next: 0, previous: 1, chain: 2, hash: 3, key: 4, words: 4 + MEMBERSHIP_WORDS };
+const SLOT = { newest: 0, count: 1, checked: 2, words: 3 };
+const FIRST_BUCKETS = 256;
 
 export class Memberships {
-  #words = new Int32Array(FIRST_ENTRIES * ENTRY_WORDS);
-  /** By slot: the offset of its first entry, 0 for none. */
-  #heads = new Int32Array(FIRST_ENTRIES);
-  #counts = new Int32Array(FIRST_ENTRIES);
+  readonly #entries = new Records(ENTRY.words);
+  readonly #slots = new Records(SLOT.words);
+  readonly #buckets = new Records(1);
+  #bucketCount = FIRST_BUCKETS;
+  /** The highest power of two that is no more than there are buckets. */
+  #wholeBuckets = FIRST_BUCKETS;
   #free = 0;
-  // Entry 0 stays unused, so that 0 can mean none.
-  #fresh = ENTRY_WORDS;
+  #fresh = 1;
+  #count = 0;
 
-  /** `most`: peers of one connection. */
-  constructor(private readonly most: number) {}
+  /** `most`: peers of one connection. `key`: two random words. */
+  constructor(
+    private readonly most: number,
+    private readonly key: Int32Array,
+  ) {
+    this.#buckets.reach(FIRST_BUCKETS - 1);
+  }
+
+  /** Peers of one connection. */
+  count(slot: number): number {
+    return slot < this.#slots.length ? this.#slots.get(slot, SLOT.count) : 0;
+  }
 
   /** Whether the membership at `key[at]` is there, or may be added. */
   hasRoom(slot: number, key: Int32Array, at: number): boolean {
-    if (slot >= this.#heads.length || this.#counts[slot] < this.most) return true;
-    return this.#findLink(slot, key, at) >= 0;
+    return this.count(slot) < this.most || this.#find(this.#hash(slot, key, at), key, at) !== 0;
   }
 
   /** Adds the membership at `key[at]` unless it is there; there must be room. */
   add(slot: number, key: Int32Array, at: number): void {
-    if (slot >= this.#heads.length) this.#growSlots(slot);
-    if (this.#findLink(slot, key, at) >= 0) return;
+    const hash = this.#hash(slot, key, at);
+    if (this.#find(hash, key, at) !== 0) return;
+    this.#slots.reach(slot);
     const entry = this.#allocate();
-    const words = this.#words;
-    words[entry + NEXT] = this.#heads[slot];
-    for (let i = 0; i < MEMBERSHIP_WORDS; i++) words[entry + KEY + i] = key[at + i];
-    this.#heads[slot] = entry;
-    this.#counts[slot]++;
+    const words = this.#entries.chunk(entry);
+    const offset = this.#entries.offset(entry);
+    words[offset + ENTRY.hash] = hash;
+    for (let i = 0; i < MEMBERSHIP_WORDS; i++) words[offset + ENTRY.key + i] = key[at + i];
+    this.#enterRing(slot, entry);
+    this.#enterChain(this.#bucketOf(hash), entry);
+    this.#count++;
+    if (this.#count > this.#bucketCount) this.#addBucket();
   }
 
   /** Removes the membership at `key[at]`, if it is there. */
   remove(slot: number, key: Int32Array, at: number): void {
-    if (slot >= this.#heads.length) return;
-    const link = this.#findLink(slot, key, at);
-    if (link < 0) return;
-    const words = this.#words;
-    const entry = link === 0 ? this.#heads[slot] : words[link];
-    if (link === 0) this.#heads[slot] = words[entry + NEXT];
-    else words[link] = words[entry + NEXT];
-    this.#release(slot, entry);
+    const entry = this.#find(this.#hash(slot, key, at), key, at);
+    if (entry !== 0) this.#remove(slot, entry);
   }
 
-  /** Removes any one membership and copies it to `key[at]`; false when there is none. */
+  /** Copies any one membership of a connection to `key[at]` and removes it; false without any. */
   removeAny(slot: number, key: Int32Array, at: number): boolean {
-    const entry = slot < this.#heads.length ? this.#heads[slot] : 0;
-    if (entry === 0) return false;
-    const words = this.#words;
-    for (let i = 0; i < MEMBERSHIP_WORDS; i++) key[at + i] = words[entry + KEY + i];
-    this.#heads[slot] = words[entry + NEXT];
-    this.#release(slot, entry);
+    if (this.count(slot) === 0) return false;
+    const entry = this.#slots.get(slot, SLOT.newest);
+    this.#copyKey(entry, key, at);
+    this.#remove(slot, entry);
     return true;
   }
 
-  // The offset of the word that leads to the entry: 0 for the head of the list, -1 for none.
-  #findLink(slot: number, key: Int32Array, at: number): number {
-    const words = this.#words;
-    let link = 0;
-    let entry = this.#heads[slot];
-    while (entry !== 0) {
-      let i = 0;
-      while (i < MEMBERSHIP_WORDS && words[entry + KEY + i] === key[at + i]) i++;
-      if (i === MEMBERSHIP_WORDS) return link;
-      link = entry + NEXT;
-      entry = words[link];
-    }
-    return -1;
+  /** Copies the oldest membership of a connection, of which there must be one, to `key[at]`. */
+  readOldest(slot: number, key: Int32Array, at: number): void {
+    const newest = this.#slots.get(slot, SLOT.newest);
+    this.#copyKey(this.#entries.get(newest, ENTRY.previous), key, at);
+  }
+
+  /** Makes the oldest membership of a connection the newest. */
+  renewOldest(slot: number): void {
+    const newest = this.#slots.get(slot, SLOT.newest);
+    this.#slots.set(slot, SLOT.newest, this.#entries.get(newest, ENTRY.previous));
+  }
+
+  /** The second that was noted when the memberships of a connection were checked; 0 for none. */
+  checkedAt(slot: number): number {
+    return this.#slots.get(slot, SLOT.checked);
+  }
+
+  noteCheck(slot: number, second: number): void {
+    this.#slots.set(slot, SLOT.checked, second);
+  }
+
+  #remove(slot: number, entry: number): void {
+    const words = this.#entries.chunk(entry);
+    const offset = this.#entries.offset(entry);
+    this.#leaveChain(this.#bucketOf(words[offset + ENTRY.hash]), entry);
+    this.#leaveRing(slot, entry);
+    words[offset + ENTRY.next] = this.#free;
+    this.#free = entry;
+    this.#count--;
   }
 
   #allocate(): number {
     const entry = this.#free;
     if (entry !== 0) {
-      this.#free = this.#words[entry + NEXT];
+      this.#free = this.#entries.get(entry, ENTRY.next);
       return entry;
     }
-    if (this.#fresh === this.#words.length) this.#words = grow(this.#words, this.#fresh * 2);
-    this.#fresh += ENTRY_WORDS;
-    return this.#fresh - ENTRY_WORDS;
+    this.#entries.reach(this.#fresh);
+    return this.#fresh++;
   }
 
-  #release(slot: number, entry: number): void {
-    this.#words[entry + NEXT] = this.#free;
-    this.#free = entry;
-    this.#counts[slot]--;
+  #copyKey(entry: number, key: Int32Array, at: number): void {
+    const words = this.#entries.chunk(entry);
+    const from = this.#entries.offset(entry) + ENTRY.key;
+    for (let i = 0; i < MEMBERSHIP_WORDS; i++) key[at + i] = words[from + i];
   }
 
-  #growSlots(slot: number): void {
-    const length = Math.max(slot + 1, this.#heads.length * 2);
-    this.#heads = grow(this.#heads, length);
-    this.#counts = grow(this.#counts, length);
-  }
-}
+  // --- the ring of a connection --------------------------------------------------------------------
 
-function grow(words: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
-  const grown = new Int32Array(length);
-  grown.set(words);
-  return grown;
+  #enterRing(slot: number, entry: number): void {
+    const entries = this.#entries;
+    const count = this.#slots.get(slot, SLOT.count);
+    const next = count === 0 ? entry : this.#slots.get(slot, SLOT.newest);
+    const previous = count === 0 ? entry : entries.get(next, ENTRY.previous);
+    entries.set(entry, ENTRY.next, next);
+    entries.set(entry, ENTRY.previous, previous);
+    entries.set(next, ENTRY.previous, entry);
+    entries.set(previous, ENTRY.next, entry);
+    this.#slots.set(slot, SLOT.newest, entry);
+    this.#slots.set(slot, SLOT.count, count + 1);
+  }
+
+  #leaveRing(slot: number, entry: number): void {
+    const entries = this.#entries;
+    const next = entries.get(entry, ENTRY.next);
+    const previous = entries.get(entry, ENTRY.previous);
+    entries.set(previous, ENTRY.next, next);
+    entries.set(next, ENTRY.previous, previous);
+    if (this.#slots.get(slot, SLOT.newest) === entry) this.#slots.set(slot, SLOT.newest, next);
+    const count = this.#slots.get(slot, SLOT.count) - 1;
+    this.#slots.set(slot, SLOT.count, count);
+    // The slot may be another connection's next.
+    if (count === 0) this.#slots.set(slot, SLOT.checked, 0);
+  }
+
+  // --- the index -----------------------------------------------------------------------------------
+
+  #find(hash: number, key: Int32Array, at: number): number {
+    let entry = this.#buckets.get(this.#bucketOf(hash), 0);
+    while (entry !== 0) {
+      const words = this.#entries.chunk(entry);
+      const offset = this.#entries.offset(entry);
+      if (words[offset + ENTRY.hash] === hash) {
+        let i = 0;
+        while (i < MEMBERSHIP_WORDS && words[offset + ENTRY.key + i] === key[at + i]) i++;
+        if (i === MEMBERSHIP_WORDS) return entry;
+      }
+      entry = words[offset + ENTRY.chain];
+    }
+    return 0;
+  }
+
+  #hash(slot: number, key: Int32Array, at: number): number {
+    // An odd factor keeps slots apart.
+    return halfSipHash13(this.key, 0, key, at, MEMBERSHIP_WORDS) ^ Math.imul(slot, 0x9e3779b1);
+  }
+
+  #bucketOf(hash: number): number {
+    const bucket = hash & (this.#wholeBuckets * 2 - 1);
+    return bucket < this.#bucketCount ? bucket : bucket & (this.#wholeBuckets - 1);
+  }
+
+  #enterChain(bucket: number, entry: number): void {
+    this.#entries.set(entry, ENTRY.chain, this.#buckets.get(bucket, 0));
+    this.#buckets.set(bucket, 0, entry);
+  }
+
+  #leaveChain(bucket: number, entry: number): void {
+    const entries = this.#entries;
+    const after = entries.get(entry, ENTRY.chain);
+    let before = this.#buckets.get(bucket, 0);
+    if (before === entry) return this.#buckets.set(bucket, 0, after);
+    while (entries.get(before, ENTRY.chain) !== entry) before = entries.get(before, ENTRY.chain);
+    entries.set(before, ENTRY.chain, after);
+  }
+
+  // Splits the next bucket whose entries are told apart by one more bit from now on.
+  #addBucket(): void {
+    const split = this.#bucketCount - this.#wholeBuckets;
+    this.#buckets.reach(this.#bucketCount++);
+    let entry = this.#buckets.get(split, 0);
+    this.#buckets.set(split, 0, 0);
+    while (entry !== 0) {
+      const after = this.#entries.get(entry, ENTRY.chain);
+      this.#enterChain(this.#bucketOf(this.#entries.get(entry, ENTRY.hash)), entry);
+      entry = after;
+    }
+    if (this.#bucketCount === this.#wholeBuckets * 2) this.#wholeBuckets *= 2;
+  }
 }

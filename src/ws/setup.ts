@@ -113,7 +113,7 @@ export function createClients(setup: SocketWorkerSetup): Clients {
     },
     new Table(setup.table),
     new Connections(setup.connections),
-    new Memberships(limits.max_peers_per_connection),
+    new Memberships(limits.max_peers_per_connection, randomWords(2)),
     new PendingOffers(setup.pendingOffers),
     counters,
     clients,

@@ -333,6 +333,22 @@ test("a peer expires that does not announce itself, though its connection lives"
   await sayUntil(b, announce("t", "b"), { incomplete: 1 });
 });
 
+test("peers that have expired do not count towards max_peers_per_connection", async () => {
+  await using tracker = await startWs(`${PORT_0}
+    [cleaning]
+    interval = 1
+    max_peer_age = 1
+    [limits]
+    max_peers_per_connection = 2`);
+  await using a = await connectTo(tracker);
+  await using b = await connectTo(tracker);
+  for (const peer of ["a", "b"]) await say(a, announce("t", peer));
+  await sayUntil(b, announce("t", "x"), { incomplete: 1 });
+  for (const peer of ["c", "d"]) {
+    expect(await say(a, announce("t", peer))).toHaveProperty("incomplete");
+  }
+});
+
 await testWith(["root"], "gives up its privileges, and cannot reload then", async () => {
   using files = await makeCertificate();
   await using tracker = await startWs(

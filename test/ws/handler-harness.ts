@@ -5,6 +5,7 @@ import { expect } from "bun:test";
 import { allocateCounters, Counters, sumCounter } from "../../src/app/counters.ts";
 import type { Counter } from "../../src/app/metrics.ts";
 import { Random } from "../../src/memory/random.ts";
+import { CleaningPass } from "../../src/swarm/clean.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
 import {
   allocateConnections,
@@ -99,7 +100,7 @@ export class HandlerHarness {
           { announceInterval, maxOffers, maxScrapeTorrents },
           new Table(tableMemory, new Random(seed, 2, worker)),
           new Connections(connections),
-          new Memberships(mostPeersEach),
+          new Memberships(mostPeersEach, new Int32Array([seed, 6])),
           new PendingOffers(pendingOffers),
           new Counters(this.#counters, worker),
           { deliver: (...delivery) => this.#deliver(...delivery) },
@@ -148,6 +149,12 @@ export class HandlerHarness {
     const delivered = this.#delivered;
     this.#delivered = [];
     return delivered;
+  }
+
+  /** Cleans the table of peers that announced themselves longer than `seconds` ago. */
+  expire(seconds: number): void {
+    const pass = new CleaningPass(this.table, seconds);
+    while (!pass.step(this.now & 0xffff));
   }
 
   setFull(socket: Socket, isFull: boolean): void {

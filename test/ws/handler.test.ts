@@ -108,6 +108,44 @@ describe("an announce", () => {
     expect(harness.table.peerCount).toBe(0);
   });
 
+  test("of one peer too many is taken when others of its connection have expired", () => {
+    harness = new HandlerHarness({ mostPeersEach: 4 });
+    const socket = harness.open();
+    const refused = (peer: string): boolean =>
+      "failure reason" in harness.ask(socket, announce(peer));
+    for (const peer of ["a", "b", "c"]) harness.ask(socket, announce(peer));
+    harness.now += 100;
+    harness.ask(socket, announce("d"));
+    // Nothing has expired, and it is not looked for again at once.
+    expect(refused("e")).toBe(true);
+    harness.expire(50);
+    expect(harness.table.peerCount).toBe(1);
+    expect(refused("e")).toBe(true);
+    harness.now += 10;
+    for (const peer of ["e", "f", "g"]) expect(refused(peer)).toBe(false);
+    expect(refused("h")).toBe(true);
+    expect(refused("d")).toBe(false);
+    harness.close(socket);
+    expect(harness.table.peerCount).toBe(0);
+  });
+
+  test("of many peers of one connection, of which all have expired, are all taken", () => {
+    harness = new HandlerHarness({
+      limits: { maxTorrents: 10, maxPeers: 20_000 },
+      mostPeersEach: 5000,
+    });
+    const socket = harness.open();
+    for (let round = 0; round < 4; round++) {
+      for (let i = 0; i < 5000; i++) {
+        expect(harness.ask(socket, announce(`${round} ${i}`))).toHaveProperty("complete");
+      }
+      expect(harness.table.peerCount).toBe(5000);
+      harness.now += 100;
+      harness.expire(50);
+      expect(harness.table.peerCount).toBe(0);
+    }
+  });
+
   test("of one peer too many does not take a peer over before it is refused", () => {
     harness = new HandlerHarness({ mostPeersEach: 1 });
     const [first, second] = [harness.open(1), harness.open(1)];

@@ -4,6 +4,10 @@ import { MEMBERSHIP_WORDS, Memberships } from "../../src/ws/memberships.ts";
 
 const AT = 3;
 
+function create(most: number): Memberships {
+  return new Memberships(most, new Int32Array([1, 2]));
+}
+
 /** The membership number n, behind words that are none of its business. */
 function keyOf(n: number): Int32Array {
   const words = new Int32Array(AT + MEMBERSHIP_WORDS).fill(-1, 0, AT);
@@ -36,7 +40,7 @@ function tryAdd(memberships: Memberships, slot: number, key: Int32Array, at: num
 }
 
 test("a slot without memberships has none to remove", () => {
-  const memberships = new Memberships(10);
+  const memberships = create(10);
   for (const slot of [0, 255, 256, 1_000_000]) {
     memberships.remove(slot, keyOf(1), AT);
     expect(drain(memberships, slot)).toEqual([]);
@@ -44,14 +48,14 @@ test("a slot without memberships has none to remove", () => {
 });
 
 test("what is added twice is there once", () => {
-  const memberships = new Memberships(10);
+  const memberships = create(10);
   for (let i = 0; i < 3; i++) expect(tryAdd(memberships, 4, keyOf(8), AT)).toBe(true);
   expect(drain(memberships, 4)).toEqual([8]);
   expect(drain(memberships, 4)).toEqual([]);
 });
 
 test.each([0, 1, 2])("of three the one added as number %i is removed, and no other", (which) => {
-  const memberships = new Memberships(10);
+  const memberships = create(10);
   for (const n of range(3)) memberships.add(0, keyOf(n), AT);
   memberships.remove(0, keyOf(7), AT);
   memberships.remove(0, keyOf(which), AT);
@@ -61,7 +65,7 @@ test.each([0, 1, 2])("of three the one added as number %i is removed, and no oth
 
 describe("the limit", () => {
   test("refuses more, but not what is there already", () => {
-    const memberships = new Memberships(3);
+    const memberships = create(3);
     for (const n of range(3)) expect(tryAdd(memberships, 0, keyOf(n), AT)).toBe(true);
     expect(tryAdd(memberships, 0, keyOf(3), AT)).toBe(false);
     for (const n of range(3)) expect(tryAdd(memberships, 0, keyOf(n), AT)).toBe(true);
@@ -70,7 +74,7 @@ describe("the limit", () => {
   });
 
   test("gives back what was removed, and all that was drained", () => {
-    const memberships = new Memberships(3);
+    const memberships = create(3);
     for (const n of range(3)) memberships.add(0, keyOf(n), AT);
     memberships.remove(0, keyOf(9), AT);
     expect(tryAdd(memberships, 0, keyOf(3), AT)).toBe(false);
@@ -84,7 +88,7 @@ describe("the limit", () => {
 });
 
 test("the memory grows with memberships and with slots, and loses none", () => {
-  const memberships = new Memberships(1000);
+  const memberships = create(1000);
   const slots = [0, 1, 255, 256, 257, 511, 512, 5000];
   for (const n of range(300)) {
     for (const slot of slots) memberships.add(slot, keyOf(n * slots.length + slot), AT);
@@ -99,6 +103,65 @@ test("the memory grows with memberships and with slots, and loses none", () => {
   }
 });
 
+test("many of one connection, in any order, are found and removed", () => {
+  const COUNT = 100_000;
+  const memberships = create(COUNT);
+  for (const n of range(COUNT)) {
+    expect(tryAdd(memberships, 3, keyOf(n), AT)).toBe(true);
+    if (n % 1000 === 0) memberships.add(4, keyOf(n), AT);
+  }
+  expect(memberships.count(3)).toBe(COUNT);
+  expect(memberships.hasRoom(3, keyOf(COUNT), AT)).toBe(false);
+  for (let n = 0; n < COUNT; n += 2) memberships.remove(3, keyOf((n * 7919) % COUNT), AT);
+  expect(memberships.count(3)).toBe(COUNT / 2);
+  expect(drain(memberships, 3)).toEqual(range(COUNT).filter((n) => n % 2 === 1));
+  expect(drain(memberships, 4)).toEqual(range(100).map((n) => n * 1000));
+});
+
+describe("the oldest", () => {
+  const readOldest = (memberships: Memberships): number => {
+    const key = new Int32Array(AT + MEMBERSHIP_WORDS);
+    memberships.readOldest(0, key, AT);
+    return (key[AT + MEMBERSHIP_WORDS - 1] << 1) | key[AT];
+  };
+
+  test("is the one that was added first, and may be renewed", () => {
+    const memberships = create(10);
+    for (const n of range(3)) memberships.add(0, keyOf(n), AT);
+    for (const expected of [0, 1, 2, 0]) {
+      expect(readOldest(memberships)).toBe(expected);
+      memberships.renewOldest(0);
+    }
+    memberships.add(0, keyOf(3), AT);
+    // It comes behind what was renewed before.
+    for (const expected of [1, 2, 0, 3]) {
+      expect(readOldest(memberships)).toBe(expected);
+      memberships.remove(0, keyOf(expected), AT);
+    }
+    expect(memberships.count(0)).toBe(0);
+  });
+
+  test("of one is that one", () => {
+    const memberships = create(10);
+    memberships.add(0, keyOf(7), AT);
+    memberships.renewOldest(0);
+    expect(readOldest(memberships)).toBe(7);
+    expect(drain(memberships, 0)).toEqual([7]);
+  });
+});
+
+test("when a connection was checked is forgotten with its last peer", () => {
+  const memberships = create(10);
+  for (const n of range(2)) memberships.add(0, keyOf(n), AT);
+  expect(memberships.checkedAt(0)).toBe(0);
+  memberships.noteCheck(0, 77);
+  memberships.remove(0, keyOf(0), AT);
+  expect(memberships.checkedAt(0)).toBe(77);
+  memberships.remove(0, keyOf(1), AT);
+  memberships.add(0, keyOf(1), AT);
+  expect(memberships.checkedAt(0)).toBe(0);
+});
+
 test("as a Map of Sets does it", () => {
   const MOST = 6;
   const step = fc.record({
@@ -108,7 +171,7 @@ test("as a Map of Sets does it", () => {
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150, size: "max" }), (steps) => {
-      const memberships = new Memberships(MOST);
+      const memberships = create(MOST);
       const model = new Map([0, 1, 300].map((slot) => [slot, new Set<number>()]));
       const sorted = (set: Set<number>): number[] => [...set].toSorted((a, b) => a - b);
       for (const { do: what, slot, n } of steps) {
