@@ -1,58 +1,43 @@
 // The open connections of one socket worker: what they send goes to the handler, what the handler
-// wants sent goes to them, here or at another worker. Everything an iteration of the event loop has
-// for a connection leaves together at its end.
+// wants sent goes to them, here or at another worker. Pings them all, as proxies cut connections that
+// carry nothing.
 
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
-import { log } from "../app/log.ts";
-import { readClock } from "../memory/clock.ts";
+
 import { CONTROL } from "../app/control.ts";
+import { log } from "../app/log.ts";
 import { readAddress } from "../memory/address.ts";
+import { readClock } from "../memory/clock.ts";
+import { Client, SENDING, type Socket } from "./client.ts";
 import { Collector } from "./collector.ts";
-import type { OwnConnections } from "./connections.ts";
-import { type ConnectionName, nameConnection, slotOf, workerOf } from "./connections.ts";
+import {
+  type ConnectionName,
+  nameConnection,
+  type OwnConnections,
+  slotOf,
+  workerOf,
+} from "./connections.ts";
 import type { Deliveries, Kind } from "./deliveries.ts";
-import { type Handler, OUTCOME, type Sender } from "./handler.ts";
+import { type Handler, OUTCOME } from "./handler.ts";
 import type { Mail } from "./mail.ts";
-import { Outbox } from "./outbox.ts";
+import type { Outgoing } from "./outgoing.ts";
 import type { Takeovers } from "./takeovers.ts";
-
-/** A connection as the runtime knows it. */
-export type Socket = Bun.ServerWebSocket<Client>;
-
-/** A connection as this worker knows it. */
-export class Client implements Sender {
-  /** Messages that could not be answered. */
-  junk = 0;
-  outbox: Outbox | undefined;
-  /** Whether the outbox is among those to be flushed. */
-  isDue = false;
-  /** The second since which the client has not read all that it was sent; -1 when it has. */
-  blockedSince = -1;
-
-  constructor(
-    readonly socket: Socket,
-    readonly name: ConnectionName,
-    readonly generation: number,
-  ) {}
-}
 
 export interface ClientSettings {
   readonly worker: number;
-  readonly mostQueued: number;
-  readonly compress: boolean;
+  /** Seconds between two pings of a connection. */
+  readonly pingInterval: number;
+  /** Seconds without a sign of life after which a connection is closed. */
+  readonly maxAge: number;
 }
 
 /** Messages that cannot be answered, of one connection, before it is closed. */
 const MOST_JUNK = 16;
-/** Seconds after which a client that does not read, and for which there is more, is given up. */
-const MOST_BLOCKED_SECONDS = 30;
 
-/**
- * Characters that are gathered before they are sent, though the iteration has not ended: under load
- * one of them may bring hundreds of megabytes.
- */
-const MOST_GATHERED = 2 ** 20;
+/** Bytes of garbage that the runtime makes of what is no message, beside what it holds. */
+const PONG_GARBAGE = 256;
+const REQUEST_GARBAGE = 4096;
 
 const POLICY_VIOLATION = 1008;
 const INTERNAL_ERROR = 1011;
@@ -67,17 +52,16 @@ export class Clients implements Deliveries {
   readonly #addressBytes = new Uint8Array(this.#address.buffer);
   readonly #collector = new Collector();
   readonly #decoder = new TextDecoder();
-  #due: Client[] = [];
-  /** Characters for clients of this worker since the last flush. */
-  #gathered = 0;
-  /** Clients for which more waits than may. */
-  #strained: Client[] = [];
   #isFlushDue = false;
   #hasFailed = false;
+  #pingedAt = 0;
+  /** Those that have been silent for so long that they may have to be closed before the next ping. */
+  readonly #silent = new Set<Client>();
 
   constructor(
     private readonly settings: ClientSettings,
     private readonly connections: OwnConnections,
+    private readonly outgoing: Outgoing,
     private readonly control: Int32Array,
     private readonly counters: Counters,
   ) {}
@@ -100,7 +84,7 @@ export class Clients implements Deliveries {
     readAddress(socket.remoteAddress, this.#addressBytes, 0);
     const slot = this.connections.open(this.#address);
     const name = nameConnection(this.settings.worker, slot);
-    const client = new Client(socket, name, this.connections.generation(slot));
+    const client = new Client(socket, name, this.connections.generation(slot), this.now);
     socket.data = client;
     this.#clients[slot] = client;
     this.counters.add(COUNTER.connections, 1);
@@ -110,6 +94,8 @@ export class Clients implements Deliveries {
     const slot = slotOf(client.name);
     if (this.#clients[slot] !== client) return;
     this.#clients[slot] = undefined;
+    this.outgoing.end(client);
+    this.#silent.delete(client);
     this.handler.removePeers(client);
     this.connections.close(slot);
     this.counters.add(COUNTER.connections, -1);
@@ -118,64 +104,63 @@ export class Clients implements Deliveries {
 
   receive(client: Client, data: string | Buffer): void {
     // What came with, and after, the message for which it was closed.
-    if (this.find(client.name, client.generation) !== client) return;
+    if (client.sending === SENDING.closing) return;
+    const { now } = this;
+    const bytes = Buffer.byteLength(data);
+    client.heardAt = now;
     this.counters.add(COUNTER.requests, 1);
-    this.counters.add(COUNTER.bytesIn, data.length);
+    this.counters.add(COUNTER.bytesIn, bytes);
     this.takeovers.settle(client, true);
     const text = typeof data === "string" ? data : this.#decoder.decode(data);
-    const outcome = this.handler.handle(client, text, this.now);
+    const outcome = this.handler.handle(client, text, now);
     if (outcome === OUTCOME.held) this.takeovers.hold(client, text);
-    this.relieve();
-    if (this.#gathered > MOST_GATHERED) this.#flush();
-    this.#collector.note(data.length);
+    this.flushIfUrgent();
+    this.#collector.note(bytes);
     if (outcome !== OUTCOME.junk) return;
     this.counters.add(COUNTER.malformed, 1);
     client.junk++;
-    if (client.junk >= MOST_JUNK) client.socket.close(POLICY_VIOLATION, "too many bad messages");
+    if (client.junk < MOST_JUNK) return;
+    this.outgoing.end(client);
+    client.socket.close(POLICY_VIOLATION, "too many bad messages");
+  }
+
+  /** The client has answered a ping, or says that it is there. */
+  receivePong(client: Client, data: Buffer): void {
+    this.#collector.note(PONG_GARBAGE + data.length);
+    client.heardAt = this.now;
+    this.takeovers.settle(client, true);
+  }
+
+  /** Something else was asked over plain HTTP: no event of a client. */
+  noteRequest(): void {
+    this.#collector.note(REQUEST_GARBAGE);
   }
 
   /** Something went wrong here while a client was served: a mistake of ours, for which it has to go. */
   fail(socket: Socket, error: unknown): void {
     if (!this.#hasFailed) log(`a connection had to be closed: ${String(error)}`);
     this.#hasFailed = true;
+    const client = socket.data as Client | undefined;
+    if (client !== undefined) this.outgoing.end(client);
     socket.close(INTERNAL_ERROR);
   }
 
   /** The client has read what it was sent. */
   drain(client: Client): void {
-    client.blockedSince = -1;
-    if (client.outbox !== undefined) this.#schedule(client);
+    this.outgoing.drain(client);
+    this.scheduleFlush();
   }
 
   deliver(name: ConnectionName, generation: number, kind: Kind, text: string): void {
     const worker = workerOf(name);
-    if (worker !== this.settings.worker) {
-      if (this.#mail.post(worker, kind, name, generation, text)) this.scheduleFlush();
-      else this.counters.add(COUNTER.queueFull, 1);
-      return;
+    if (worker === this.settings.worker) {
+      const client = this.find(name, generation);
+      if (client === undefined) return;
+      this.outgoing.push(client, kind, text);
+    } else if (!this.#mail.post(worker, kind, name, generation, text)) {
+      return this.counters.add(COUNTER.queueFull, 1);
     }
-    const client = this.find(name, generation);
-    if (client === undefined) return;
-    const outbox = (client.outbox ??= new Outbox(this.settings.mostQueued));
-    const waits = client.blockedSince >= 0;
-    outbox.push(kind, waits ? flatten(text) : text);
-    this.#gathered += text.length;
-    if (outbox.isOver || waits) this.#strained.push(client);
-    else this.#schedule(client);
-  }
-
-  /**
-   * Sends, drops or closes where too much waits. Not done by `deliver`: a connection that is closed
-   * has its peers removed at once, which the handler must not be in the middle of.
-   */
-  relieve(): void {
-    for (let i = 0; i < this.#strained.length; i++) {
-      const client = this.#strained[i];
-      // What is over may not have been tried yet.
-      if (client.blockedSince < 0) this.#flushClient(client);
-      if (client.blockedSince >= 0) this.#queue(client);
-    }
-    if (this.#strained.length > 0) this.#strained = [];
+    this.scheduleFlush();
   }
 
   /** The client behind a name of this worker; undefined when it is gone. */
@@ -188,7 +173,34 @@ export class Clients implements Deliveries {
   scheduleFlush(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
-    setImmediate(() => this.#flush());
+    setImmediate(() => {
+      this.#isFlushDue = false;
+      this.#flush();
+    });
+  }
+
+  /** Sends what cannot wait for that. To be called after whatever may have delivered something. */
+  flushIfUrgent(): void {
+    if (this.outgoing.isUrgent) this.#flush();
+  }
+
+  /**
+   * Pings those whose turn it is and gives up those that are silent or do not read. To be called about
+   * every second: over the seconds of the interval, the pings are spread.
+   */
+  tick(): void {
+    const { now } = this;
+    const { pingInterval } = this.settings;
+    const first = Math.max(this.#pingedAt + 1, now - pingInterval + 1);
+    for (let second = first; second <= now; second++) {
+      for (let i = second % pingInterval; i < this.#clients.length; i += pingInterval) {
+        const client = this.#clients[i];
+        if (client !== undefined) this.#ping(client, now);
+      }
+    }
+    this.#pingedAt = now;
+    this.#giveUpSilent(now);
+    this.outgoing.giveUpStalled(now);
   }
 
   /** Seconds since the tracker started. */
@@ -196,54 +208,29 @@ export class Clients implements Deliveries {
     return readClock(this.control, CONTROL.clock);
   }
 
-  // What is in the outbox has to wait, for as long and as much as may be.
-  #queue(client: Client): void {
-    const { outbox } = client;
-    if (outbox === undefined || this.find(client.name, client.generation) !== client) return;
-    if (outbox.isOver) this.counters.add(COUNTER.queueFull, outbox.dropOffers());
-    const isDeaf = this.now - client.blockedSince > MOST_BLOCKED_SECONDS;
-    if (outbox.isOver || isDeaf) return client.socket.terminate();
-    this.connections.setFull(slotOf(client.name), outbox.isFull);
+  // The runtime answers the pings of clients, and says nothing of it: those that never read are found
+  // here, as there is always something that they have not been sent yet.
+  #ping(client: Client, now: number): void {
+    if (client.sending === SENDING.closing) return;
+    client.socket.ping();
+    if (client.socket.getBufferedAmount() > 0) this.outgoing.noteBacklog(client, now);
+    const { maxAge, pingInterval } = this.settings;
+    if (now - client.heardAt > maxAge - pingInterval) this.#silent.add(client);
   }
 
-  #schedule(client: Client): void {
-    if (client.isDue) return;
-    client.isDue = true;
-    this.#due.push(client);
-    this.scheduleFlush();
+  #giveUpSilent(now: number): void {
+    const { maxAge, pingInterval } = this.settings;
+    for (const client of this.#silent) {
+      const silence = now - client.heardAt;
+      if (silence > maxAge && client.sending !== SENDING.closing) client.socket.terminate();
+      if (silence > maxAge || silence <= maxAge - pingInterval) this.#silent.delete(client);
+    }
   }
 
   #flush(): void {
-    const due = this.#due;
-    this.#due = [];
-    this.#isFlushDue = false;
-    this.#collector.note(this.#gathered);
-    this.#gathered = 0;
-    this.relieve();
+    this.#collector.note(this.outgoing.gathered);
     this.#mail.flush();
-    for (const client of due) this.#flushClient(client);
+    this.outgoing.flush(this.now);
     this.counters.add(COUNTER.batches, 1);
   }
-
-  #flushClient(client: Client): void {
-    const { outbox, socket } = client;
-    client.isDue = false;
-    if (outbox === undefined || this.find(client.name, client.generation) !== client) return;
-    const { length, isBlocked } = outbox.flush(socket, this.settings.compress);
-    this.counters.add(COUNTER.bytesOut, length);
-    // Sending may have ended the connection.
-    if (this.find(client.name, client.generation) !== client) return;
-    if (isBlocked) client.blockedSince = this.now;
-    this.connections.setFull(slotOf(client.name), isBlocked && outbox.isFull);
-    if (outbox.isEmpty) client.outbox = undefined;
-  }
-}
-
-/**
- * The same text, on its own: what was put together of other texts keeps all of those in memory, and
- * a text may have to wait for long.
- */
-function flatten(text: string): string {
-  // Looking into it is what makes the runtime put it together.
-  return text.charCodeAt(0) >= 0 ? text : "";
 }

@@ -143,8 +143,16 @@ removed at once.`,
       min: 8,
       max: 960,
       prose: `\
-Seconds without a sign of life after which a connection is closed. Half way the client is
-pinged: one that answers stays, however little it says.`,
+Seconds without a sign of life after which a connection is closed. One that answers pings stays,
+however little it says.`,
+    }),
+    ping_interval: integer({
+      value: 25,
+      min: 1,
+      max: 480,
+      prose: `\
+Seconds between two pings to each connection, at most half of max_connection_age. Proxies cut
+connections that carry nothing, many after 60 seconds.`,
     }),
   },
   privileges: privilegesSection,
@@ -185,8 +193,9 @@ The most peers that one connection announces: a page has one connection for all 
       min: 4096,
       max: 268435456,
       prose: `\
-The most characters that wait for one connection. A peer with half of that waiting is offered
-nothing; beyond all of it the oldest offers are dropped, then the connection.`,
+The most bytes that wait for one connection, beside 65,536 that the runtime may hold for it. A
+peer with half of that waiting is offered nothing; beyond all of it the oldest offers are
+dropped, then the connection.`,
     }),
     max_pending_offers: integer({
       value: 1000000,

@@ -6,7 +6,7 @@ import { KIND, type Kind } from "./deliveries.ts";
 
 /** Where messages leave: `Bun.ServerWebSocket`, as far as it is needed here. */
 export interface Sink {
-  /** Returns -1 when the message has to wait, 0 when it was dropped, else bytes sent. */
+  /** The bytes sent; -1 when the message is taken but has to wait, 0 when it is not taken. */
   sendText(text: string, compress: boolean): number;
   cork(callback: () => void): unknown;
 }
@@ -14,10 +14,10 @@ export interface Sink {
 export class Outbox {
   #texts: string[] = [];
   #kinds: Kind[] = [];
-  /** Characters that wait. */
+  /** What waits: characters of what `push` added, bytes of what has waited. */
   #length = 0;
 
-  /** `most`: characters that may wait. */
+  /** `most`: bytes that may wait. */
   constructor(private readonly most: number) {}
 
   get isEmpty(): boolean {
@@ -34,34 +34,42 @@ export class Outbox {
     return this.#length > this.most;
   }
 
+  /** Adds a text that is sent soon. Its characters count, of which there are no more than bytes. */
   push(kind: Kind, text: string): void {
-    this.#texts.push(text);
-    this.#kinds.push(kind);
-    this.#length += text.length;
+    this.#add(kind, text, text.length);
   }
 
-  /** Sends until the client takes no more, and returns how many characters. */
-  flush(sink: Sink, compress: boolean): { length: number; isBlocked: boolean } {
+  /** Adds a text that has to wait. Its bytes count. */
+  pushKept(kind: Kind, text: string): void {
+    this.#add(kind, text, flatten(text));
+  }
+
+  /** Sends until the client takes no more. `bytes` are as in messages, neither framed nor deflated. */
+  flush(sink: Sink, compress: boolean): { bytes: number; isBlocked: boolean } {
     const texts = this.#texts;
-    let sent = 0;
-    let length = 0;
+    let taken = 0;
+    let bytes = 0;
     let isBlocked = false;
     sink.cork(() => {
-      while (sent < texts.length && !isBlocked) {
-        isBlocked = sink.sendText(texts[sent], compress) < 0;
-        length += texts[sent].length;
-        sent++;
+      while (taken < texts.length && !isBlocked) {
+        const sent = sink.sendText(texts[taken], compress);
+        isBlocked = sent <= 0;
+        if (sent === 0) break;
+        bytes += sent > 0 ? sent : Buffer.byteLength(texts[taken]);
+        taken++;
       }
     });
-    this.#length -= length;
-    if (sent === texts.length) {
+    if (taken === texts.length) {
       this.#texts = [];
       this.#kinds = [];
+      this.#length = 0;
     } else {
-      texts.splice(0, sent);
-      this.#kinds.splice(0, sent);
+      texts.splice(0, taken);
+      this.#kinds.splice(0, taken);
+      this.#length = 0;
+      for (const text of texts) this.#length += flatten(text);
     }
-    return { length, isBlocked };
+    return { bytes, isBlocked };
   }
 
   /** Drops the oldest offers until no more than half of what may wait does; returns how many. */
@@ -72,7 +80,7 @@ export class Outbox {
     for (let i = 0; i < this.#texts.length; i++) {
       const text = this.#texts[i];
       if (this.#kinds[i] === KIND.offer && this.#length > this.most / 2) {
-        this.#length -= text.length;
+        this.#length -= Buffer.byteLength(text);
         dropped++;
       } else {
         texts.push(text);
@@ -83,4 +91,18 @@ export class Outbox {
     this.#kinds = kinds;
     return dropped;
   }
+
+  #add(kind: Kind, text: string, length: number): void {
+    this.#texts.push(text);
+    this.#kinds.push(kind);
+    this.#length += length;
+  }
+}
+
+/**
+ * Makes a text stand on its own, and returns its bytes. What was put together of other texts keeps
+ * all of those in memory until somebody looks into it; then the runtime makes one text of it.
+ */
+function flatten(text: string): number {
+  return Buffer.byteLength(text);
 }

@@ -13,6 +13,7 @@ import { KIND } from "./deliveries.ts";
 import { Handler } from "./handler.ts";
 import { allocateMail, LETTER, Mail } from "./mail.ts";
 import { Memberships } from "./memberships.ts";
+import { Outgoing } from "./outgoing.ts";
 import {
   allocatePendingOffers,
   PendingOffers,
@@ -23,6 +24,9 @@ import type { Certificate } from "./tls.ts";
 
 /** Bytes of a peer id, by which the table knows a peer. */
 const PEER_ID_BYTES = 20;
+
+/** Seconds after which a client that reads nothing is given up. */
+const MOST_STALL_SECONDS = 30;
 
 /** Memory and settings that all workers share. */
 export interface Setup {
@@ -94,14 +98,30 @@ export function connectWorkers(workers: number): (MessagePort | undefined)[][] {
   return ports;
 }
 
+/** Seconds between two pings of a connection, so that one which is dead does not outlive its age. */
+function pingSeconds(cleaning: WsConfig["cleaning"]): number {
+  return Math.min(cleaning.ping_interval, Math.floor(cleaning.max_connection_age / 2));
+}
+
 /** Makes the clients of one worker, with all that serves them, on the shared memory. */
 export function createClients(setup: SocketWorkerSetup): Clients {
   const { config, worker } = setup;
-  const { handlers, limits, network } = config;
+  const { cleaning, handlers, limits, network } = config;
   const counters = new Counters(setup.counters, worker);
+  const connections = new OwnConnections(setup.connections[worker]);
+  const { compress_responses: compress } = network;
+  const pingInterval = pingSeconds(cleaning);
+  const maxAge = cleaning.max_connection_age;
+  const stallSeconds = Math.min(MOST_STALL_SECONDS, maxAge - pingInterval);
+  const outgoing = new Outgoing(
+    { mostQueued: limits.max_queued_bytes, compress, stallSeconds },
+    connections,
+    counters,
+  );
   const clients = new Clients(
-    { worker, mostQueued: limits.max_queued_bytes, compress: network.compress_responses },
-    new OwnConnections(setup.connections[worker]),
+    { worker, pingInterval, maxAge },
+    connections,
+    outgoing,
     new Int32Array(setup.control),
     counters,
   );
@@ -136,7 +156,7 @@ export function createClients(setup: SocketWorkerSetup): Clients {
       case KIND.offer:
       case KIND.response:
         clients.deliver(name, generation, kind, text);
-        return clients.relieve();
+        return clients.flushIfUrgent();
     }
   });
   const takeovers = new Takeovers(worker, clients, mail);

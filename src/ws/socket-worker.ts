@@ -12,6 +12,8 @@ import { listen } from "./listener.ts";
 import { type Bound, createClients, type Reload, type SocketWorkerSetup } from "./setup.ts";
 import type { Certificate } from "./tls.ts";
 
+const TICK_MILLISECONDS = 1000;
+
 serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const { cleaning, network } = setup.config;
   const control = new Int32Array(setup.control);
@@ -54,6 +56,8 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
     },
     async serve() {
       awaitServing(control);
+
+      setInterval(() => clients.tick(), TICK_MILLISECONDS);
       const isStopping = (): boolean => Atomics.load(control, CONTROL.stop) !== 0;
       while (!isStopping()) await awaitDoorbell(control, doorbellWord(setup.worker), isStopping);
       for (const listener of listeners) void listener.stop(true);

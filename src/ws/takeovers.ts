@@ -3,7 +3,8 @@
 // its message handled again. Clients reconnect before the tracker has noticed that their old
 // connection is dead, so this is no rare case; and no stranger may have a living peer's place.
 
-import type { Client, Clients } from "./clients.ts";
+import type { Client } from "./client.ts";
+import type { Clients } from "./clients.ts";
 import { workerOf } from "./connections.ts";
 import { OUTCOME } from "./handler.ts";
 import { LETTER, type Mail } from "./mail.ts";

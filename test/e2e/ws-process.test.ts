@@ -242,6 +242,33 @@ test(
   TIMEOUT_MS,
 );
 
+test("an idle connection is pinged every ping_interval seconds", async () => {
+  await using tracker = await startWs(`${PORT_0}[cleaning]\nping_interval = 1`);
+  using idle = await connectRaw("127.0.0.1", tracker.ports[0]);
+  await idle.waitUntil(() => idle.frames.length >= 3);
+  expect(new Set(idle.frames.map(({ opcode }) => opcode))).toEqual(new Set([OPCODE.ping]));
+});
+
+test(
+  "a client that pings all the time and reads nothing is closed",
+  async () => {
+    await using tracker = await startWs(`${PORT_0}[cleaning]\nmax_connection_age = 8`);
+    using deaf = await connectRaw("127.0.0.1", tracker.ports[0]);
+    deaf.sendFrame(OPCODE.text, JSON.stringify(announce("t", "deaf")));
+    await deaf.waitUntil(() => deaf.frames.length === 1);
+    deaf.socket.pause();
+    await using watcher = await connectTo(tracker);
+    expect(await say(watcher, announce("t", "w"))).toMatchObject({ incomplete: 2 });
+    const payload = "x".repeat(125);
+    const flood = setInterval(() => {
+      for (let i = 0; i < 500; i++) deaf.sendFrame(OPCODE.ping, payload);
+    }, 1);
+    await sayUntil(watcher, announce("t", "w"), { incomplete: 1 });
+    clearInterval(flood);
+  },
+  TIMEOUT_MS,
+);
+
 describe("permessage-deflate", () => {
   const offered = ["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"];
   const message = JSON.stringify(announce("t", "a"));

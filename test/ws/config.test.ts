@@ -42,6 +42,7 @@ const newLines = {
     "compress_responses = false",
   ],
   "[statistics]": ["interval = 5"],
+  "[cleaning]": ["ping_interval = 25"],
   "[limits]": [
     "max_torrents = 2000000",
     "max_peers = 5000000",
@@ -75,6 +76,7 @@ describe("ranges", () => {
     ["cleaning.interval", 1, 3600],
     ["cleaning.max_peer_age", 1, 32400],
     ["cleaning.max_connection_age", 8, 960],
+    ["cleaning.ping_interval", 1, 480],
     ["limits.max_torrents", 1, 50000000],
     ["limits.max_peers", 1, 50000000],
     ["limits.max_connections", 1, 16000000],

@@ -2,7 +2,8 @@
 // the handler and the mail are stand-ins that write down what they are told.
 
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { Client, type Clients, type Socket } from "../../src/ws/clients.ts";
+import { Client, type Socket } from "../../src/ws/client.ts";
+import type { Clients } from "../../src/ws/clients.ts";
 import { nameConnection } from "../../src/ws/connections.ts";
 import { OUTCOME, type Outcome } from "../../src/ws/handler.ts";
 import { LETTER, type Mail } from "../../src/ws/mail.ts";
@@ -70,6 +71,7 @@ function open(slot: number, generation = 0): Client {
     } as unknown as Socket,
     nameConnection(WORKER, slot),
     generation,
+    0,
   );
   clients.set(client.name, client);
   return client;
