@@ -57,13 +57,25 @@ export function boolean(field: { value: boolean; prose: string }): Field<boolean
   };
 }
 
-/** Any string that holds no control characters; not an empty one, unless that is the default. */
-export function string(field: { value: string; prose: string }): Field<string> {
-  const pattern = field.value === "" ? /^\P{Cc}*$/u : /^\P{Cc}+$/u;
+/**
+ * Any string that holds no control characters; not an empty one, unless that is the default.
+ * `check` throws a RangeError for one that is not allowed, which says what is.
+ */
+export function string(field: {
+  value: string;
+  check?: (text: string) => void;
+  prose: string;
+}): Field<string> {
+  const { value, check = () => undefined, prose } = field;
+  const pattern = value === "" ? /^\P{Cc}*$/u : /^\P{Cc}+$/u;
   return {
-    ...field,
+    value,
+    prose,
     read(given, refuse) {
-      if (typeof given === "string" && pattern.test(given)) return given;
+      if (typeof given === "string" && pattern.test(given)) {
+        attemptOrRefuse(() => check(given), refuse);
+        return given;
+      }
       return refuse(`must be a string of printable characters, not ${describeValue(given)}`);
     },
   };
@@ -89,25 +101,27 @@ export function choice<const T extends string>(field: {
 }
 
 /**
- * A string, or an array of 1 to `max` of them; read as an array either way.
+ * A string, or an array of `min`, which is 1 unless given, to `max` of them; read as an array either
+ * way.
  * `normalize` returns a value's one canonical spelling, by which duplicates are found, or throws a
  * RangeError that says what is allowed. Values are kept as they were written.
  */
 export function strings(field: {
   value: readonly string[];
+  min?: number;
   max: number;
   normalize: (text: string) => string;
   prose: string;
 }): Field<readonly string[]> {
-  const { value, max, normalize, prose } = field;
+  const { value, min = 1, max, normalize, prose } = field;
   return {
     value,
     prose,
     read(given, refuse) {
       const texts: unknown[] = Array.isArray(given) ? given : [given];
-      if (texts.length < 1 || texts.length > max) {
+      if (texts.length < min || texts.length > max) {
         return refuse(
-          `must be a string or an array of 1 to ${max} strings, not of ${texts.length}`,
+          `must be a string or an array of ${min} to ${max} strings, not of ${texts.length}`,
         );
       }
       const seen = new Set<string>();
@@ -115,7 +129,7 @@ export function strings(field: {
         if (typeof text !== "string") {
           return refuse(`must be a string or an array of strings, not ${describeValue(text)}`);
         }
-        const canonical = normalizeOrRefuse(text, normalize, refuse);
+        const canonical = attemptOrRefuse(() => normalize(text), refuse);
         if (seen.has(canonical)) return refuse(`holds ${describeValue(text)} twice`);
         seen.add(canonical);
         return text;
@@ -124,9 +138,9 @@ export function strings(field: {
   };
 }
 
-function normalizeOrRefuse(text: string, normalize: (text: string) => string, refuse: Refuse) {
+function attemptOrRefuse<T>(act: () => T, refuse: Refuse): T {
   try {
-    return normalize(text);
+    return act();
   } catch (error) {
     if (error instanceof RangeError) return refuse(error.message);
     throw error;

@@ -6,7 +6,6 @@ import type { Outbox } from "./outbox.ts";
 
 /** A connection as the runtime knows it, as far as it is needed here: `Bun.ServerWebSocket`. */
 export interface Socket {
-  readonly remoteAddress: string;
   data: Client;
   sendText(text: string, compress: boolean): number;
   cork(callback: () => void): unknown;

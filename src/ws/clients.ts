@@ -7,9 +7,9 @@ import { COUNTER } from "../app/metrics.ts";
 
 import { CONTROL } from "../app/control.ts";
 import { log } from "../app/log.ts";
-import { readAddress } from "../memory/address.ts";
 import { readClock } from "../memory/clock.ts";
 import { Client, SENDING, type Socket } from "./client.ts";
+import { ADDRESS_WORDS, addressGroup, readAddressWords } from "./client-address.ts";
 import { Collector } from "./collector.ts";
 import {
   type ConnectionName,
@@ -48,8 +48,7 @@ export class Clients implements Deliveries {
   takeovers!: Takeovers;
   #mail!: Mail;
   readonly #clients: (Client | undefined)[] = [];
-  readonly #address = new Int32Array(4);
-  readonly #addressBytes = new Uint8Array(this.#address.buffer);
+  readonly #address = new Int32Array(ADDRESS_WORDS);
   readonly #collector = new Collector();
   readonly #decoder = new TextDecoder();
   #isFlushDue = false;
@@ -78,10 +77,9 @@ export class Clients implements Deliveries {
     return this.connections.hasRoom;
   }
 
-  /** Takes a new connection, for which there must be room. */
-  open(socket: Socket): void {
-    this.#address.fill(0);
-    readAddress(socket.remoteAddress, this.#addressBytes, 0);
+  /** Takes a new connection of the client at `address`; there must be room. */
+  open(socket: Socket, address: string): void {
+    readAddressWords(address, this.#address);
     const slot = this.connections.open(this.#address);
     const name = nameConnection(this.settings.worker, slot);
     const client = new Client(socket, name, this.connections.generation(slot), this.now);
@@ -167,6 +165,11 @@ export class Clients implements Deliveries {
   find(name: ConnectionName, generation: number): Client | undefined {
     const client = this.#clients[slotOf(name)];
     return client?.generation === generation ? client : undefined;
+  }
+
+  /** Whose a client is, as limits for each address mean it. */
+  groupOf(client: Client): string {
+    return addressGroup(this.connections.address(slotOf(client.name)));
   }
 
   /** Sends all there is at the end of this iteration of the event loop. */

@@ -1,9 +1,10 @@
 // The configuration of aquatic-ws: every key with its default, its range and the prose that `-p`
 // prints above it. Read once at start-up on the main thread and posted to every Worker.
 
-import { boolean, integer, string, type Schema } from "../app/config-field.ts";
+import { boolean, integer, type Schema, string, strings } from "../app/config-field.ts";
 import { addressField, privilegesSection, statisticsSection } from "../app/config-sections.ts";
 import type { Config } from "../app/config.ts";
+import { checkHeaderName, normalizeProxy } from "./client-address.ts";
 
 export type WsConfig = Config<typeof wsSchema>;
 
@@ -57,6 +58,22 @@ SIGHUP and SIGUSR1.`,
     tls_private_key_path: string({
       value: "",
       prose: `The PEM file with its private key, not encrypted.`,
+    }),
+    trusted_proxies: strings({
+      value: [],
+      min: 0,
+      max: 1000,
+      normalize: normalizeProxy,
+      prose: `\
+Proxies in front of the tracker: an address or a network ('192.0.2.1', '2001:db8::/32'), or an
+array of them. What they say about the address of a client is believed, and nobody else.`,
+    }),
+    client_address_header: string({
+      value: "X-Forwarded-For",
+      check: checkHeaderName,
+      prose: `\
+The header in which they say it. Each proxy appends the address that it was asked from: the last
+address that is not a trusted proxy's is the client's.`,
     }),
     max_scrape_torrents: integer({
       value: 255,

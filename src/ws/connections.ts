@@ -3,6 +3,10 @@
 // and its slot there. Slots are used again, so a generation goes with the name wherever it is kept.
 //
 //   slot    [ generation << 2 · full · open | - | - | - | address · address · address · address ]
+//
+// The address is the client's own, whatever proxies it came through: see client-address.ts.
+
+import { ADDRESS_WORDS } from "./client-address.ts";
 
 /** A connection's name, `worker << 24 | slot`, as a signed word. */
 export type ConnectionName = number;
@@ -12,7 +16,6 @@ export const MOST_SLOTS = 2 ** 24;
 
 const SLOT_WORDS = 8;
 const ADDRESS = 4;
-const ADDRESS_WORDS = 4;
 
 const OPEN = 1;
 const FULL = 2;
@@ -54,14 +57,6 @@ export class Connections {
     return this.#state(name) === ((generation << FLAG_BITS) | OPEN);
   }
 
-  /** Whether two open connections come from one IP address. */
-  isSameAddress(name: ConnectionName, other: ConnectionName): boolean {
-    const [a, b] = [this.#words[workerOf(name)], this.#words[workerOf(other)]];
-    const [atA, atB] = [addressWord(name), addressWord(other)];
-    for (let i = 0; i < ADDRESS_WORDS; i++) if (a[atA + i] !== b[atB + i]) return false;
-    return true;
-  }
-
   #state(name: ConnectionName): number {
     return Atomics.load(this.#words[workerOf(name)], slotOf(name) * SLOT_WORDS);
   }
@@ -85,13 +80,19 @@ export class OwnConnections {
     return this.#free.length > 0 || this.#fresh < this.#most;
   }
 
-  /** Takes a slot for a connection from the 16 bytes of `address`; there must be room. */
+  /** Takes a slot for a connection of the client at `address`; there must be room. */
   open(address: Int32Array): number {
     const slot = this.#free.pop() ?? this.#fresh++;
     const word = slot * SLOT_WORDS;
     this.#words.set(address, word + ADDRESS);
     Atomics.or(this.#words, word, OPEN);
     return slot;
+  }
+
+  /** The address of the client whose connection has the slot. */
+  address(slot: number): Int32Array {
+    const word = slot * SLOT_WORDS + ADDRESS;
+    return this.#words.subarray(word, word + ADDRESS_WORDS);
   }
 
   /** Goes up whenever the slot is closed, from 0 to 65,535 and around. */
@@ -112,8 +113,4 @@ export class OwnConnections {
     Atomics.store(this.#words, slot * SLOT_WORDS, next << FLAG_BITS);
     this.#free.push(slot);
   }
-}
-
-function addressWord(name: ConnectionName): number {
-  return slotOf(name) * SLOT_WORDS + ADDRESS;
 }

@@ -149,9 +149,11 @@ export class Handler {
     this.#hold(from, flags, offers * CANDIDATES);
     let peers = table.announce(request, 0, now & 0xffff, this.#handedOut, 0);
     if (peers === PEER_HELD) {
-      if (!this.#mayTakeOver(from)) {
-        this.holder.name = table.connection;
-        this.holder.generation = table.generation;
+      const { connection, generation } = table;
+      // Peer ids are no secret: only of a connection that is known to be dead may a peer be had.
+      if (this.connections.isOpen(connection, generation)) {
+        this.holder.name = connection;
+        this.holder.generation = generation;
         return OUTCOME.held;
       }
       request[ANNOUNCE.flags] = flags | FLAG_TAKE_OVER;
@@ -305,15 +307,6 @@ export class Handler {
     }
     if (forgotten < most / 8) memberships.noteCheck(slot, now + 1);
     return forgotten > 0;
-  }
-
-  // From the connection that the table has just named.
-  #mayTakeOver(from: Sender): boolean {
-    const { connection, generation } = this.table;
-    return (
-      !this.connections.isOpen(connection, generation) ||
-      this.connections.isSameAddress(connection, from.name)
-    );
   }
 
   #respond(from: Sender, text: string): Outcome {

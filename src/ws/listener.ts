@@ -3,11 +3,13 @@
 
 import { TCP_REUSE_PORT } from "../app/reuse-port.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
-import type { Client } from "./client.ts";
+import type { Client, Socket } from "./client.ts";
+import type { ClientAddresses } from "./client-address.ts";
 import type { Clients } from "./clients.ts";
 import type { Certificate } from "./tls.ts";
 
 export interface ListenerSettings {
+  readonly addresses: ClientAddresses;
   /** An IPv6 address takes IPv6 clients only. */
   readonly ipv6Only: boolean;
   readonly maxMessageBytes: number;
@@ -23,6 +25,12 @@ export interface ListenerSettings {
  */
 const BACKPRESSURE_BYTES = 64 * 2 ** 10;
 
+/** What goes with a connection: the address of its client until it is open, then the client. */
+type Data = string | Client;
+
+/** What listens. */
+export type Listener = Bun.Server<Data>;
+
 const TEXT = { "content-type": "text/plain; charset=utf-8" };
 
 /** Starts to listen, beside other listeners of the same address. Throws when it cannot. */
@@ -30,16 +38,16 @@ export function listen(
   { host, port }: SocketAddress,
   settings: ListenerSettings,
   clients: Clients,
-): Bun.Server<Client> {
+): Listener {
   const { certificate } = settings;
-  return Bun.serve<Client>({
+  return Bun.serve<Data>({
     hostname: host,
     port,
     ...TCP_REUSE_PORT,
     ipv6Only: settings.ipv6Only,
     development: false,
     ...(certificate === undefined ? {} : { tls: certificate }),
-    fetch: (request, server) => respond(request, server, clients),
+    fetch: (request, server) => respond(request, server, clients, settings.addresses),
     error: () => new Response("error\n", { status: 500, headers: TEXT }),
     websocket: {
       maxPayloadLength: settings.maxMessageBytes,
@@ -49,28 +57,29 @@ export function listen(
       // sent counts as a sign of life here. This is for those that are closed and do not read on.
       sendPings: false,
       perMessageDeflate: { compress: settings.compress ? "shared" : false, decompress: "shared" },
-      open: (socket) => clients.open(socket),
-      message: (socket, data) => clients.receive(socket.data, data),
-      drain: (socket) => clients.drain(socket.data),
-      pong: (socket, data) => clients.receivePong(socket.data, data),
-      close: (socket) => clients.close(socket.data),
+      open: (socket) => clients.open(socket as Socket, socket.data as string),
+      message: (socket, data) => clients.receive(socket.data as Client, data),
+      drain: (socket) => clients.drain(socket.data as Client),
+      pong: (socket, data) => clients.receivePong(socket.data as Client, data),
+      close: (socket) => clients.close(socket.data as Client),
       // Without this, what a handler throws would end the process: for all, because of one.
-      error: (error, socket) => clients.fail(socket, error),
+      error: (error, socket) => clients.fail(socket as Socket, error),
     },
   });
 }
 
 function respond(
   request: Request,
-  server: Bun.Server<Client>,
+  server: Listener,
   clients: Clients,
+  addresses: ClientAddresses,
 ): Response | undefined {
   clients.noteRequest();
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
     if (!clients.hasRoom)
       return new Response("too many connections\n", { status: 503, headers: TEXT });
-    // The client is made when the connection opens.
-    if (server.upgrade(request, { data: undefined as unknown as Client })) return undefined;
+    const data = addresses.find(server.requestIP(request)?.address ?? "", request.headers);
+    if (server.upgrade(request, { data })) return undefined;
     return new Response("this is no WebSocket handshake\n", { status: 400, headers: TEXT });
   }
   // Without a Host, HTTP/1.0, it is the path alone.

@@ -8,6 +8,7 @@ import { serveWorker } from "../app/worker.ts";
 import { awaitDoorbell } from "../memory/doorbell.ts";
 import { bindError } from "../app/bind-error.ts";
 import { lengthenBacklogs } from "./backlog.ts";
+import { ClientAddresses } from "./client-address.ts";
 import { listen } from "./listener.ts";
 import { type Bound, createClients, type Reload, type SocketWorkerSetup } from "./setup.ts";
 import type { Certificate } from "./tls.ts";
@@ -32,6 +33,8 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   };
   const settings = {
     ipv6Only: !isDualStack(setup.addresses),
+
+    addresses: new ClientAddresses(network),
     maxMessageBytes: network.max_message_size,
     idleTimeout: cleaning.max_connection_age,
     compress: network.compress_responses,

@@ -1,26 +1,17 @@
-// What happens when a peer id appears on a second connection, from another address: the first one
-// is pinged. If it answers, the second is refused; if it does not, it is closed and the second has
-// its message handled again. Clients reconnect before the tracker has noticed that their old
-// connection is dead, so this is no rare case; and no stranger may have a living peer's place.
+// What happens when a peer id appears on a second connection: the first one is pinged. If it answers,
+// the second is refused; if it does not, it is closed and the second has its message handled again.
+// Clients reconnect before the tracker has noticed that their old connection is dead, so this is no
+// rare case; and no stranger may have a living peer's place.
 
 import type { Client } from "./client.ts";
 import type { Clients } from "./clients.ts";
 import { workerOf } from "./connections.ts";
 import { OUTCOME } from "./handler.ts";
+import { type Held, HeldMessages } from "./held-messages.ts";
 import { LETTER, type Mail } from "./mail.ts";
 
 /** Milliseconds in which a living connection answers a ping. */
 const PONG_MILLISECONDS = 5000;
-
-/** Messages that wait for the end of a probe, of one connection and of all. */
-const MOST_HELD_EACH = 8;
-const MOST_HELD = 1000;
-
-/** A message that waits. */
-interface Held {
-  readonly client: Client;
-  readonly text: string;
-}
 
 /** A connection of this worker that is being probed. */
 interface Probe {
@@ -32,7 +23,9 @@ interface Probe {
 export class Takeovers {
   /** By the connection they wait for. */
   readonly #held = new Map<string, Held[]>();
-  #heldCount = 0;
+  readonly #messages = new HeldMessages(({ client, text }) => {
+    this.clients.handler.refuseHeld(client, text);
+  });
   readonly #probes = new Map<Client, Probe>();
 
   constructor(
@@ -45,15 +38,12 @@ export class Takeovers {
   hold(client: Client, text: string): void {
     const { handler } = this.clients;
     const { name, generation } = handler.holder;
+    const held = this.#messages.add(client, this.clients.groupOf(client), text);
+    if (held === undefined) return handler.refuseHeld(client, text);
     const key = keyOf(name, generation);
     const waiting = this.#held.get(key);
-    const ofClient = waiting?.filter((held) => held.client === client).length ?? 0;
-    if (ofClient >= MOST_HELD_EACH || this.#heldCount >= MOST_HELD) {
-      return handler.refuseHeld(client, text);
-    }
-    this.#heldCount++;
-    if (waiting !== undefined) return void waiting.push({ client, text });
-    this.#held.set(key, [{ client, text }]);
+    if (waiting !== undefined) return void waiting.push(held);
+    this.#held.set(key, [held]);
     const holdingWorker = workerOf(name);
     if (holdingWorker === this.worker) return this.probe(name, generation, this.worker);
     this.#post(holdingWorker, LETTER.probe, name, generation, String(this.worker));
@@ -85,9 +75,11 @@ export class Takeovers {
     const key = keyOf(name, generation);
     const waiting = this.#held.get(key) ?? [];
     this.#held.delete(key);
-    this.#heldCount -= waiting.length;
     const { handler, now } = this.clients;
-    for (const { client, text } of waiting) {
+    for (const held of waiting) {
+      const { client, text } = held;
+      if (held.isDropped) continue;
+      this.#messages.remove(held);
       if (this.clients.find(client.name, client.generation) !== client) continue;
       const isStillHeld = isAlive || handler.handle(client, text, now) === OUTCOME.held;
       if (isStillHeld) handler.refuseHeld(client, text);

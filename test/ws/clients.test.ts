@@ -21,7 +21,6 @@ const PING_INTERVAL = 25;
 
 class FakeSocket implements Socket {
   data!: Client;
-  readonly remoteAddress = "192.0.2.1";
   readonly received: string[] = [];
   /** Whether what is sent has to wait. */
   isBlocked = false;
@@ -31,7 +30,7 @@ class FakeSocket implements Socket {
   pings = 0;
 
   constructor(private readonly clients: Clients) {
-    clients.open(this);
+    clients.open(this, "192.0.2.1");
   }
 
   sendText(text: string): number {

@@ -38,6 +38,8 @@ const newLines = {
   "[network]": [
     "tls_certificate_path = ''",
     "tls_private_key_path = ''",
+    "trusted_proxies = []",
+    "client_address_header = 'X-Forwarded-For'",
     "max_message_size = 65536",
     "compress_responses = false",
   ],
@@ -144,6 +146,51 @@ tls_private_key_path = './privkey.pem'
     });
     expect(() => read("network.use_tls = 'yes'")).toThrow("ws.toml: network.use_tls: must be");
     expect(() => read("network.tls_pkcs12_path = 5")).toThrow("ws.toml: network.tls_pkcs12_path");
+  });
+
+  test("of proxies", () => {
+    expect(read("").network.trusted_proxies).toEqual([]);
+    expect(read("network.trusted_proxies = '192.0.2.1'").network.trusted_proxies).toEqual([
+      "192.0.2.1",
+    ]);
+    const many = ["10.0.0.0/8", "::1", "2001:db8::/32", "0.0.0.0/0", "::/0"];
+    const text = `
+[network]
+trusted_proxies = ${JSON.stringify(many)}
+client_address_header = 'CF-Connecting-IP'
+`;
+    expect(read(text).network).toMatchObject({
+      trusted_proxies: many,
+      client_address_header: "CF-Connecting-IP",
+    });
+  });
+
+  test.each([
+    "",
+    "localhost",
+    "10.0.0",
+    "10.0.0.0/33",
+    "10.0.0.0/",
+    "10.0.0.0/8/8",
+    "::1/129",
+    "::ffff:10.0.0.1",
+    "fe80::1%eth0",
+    "10.0.0.1:80",
+    "[::1]",
+  ])("no proxy is %j", (proxy) => {
+    expect(() => read(`network.trusted_proxies = ['192.0.2.1', ${JSON.stringify(proxy)}]`)).toThrow(
+      "ws.toml: network.trusted_proxies: must hold addresses, such as '192.0.2.1'",
+    );
+  });
+
+  test("no proxy is named twice, and no header like this", () => {
+    expect(() => read("network.trusted_proxies = ['::1', '0::1/128']")).toThrow("twice");
+    for (const name of ["X Forwarded", "X:", "\u00fc"]) {
+      expect(() => read(`network.client_address_header = '${name}'`)).toThrow(
+        `ws.toml: network.client_address_header: must be the name of a header`,
+      );
+    }
+    expect(() => read("network.client_address_header = ''")).toThrow("must be a string");
   });
 
   test.each([

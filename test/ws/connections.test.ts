@@ -127,26 +127,12 @@ describe("slots", () => {
   });
 });
 
-test("two connections come from one address when all 16 bytes are the same", () => {
-  const { all, own } = create(2, 4);
-  const a = nameConnection(0, own[0].open(address(1)));
-  const b = nameConnection(1, own[1].open(address(1)));
-  const c = nameConnection(1, own[1].open(address(2)));
-  const d = nameConnection(0, own[0].open(address(1, 1)));
-  expect(all.isSameAddress(a, a)).toBe(true);
-  expect(all.isSameAddress(a, b)).toBe(true);
-  expect(all.isSameAddress(b, a)).toBe(true);
-  expect(all.isSameAddress(a, c)).toBe(false);
-  expect(all.isSameAddress(b, c)).toBe(false);
-  expect(all.isSameAddress(a, d)).toBe(false);
-});
-
-test("a slot that is used again has its new address", () => {
-  const { all, own } = create(1, 2);
-  const a = nameConnection(0, own[0].open(address(1)));
-  const slot = own[0].open(address(1));
-  own[0].close(slot);
-  const b = nameConnection(0, own[0].open(address(2)));
-  expect(slotOf(b)).toBe(slot);
-  expect(all.isSameAddress(a, b)).toBe(false);
+test("a slot has the address of its connection, and the next one's when it is used again", () => {
+  const { own } = create(1, 3);
+  const addresses = [address(1), address(2, 7)];
+  const slots = addresses.map((each) => own[0].open(each));
+  expect(slots.map((slot) => own[0].address(slot))).toEqual(addresses);
+  own[0].close(slots[0]);
+  expect(own[0].open(address(3))).toBe(slots[0]);
+  expect(slots.map((slot) => own[0].address(slot))).toEqual([address(3), addresses[1]]);
 });

@@ -32,7 +32,7 @@ interface Announce {
   status: Status;
   offers: number;
   numwant: number | undefined;
-  /** Whether a holder of another address turns out to be dead. */
+  /** Whether the holder turns out to be dead. */
   isHolderDead: boolean;
 }
 

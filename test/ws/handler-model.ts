@@ -38,7 +38,7 @@ export class HandlerModel {
   /** The connection that keeps `socket` from announcing the peer, if there is one. */
   holder(torrent: string, peer: string, socket: Socket): Socket | undefined {
     const held = this.swarm(torrent).get(peer)?.socket;
-    if (held === undefined || held === socket || held.address === socket.address) return undefined;
+    if (held === undefined || held === socket) return undefined;
     return held;
   }
 

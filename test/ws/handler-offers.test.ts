@@ -277,8 +277,8 @@ describe("an answer", () => {
 
   test("finds the peer on its new connection", () => {
     const renewed = harness.open(1, 1);
-    harness.ask(renewed, announce("a"));
     harness.close(offerer);
+    harness.ask(renewed, announce("a"));
     const { deliveries } = harness.send(answerer, answer("b", "a", offerId));
     expect(deliveries.map(({ to }) => to)).toEqual([renewed]);
   });

@@ -175,24 +175,8 @@ describe("an announce", () => {
 });
 
 describe("a peer id on a second connection", () => {
-  test("is taken over from the same address, and the first one's end does not matter", () => {
-    const [old, young] = [harness.open(1, 0), harness.open(1, 1)];
-    harness.ask(old, announce("a"));
-    expect(harness.ask(young, announce("a", { left: 0 }))).toMatchObject({
-      complete: 1,
-      incomplete: 0,
-    });
-    expect(harness.table.peerCount).toBe(1);
-    harness.ask(old, announce("a", { event: "stopped" }));
-    expect(harness.table.peerCount).toBe(1);
-    harness.close(old);
-    expect(harness.table.peerCount).toBe(1);
-    harness.close(young);
-    expect(harness.table.peerCount).toBe(0);
-  });
-
-  test("from another address is held, and nothing is sent", () => {
-    const [old, young] = [harness.open(1, 1), harness.open(2, 0)];
+  test.each([1, 2])("is held, from whatever address, and nothing is sent: %i", (address) => {
+    const [old, young] = [harness.open(1, 1), harness.open(address, 0)];
     harness.ask(old, announce("a"));
     harness.ask(young, announce("b"));
     const message = announce("a", { left: 0, offers: makeOffers(3) });
@@ -224,9 +208,15 @@ describe("a peer id on a second connection", () => {
     harness.ask(old, announce("a"));
     // Its worker has not yet come to remove its peers.
     harness.own[1].close(0);
-    expect(harness.ask(young, announce("a"))).toMatchObject({ incomplete: 1 });
+    expect(harness.ask(young, announce("a", { left: 0 }))).toMatchObject({
+      complete: 1,
+      incomplete: 0,
+    });
+    harness.ask(harness.open(1, 1), announce("a", { event: "stopped" }));
     harness.handlers[1].removePeers(old);
     expect(harness.table.peerCount).toBe(1);
+    harness.close(young);
+    expect(harness.table.peerCount).toBe(0);
   });
 
   test("is not removed by who does not hold it", () => {

@@ -3,11 +3,13 @@
 import { afterEach, expect, test } from "bun:test";
 import { defaultConfig } from "../../src/app/config.ts";
 import { wsSchema } from "../../src/ws/config.ts";
+import { ClientAddresses } from "../../src/ws/client-address.ts";
 import { listen } from "../../src/ws/listener.ts";
 import { allocateSetup, createClients } from "../../src/ws/setup.ts";
 import { announce, connectWs } from "../support/ws-client.ts";
 
 const settings = {
+  addresses: new ClientAddresses({ trusted_proxies: [], client_address_header: "x" }),
   ipv6Only: true,
   maxMessageBytes: 10_000,
   idleTimeout: 60,

@@ -41,6 +41,7 @@ beforeEach(() => {
       const client = clients.get(name);
       return client?.generation === generation ? client : undefined;
     },
+    groupOf: () => "everybody's",
     scheduleFlush: () => undefined,
   } as unknown as Clients;
   const mail = {
@@ -228,29 +229,36 @@ describe("a question from other workers", () => {
 });
 
 describe("messages that wait", () => {
-  test("are at most eight of one client for one holder", () => {
+  const MOST_EACH = 256;
+
+  test("are so many of one client, and room comes back", () => {
     const [old, young, third] = [open(1), open(2), open(3)];
-    for (let n = 0; n < 10; n++) hold(young, `m${n}`, old);
+    for (let n = 0; n < MOST_EACH + 2; n++) hold(young, `m${n}`, old);
     hold(third, "t", old);
-    expect(happened()).toEqual(["1/0 pinged", "2/0 refused m8", "2/0 refused m9"]);
+    expect(happened()).toEqual(["1/0 pinged", "2/0 refused m256", "2/0 refused m257"]);
     close(old);
-    expect(happened().length).toBe(9);
+    expect(happened().length).toBe(MOST_EACH + 1);
     const next = open(4);
     hold(young, "again", next);
     takeovers.settle(next, true);
     expect(happened()).toEqual(["4/0 pinged", "2/0 refused again"]);
   });
 
-  test("are at most a thousand of all, and room comes back", () => {
+  test("of one client give way to those of others, and are refused then", () => {
     const there = { name: nameConnection(OTHER, 9), generation: 4 };
-    const many = Array.from({ length: 1001 }, (_, n) => open(10 + n, n));
-    for (const client of many) hold(client, "m", there);
-    expect(happened()).toEqual([`to 5: probe ${there.name}/4 2`, `${label(many[1000])} refused m`]);
-    takeovers.conclude(there.name, 4, false);
-    expect(happened().length).toBe(1000);
-    hold(many[1000], "again", there);
-    expect(happened()).toEqual([`to 5: probe ${there.name}/4 2`]);
-    takeovers.conclude(there.name, 4, true);
-    expect(happened()).toEqual([`${label(many[1000])} refused again`]);
+    const greedy = Array.from({ length: 4096 / MOST_EACH }, (_, n) => open(10 + n));
+    for (const client of greedy) {
+      for (let n = 0; n < MOST_EACH; n++) hold(client, `m${n}`, there);
+    }
+    expect(happened().length).toBe(1);
+    const [old, young] = [open(1), open(2)];
+    hold(young, "m", old);
+    const [refused, ...more] = happened();
+    expect(refused).toMatch(/^\d+\/0 refused m255$/);
+    expect(more).toEqual(["1/0 pinged"]);
+    close(old);
+    expect(happened()).toEqual(["2/0 handled m at 77"]);
+    takeovers.conclude(there.name, there.generation, false);
+    expect(happened().length).toBe(4095);
   });
 });

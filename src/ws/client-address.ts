@@ -1,0 +1,127 @@
+// Whose a connection is: the address it comes from, or, where that is a proxy's which is trusted, the
+// address that the proxy says it passes on. Everything that depends on a client's address asks here.
+
+import { BlockList, isIPv4, isIPv6 } from "node:net";
+import { readAddress, writeAddress } from "../memory/address.ts";
+
+/** Words of an address: 16 bytes, those of IPv4 as ::ffff:0:0/96 has them. */
+export const ADDRESS_WORDS = 4;
+
+export interface ProxySettings {
+  /** Addresses, and networks as `address/bits`. */
+  readonly trusted_proxies: readonly string[];
+  readonly client_address_header: string;
+}
+
+/** Checks a trusted proxy; throws a RangeError that says what is allowed. Returns its one spelling. */
+export function normalizeProxy(text: string): string {
+  const { address, bits, family } = parseProxy(text);
+  const bytes = new Uint8Array(16);
+  const length = readAddress(address, bytes, 0);
+  return `${writeAddress(bytes, 0, length)}/${bits ?? (family === "ipv4" ? 32 : 128)}`;
+}
+
+/** Throws a RangeError unless a header can have the name. */
+export function checkHeaderName(name: string): void {
+  // A token, RFC 9110.
+  if (/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return;
+  throw new RangeError(`must be the name of a header, such as 'X-Forwarded-For', not '${name}'`);
+}
+
+export class ClientAddresses {
+  readonly #trusted = new BlockList();
+  readonly #header: string;
+  readonly #trustsAny: boolean;
+
+  constructor(settings: ProxySettings) {
+    this.#header = settings.client_address_header;
+    this.#trustsAny = settings.trusted_proxies.length > 0;
+    for (const text of settings.trusted_proxies) {
+      const { address, bits, family } = parseProxy(text);
+      if (bits === undefined) this.#trusted.addAddress(address, family);
+      else this.#trusted.addSubnet(address, bits, family);
+    }
+  }
+
+  /**
+   * The address of a client that connected from `remote`. Proxies append to the header, each the
+   * address it was asked from: it is believed from its end on, up to the first address that is not
+   * trusted, or to what is no address.
+   */
+  find(remote: string, headers: Headers): string {
+    let client = canonize(remote) ?? remote;
+    if (!this.#trustsAny || !this.#isTrusted(client)) return client;
+    const list = headers.get(this.#header);
+    if (list === null) return client;
+    for (const entry of list.split(",").reverse()) {
+      const address = readEntry(entry.trim());
+      if (address === undefined) return client;
+      client = address;
+      if (!this.#isTrusted(client)) return client;
+    }
+    return client;
+  }
+
+  #isTrusted(address: string): boolean {
+    return this.#trusted.check(address, isIPv4(address) ? "ipv4" : "ipv6");
+  }
+}
+
+/** Writes an address as words; zeros when `text` is none. */
+export function readAddressWords(text: string, words: Int32Array): void {
+  const bytes = new Uint8Array(words.buffer, words.byteOffset, ADDRESS_WORDS * 4);
+  const length = readAddress(text, bytes, 0);
+  if (length === 16) return;
+  const [a, b, c, d] = bytes;
+  bytes.fill(0);
+  if (length === 4) bytes.set([0xff, 0xff, a, b, c, d], 10);
+}
+
+/**
+ * What a limit for each address means by one: an address of IPv4, and the network of 64 bits of one of
+ * IPv6, all of whose addresses are one host's.
+ */
+export function addressGroup(words: Int32Array): string {
+  const [a, b, c, d] = words;
+  const isIpv4 = a === 0 && b === 0 && c === MAPPED;
+  return isIpv4 ? String(d) : `${a} ${b}`;
+}
+
+// ---------------------------------------------------------------------------------------------
+
+/** The third word of an IPv4 address: 0, 0, 255, 255. */
+const MAPPED = -65536;
+
+interface Proxy {
+  readonly address: string;
+  readonly bits: number | undefined;
+  readonly family: "ipv4" | "ipv6";
+}
+
+function parseProxy(text: string): Proxy {
+  const [, address = "", suffix] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const family = isIPv4(address) ? "ipv4" : "ipv6";
+  const most = family === "ipv4" ? 32 : 128;
+  const bits = suffix === undefined ? undefined : Number(suffix);
+  const isAddress = family === "ipv4" || (isIPv6(address) && canonize(address)?.includes(":"));
+  if (!isAddress || (bits ?? 0) > most) {
+    throw new RangeError(
+      `must hold addresses, such as '192.0.2.1' or '2001:db8::1', or networks, such as ` +
+        `'192.0.2.0/24' or '2001:db8::/32', not '${text}'`,
+    );
+  }
+  return { address, bits, family };
+}
+
+/** One address of the header, with or without a port: `1.2.3.4:5`, `[::1]:5` or `::1`. */
+function readEntry(entry: string): string | undefined {
+  const [, ipv6, ipv4] = /^(?:\[([^\]]*)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+)$/.exec(entry) ?? [];
+  return canonize(ipv6 ?? ipv4 ?? entry);
+}
+
+/** An address in its one spelling, IPv4 where it is mapped; undefined when it is none. */
+function canonize(text: string): string | undefined {
+  const bytes = new Uint8Array(16);
+  const length = readAddress(text, bytes, 0);
+  return length === 0 ? undefined : writeAddress(bytes, 0, length);
+}
