@@ -3,6 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
@@ -32,13 +33,22 @@ interface FrameFlags {
 
 const TIMEOUT_MS = 25_000;
 
+export interface RawOptions {
+  /** Connects with TLS, whatever the certificate. */
+  tls?: boolean;
+  /** Where it connects from. */
+  localAddress?: string;
+}
+
 /** Connects and shakes hands; `headers` are lines of more headers. */
 export async function connectRaw(
   host: string,
   port: number,
   headers: string[] = [],
+  { localAddress, tls = false }: RawOptions = {},
 ): Promise<RawWebSocket> {
-  const socket = connect({ host, port });
+  const plain = connect({ host, port, localAddress });
+  const socket = tls ? connectTls({ socket: plain, rejectUnauthorized: false }) : plain;
   const frames: Frame[] = [];
   const waiting = new Set<() => void>();
   let hasEnded = false;

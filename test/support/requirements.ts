@@ -18,6 +18,8 @@ const CHECKS = {
   aria2: () => runs("aria2c", "--version"),
   chromium: () => runs(CHROMIUM, "--version"),
   openssl: () => runs("openssl", "version"),
+  nginx: () => runs("nginx", "-v"),
+  haproxy: () => runs("haproxy", "-v"),
   "transmission-cli": () => runs("transmission-cli", "--version"),
 };
 
