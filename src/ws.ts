@@ -14,12 +14,12 @@ import {
   parseSocketAddress,
   type SocketAddress,
 } from "./app/socket-address.ts";
-import { StartupError } from "./app/startup-error.ts";
 import { Workers } from "./app/workers.ts";
 import { ringDoorbell } from "./memory/doorbell.ts";
 import { Table } from "./swarm/table.ts";
 import { listUnusedKeys, type WsConfig, wsSchema } from "./ws/config.ts";
-import { allocateSetup, type Bound, connectWorkers, type Reload, type Setup } from "./ws/setup.ts";
+import { allocateSetup, type Bound, connectWorkers, type Setup } from "./ws/setup.ts";
+import { reloadCertificate } from "./ws/reload.ts";
 import { wsStatistics } from "./ws/statistics.ts";
 import { readCertificate } from "./ws/tls.ts";
 
@@ -50,7 +50,11 @@ async function serve(config: WsConfig): Promise<void> {
       threads.forEach((_, worker) => ringDoorbell(control, doorbellWord(worker)));
     });
   });
-  const reload = (): void => reloadCertificate(config, threads);
+  // One after the other.
+  let reloaded = Promise.resolve();
+  const reload = (): void => {
+    reloaded = reloaded.then(() => reloadCertificate(config, (question) => workers.ask(question)));
+  };
   process.on("SIGHUP", reload);
   process.on("SIGUSR1", reload);
   const scheme = config.network.use_tls ? "wss" : "ws";
@@ -65,22 +69,6 @@ async function serve(config: WsConfig): Promise<void> {
 
 function reportUnusedKeys(config: WsConfig): void {
   for (const name of listUnusedKeys(config)) log(`${name}: has no effect on this tracker`);
-}
-
-function reloadCertificate(config: WsConfig, threads: readonly Worker[]): void {
-  if (!config.network.use_tls) return log("nothing to reload: network.use_tls is false");
-  if (config.privileges.drop_privileges) {
-    return log("the certificate cannot be reloaded after privileges were dropped: restart");
-  }
-  try {
-    const certificate = readCertificate(config.network)!;
-    const message: Reload = { certificate };
-    for (const thread of threads) thread.postMessage(message);
-    log("the certificate has been reloaded");
-  } catch (error) {
-    if (!(error instanceof StartupError)) throw error;
-    log(`the certificate stays as it was: ${error.message}`);
-  }
 }
 
 // `new Worker(new URL(…))` has to stand here: in a compiled binary, every module's URL is this one's.

@@ -7,7 +7,7 @@ declare const self: Worker;
 export type WorkerMessage<Ready> =
   | { readonly state: "ready"; readonly ready: Ready }
   | { readonly state: "failed"; readonly reason: string }
-  | { readonly state: "said"; readonly text: string }
+  | { readonly state: "answered"; readonly answer: unknown }
   | { readonly state: "stopped" };
 
 /** What a worker has become once it is set up. */
@@ -16,8 +16,8 @@ export interface Serving<Ready> {
   readonly ready: Ready;
   /** Serves until the worker has been told to stop. */
   serve(): Promise<void>;
-  /** Takes what the main thread sends later. What it returns, the main thread logs. */
-  receive?(message: unknown): string | undefined;
+  /** Answers what the main thread asks later. */
+  answer?(question: unknown): unknown;
 }
 
 /** Runs this thread as a worker that `setUp` prepares. Called once, by a worker's entry. */
@@ -32,8 +32,7 @@ export function serveWorker<Setup, Ready>(setUp: (setup: Setup) => Promise<Servi
       return;
     }
     self.onmessage = (later: MessageEvent<unknown>) => {
-      const text = serving.receive?.(later.data);
-      if (text !== undefined) post({ state: "said", text });
+      post({ state: "answered", answer: serving.answer?.(later.data) });
     };
     post({ state: "ready", ready: serving.ready });
     await serving.serve();

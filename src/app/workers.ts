@@ -11,6 +11,8 @@ const STOP_MILLISECONDS = 500;
 /** All workers of one process. */
 export class Workers {
   readonly #stopped: Promise<void>[] = [];
+  /** Questions to each worker that are not answered yet. */
+  readonly #questions = new Map<Worker, ((answer: unknown) => void)[]>();
   #isStopping = false;
 
   /**
@@ -39,13 +41,25 @@ export class Workers {
       worker.onmessage = ({ data }: MessageEvent<WorkerMessage<Ready>>) => {
         if (data.state === "failed") fail(data.reason);
         if (data.state === "stopped") stopped.resolve();
-        if (data.state === "said") log(`${name}: ${data.text}`);
+        if (data.state === "answered") this.#questions.get(worker)?.shift()?.(data.answer);
         if (data.state !== "ready") return;
         isReady = true;
+        this.#questions.set(worker, []);
         resolve(data.ready);
       };
       worker.postMessage(setup, transfer);
     });
+  }
+
+  /** Asks all workers that are ready, and resolves with their answers. */
+  ask<Answer>(question: unknown): Promise<Answer[]> {
+    const answers = [...this.#questions].map(([worker, waiting]) => {
+      const { promise, resolve } = Promise.withResolvers<Answer>();
+      waiting.push(resolve as (answer: unknown) => void);
+      worker.postMessage(question);
+      return promise;
+    });
+    return Promise.all(answers);
   }
 
   /** Resolves when all workers have stopped, which `tell` tells them to, or are given up. */

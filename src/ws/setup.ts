@@ -78,11 +78,6 @@ export interface Bound {
   readonly ports: readonly number[];
 }
 
-/** What the main thread may send to a worker that serves. */
-export interface Reload {
-  readonly certificate: Certificate;
-}
-
 /** A channel between any two of so many workers: the ports of each, by the other's number. */
 export function connectWorkers(workers: number): (MessagePort | undefined)[][] {
   const ports: (MessagePort | undefined)[][] = Array.from({ length: workers }, () =>

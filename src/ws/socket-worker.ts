@@ -1,17 +1,16 @@
-// A socket worker: listens, says so to the main thread, and serves until it is told to stop. A new
-// certificate means new listeners: those before stop listening, and their connections live on.
+// A socket worker: listens, says so to the main thread, and serves until it is told to stop.
 
 import { isDualStack } from "../app/address-claim.ts";
 import { awaitServing, CONTROL, doorbellWord } from "../app/control.ts";
-import type { SocketAddress } from "../app/socket-address.ts";
+import { StartupError } from "../app/startup-error.ts";
 import { serveWorker } from "../app/worker.ts";
 import { awaitDoorbell } from "../memory/doorbell.ts";
-import { bindError } from "../app/bind-error.ts";
 import { lengthenBacklogs } from "./backlog.ts";
 import { ClientAddresses } from "./client-address.ts";
 import { listen } from "./listener.ts";
-import { type Bound, createClients, type Reload, type SocketWorkerSetup } from "./setup.ts";
-import type { Certificate } from "./tls.ts";
+import { Listeners } from "./listeners.ts";
+import type { Reload, ReloadAnswer } from "./reload.ts";
+import { type Bound, createClients, type SocketWorkerSetup } from "./setup.ts";
 
 const TICK_MILLISECONDS = 1000;
 
@@ -19,18 +18,6 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const { cleaning, network } = setup.config;
   const control = new Int32Array(setup.control);
   const clients = createClients(setup);
-
-  const listenAll = (addresses: readonly SocketAddress[], certificate: Certificate | undefined) => {
-    const listeners = addresses.map((address) => {
-      try {
-        return listen(address, { ...settings, certificate }, clients);
-      } catch (error) {
-        throw bindError(address, error);
-      }
-    });
-    lengthenBacklogs();
-    return listeners;
-  };
   const settings = {
     ipv6Only: !isDualStack(setup.addresses),
 
@@ -39,31 +26,40 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
     idleTimeout: cleaning.max_connection_age,
     compress: network.compress_responses,
   };
-
-  let listeners = listenAll(setup.addresses, setup.certificate);
-  const ports = listeners.map(({ port }) => port!);
-  const addresses = setup.addresses.map((address, index) => ({ ...address, port: ports[index] }));
+  const listeners = new Listeners(setup.addresses, (address, certificate) =>
+    listen(address, { ...settings, certificate }, clients),
+  );
+  listeners.prepare(setup.certificate);
+  listeners.commit();
+  lengthenBacklogs();
 
   return {
-    ready: { ports },
-    receive(message) {
-      const { certificate } = message as Reload;
-      try {
-        const renewed = listenAll(addresses, certificate);
-        for (const listener of listeners) void listener.stop(false);
-        listeners = renewed;
-        return undefined;
-      } catch (error) {
-        return `keeps its certificate: ${(error as Error).message}`;
-      }
-    },
+    ready: { ports: listeners.ports },
+    answer: (question) => reload(listeners, question as Reload),
     async serve() {
       awaitServing(control);
 
       setInterval(() => clients.tick(), TICK_MILLISECONDS);
       const isStopping = (): boolean => Atomics.load(control, CONTROL.stop) !== 0;
       while (!isStopping()) await awaitDoorbell(control, doorbellWord(setup.worker), isStopping);
-      for (const listener of listeners) void listener.stop(true);
+      listeners.stop();
     },
   };
 });
+
+function reload(listeners: Listeners, question: Reload): ReloadAnswer {
+  try {
+    if (question.step === "prepare") {
+      listeners.prepare(question.certificate);
+      lengthenBacklogs();
+    } else if (question.step === "commit") {
+      listeners.commit();
+    } else {
+      listeners.abort();
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof StartupError) return error.message;
+    throw error;
+  }
+}

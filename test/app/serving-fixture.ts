@@ -14,6 +14,7 @@ serveWorker<Setup, string>(async ({ act, memory }) => {
   if (act === "exit") process.exit(0);
   return {
     ready: `ready to ${act}`,
+    answer: (question) => `${act}: ${String(question)}`,
     async serve() {
       if (act === "throw") throw new Error("a bug");
       if (act === "end") process.exit(0);

@@ -1,6 +1,6 @@
 // A main thread with workers, run as a process of its own by `workers.test.ts`: its arguments say
 // what each worker does. After "wait", it does not stop them, but goes on; after "patient", it
-// gives nobody up.
+// gives nobody up; at "ask" it asks them all two questions.
 
 import { setLogName } from "../../src/app/log.ts";
 import { Workers } from "../../src/app/workers.ts";
@@ -10,6 +10,11 @@ const workers = new Workers();
 const memory = new Int32Array(new SharedArrayBuffer(8));
 for (const [index, act] of process.argv.slice(2).entries()) {
   if (act === "wait") await Bun.sleep(2 ** 30);
+  if (act === "ask") {
+    const answers = await Promise.all(["a?", "b?"].map((question) => workers.ask(question)));
+    console.log(answers.map((each) => each.join(", ")).join("; "));
+    continue;
+  }
   if (act === "patient") {
     Bun.sleep = () => new Promise(() => {});
     continue;

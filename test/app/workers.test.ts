@@ -24,6 +24,14 @@ describe("workers", () => {
     });
   });
 
+  test("answer questions, all of them and in their order", async () => {
+    const { lines } = await run("serve", "refuse", "ask", "serve", "ask");
+    expect(lines.filter((line) => line.includes("?"))).toEqual([
+      "serve: a?; serve: b?",
+      "serve: a?, serve: a?; serve: b?, serve: b?",
+    ]);
+  });
+
   test("that cannot be set up give their name and their reason", async () => {
     expect(await run("serve", "refuse", "refuse oddly")).toEqual({
       code: 0,

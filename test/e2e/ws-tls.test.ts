@@ -40,16 +40,19 @@ test.each([1, 2])("a new certificate leaves %i workers' connections open", async
   await say(old, announce("t", "old"));
   expect(await fingerprintOf(port)).toBe(first.fingerprint);
 
+  let reloads = 0;
   for (const [signal, { fingerprint, pkcs12Path }] of [
     ["SIGHUP", second],
     ["SIGUSR1", first],
   ] as const) {
     copy(pkcs12Path);
     process.kill(tracker.pid, signal);
-    // Of several workers, each has to change.
-    for (let i = 0; i < 10; i++) {
-      if ((await fingerprintOf(port)) !== fingerprint) i = 0;
-    }
+    // The log says so when each of them has changed.
+    const isLast = (count: number): boolean =>
+      tracker.stderr.split("the certificate has been reloaded").length === count + 1;
+    reloads++;
+    await tracker.waitForOutput(() => isLast(reloads));
+    for (let i = 0; i < 20; i++) expect(await fingerprintOf(port)).toBe(fingerprint);
     await using young = await connectTo();
     expect(await say(young, announce("t", "young"))).toMatchObject({ incomplete: 2 });
     await say(old, announce("t", "old", offers("o")));
