@@ -6,6 +6,7 @@ import { type AddressClaim, claimAddresses } from "./app/address-claim.ts";
 import { keepClean, keepClock, keepStatistics, reportFullTable } from "./app/background.ts";
 import { runCli } from "./app/cli.ts";
 import { CONTROL, doorbellWord, startServing } from "./app/control.ts";
+import { readFileLimit } from "./app/file-limit.ts";
 import { StopSignals } from "./app/stop-signals.ts";
 import { log } from "./app/log.ts";
 import { resolvePrivileges } from "./app/privileges.ts";
@@ -17,7 +18,9 @@ import {
 import { Workers } from "./app/workers.ts";
 import { ringDoorbell } from "./memory/doorbell.ts";
 import { Table } from "./swarm/table.ts";
+import { AcceptGate } from "./ws/accept-gate.ts";
 import { listUnusedKeys, type WsConfig, wsSchema } from "./ws/config.ts";
+import { fitConnections } from "./ws/file-budget.ts";
 import { allocateSetup, type Bound, connectWorkers, type Setup } from "./ws/setup.ts";
 import { reloadCertificate } from "./ws/reload.ts";
 import { wsStatistics } from "./ws/statistics.ts";
@@ -30,9 +33,11 @@ await runCli({
   run: serve,
 });
 
-async function serve(config: WsConfig): Promise<void> {
+async function serve(given: WsConfig): Promise<void> {
   const signals = new StopSignals();
-  reportUnusedKeys(config);
+  reportUnusedKeys(given);
+  const fileLimit = readFileLimit() ?? Number.MAX_SAFE_INTEGER;
+  const config = limitConnections(given, fileLimit);
   const privileges = resolvePrivileges(config.privileges);
   const setup = allocateSetup(config, readCertificate(config.network));
   const control = new Int32Array(setup.control);
@@ -41,10 +46,13 @@ async function serve(config: WsConfig): Promise<void> {
 
   const claim = await claimAddresses(config.network.address.map(parseSocketAddress), "tcp");
   const { addresses, threads } = await startSocketWorkers(workers, setup, claim);
+  const gate = new AcceptGate(fileLimit);
+  gate.watch();
   privileges?.drop();
   startServing(control);
 
   signals.handleBy(() => {
+    gate.release();
     return workers.stop(() => {
       Atomics.store(control, CONTROL.stop, 1);
       threads.forEach((_, worker) => ringDoorbell(control, doorbellWord(worker)));
@@ -53,13 +61,22 @@ async function serve(config: WsConfig): Promise<void> {
   // One after the other.
   let reloaded = Promise.resolve();
   const reload = (): void => {
-    reloaded = reloaded.then(() => reloadCertificate(config, (question) => workers.ask(question)));
+    reloaded = reloaded.then(async () => {
+      gate.release();
+      await reloadCertificate(config, (question) => workers.ask(question));
+      gate.watch();
+    });
   };
   process.on("SIGHUP", reload);
   process.on("SIGUSR1", reload);
   const scheme = config.network.use_tls ? "wss" : "ws";
   for (const address of addresses) log(`listening on ${scheme}://${formatSocketAddress(address)}`);
+  const { max_connections: most } = config.limits;
+  if (most !== given.limits.max_connections) {
+    log(`limits.max_connections: ${most} fit the ${fileLimit} files that may be open (ulimit -n)`);
+  }
 
+  gate.keep();
   const tables = [new Table(setup.table)];
   void keepClean(config.cleaning, tables, control, CONTROL.clock);
   reportFullTable(setup.counters);
@@ -69,6 +86,12 @@ async function serve(config: WsConfig): Promise<void> {
 
 function reportUnusedKeys(config: WsConfig): void {
   for (const name of listUnusedKeys(config)) log(`${name}: has no effect on this tracker`);
+}
+
+function limitConnections(config: WsConfig, fileLimit: number): WsConfig {
+  const most = fitConnections(config, fileLimit);
+  if (config.limits.max_connections <= most) return config;
+  return { ...config, limits: { ...config.limits, max_connections: most } };
 }
 
 // `new Worker(new URL(…))` has to stand here: in a compiled binary, every module's URL is this one's.

@@ -195,8 +195,8 @@ Address space is reserved for all of them; memory is used only as they arrive.`,
       min: 1,
       max: 16000000,
       prose: `\
-The most open connections of each socket worker. Others are refused with HTTP status 503. The
-system's own limit is the number of open files (ulimit -n).`,
+The most open connections of each socket worker. Others are refused with HTTP status 503. Each is
+an open file: where the system allows fewer (ulimit -n), the tracker says so and takes fewer.`,
     }),
     max_peers_per_connection: integer({
       value: 2000,

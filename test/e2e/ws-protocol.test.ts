@@ -37,7 +37,9 @@ describe.each([1, 2])("%i socket workers", (workers) => {
 
   afterAll(async () => {
     expect(await tracker.stop()).toBe(0);
-    expect(tracker.stderr.trim().split("\n")).toHaveLength(2);
+    for (const line of tracker.stderr.trim().split("\n")) {
+      expect(line).toMatch(/listening on|max_connections: \d+ fit/);
+    }
   });
 
   test("an announce is answered with the counts, the announcer included", async () => {

@@ -19,6 +19,8 @@ export interface TrackerOptions {
   env?: Record<string, string>;
   netns?: string;
   cwd?: string;
+  /** How many files it may have open. */
+  maxFiles?: number;
 }
 
 type Program = "udp" | "ws";
@@ -79,7 +81,11 @@ function spawnTracker(options: TrackerOptions) {
     ...configArgs,
     ...(options.args ?? []),
   ];
-  const child = startChild(argv, options);
+  const limited =
+    options.maxFiles === undefined
+      ? argv
+      : ["sh", "-c", `ulimit -n ${options.maxFiles} && exec "$@"`, "sh", ...argv];
+  const child = startChild(limited, options);
   const cleanUp = async () => {
     await child[Symbol.asyncDispose]();
     rmSync(directory, { recursive: true, force: true });
