@@ -31,6 +31,9 @@ type Data = string | Client;
 /** What listens. */
 export type Listener = Bun.Server<Data>;
 
+/** The path of a URL, which is one without a host when HTTP/1.0 names none. */
+const PATH = /^(?:https?:\/\/[^/?#]*)?([^?#]*)/;
+
 const TEXT = { "content-type": "text/plain; charset=utf-8" };
 
 /** Starts to listen, beside other listeners of the same address. Throws when it cannot. */
@@ -84,9 +87,7 @@ function respond(
     if (server.upgrade(request, { data })) return undefined;
     return new Response("this is no WebSocket handshake\n", { status: 400, headers: TEXT });
   }
-  // Without a Host, HTTP/1.0, it is the path alone.
-  const path = URL.parse(request.url, "http://tracker")?.pathname;
-  if (path === "/health") return new Response("ok\n", { headers: TEXT });
+  if (PATH.exec(request.url)?.[1] === "/health") return new Response("ok\n", { headers: TEXT });
   return new Response("This is a WebTorrent tracker: connect with a WebSocket.\n", {
     status: 426,
     headers: { ...TEXT, connection: "Upgrade", upgrade: "websocket" },

@@ -3,6 +3,7 @@
 // With $AQUATIC_WS set to a compiled binary, that is the tracker.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
 import { startTracker, type Tracker } from "../support/tracker.ts";
 import {
   announce,
@@ -16,6 +17,20 @@ import {
   offers,
   say,
 } from "../support/ws-client.ts";
+
+/** What is answered to an HTTP request that is written by hand, up to the first line's end. */
+async function askRaw(port: number, request: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const socket = connect(port, "127.0.0.1", () => socket.write(request));
+  socket.once("data", (data) => resolve(data.toString("latin1")));
+  socket.once("error", reject);
+  socket.once("close", () => reject(new Error("no answer")));
+  try {
+    return await promise;
+  } finally {
+    socket.destroy();
+  }
+}
 
 describe.each([1, 2])("%i socket workers", (workers) => {
   let tracker: Tracker;
@@ -280,6 +295,16 @@ describe.each([1, 2])("%i socket workers", (workers) => {
     const plain = await fetch(`http://${origin}/announce`);
     expect(plain.status).toBe(426);
     expect(await plain.text()).toContain("WebSocket");
+    for (const [request, status] of [
+      ["GET /health HTTP/1.0", 200],
+      ["GET /announce?x=1 HTTP/1.0", 426],
+      ["GET // HTTP/1.0", 426],
+      ["GET /health HTTP/1.1\r\nHost: [bad", 200],
+    ] as const) {
+      expect(await askRaw(tracker.ports[0], `${request}\r\n\r\n`)).toStartWith(
+        `HTTP/1.1 ${status} `,
+      );
+    }
     const post = await fetch(`http://${origin}/`, { method: "POST", body: "x".repeat(100_000) });
     expect([413, 426]).toContain(post.status);
   });
