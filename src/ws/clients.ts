@@ -194,6 +194,9 @@ export class Clients implements Deliveries {
   tick(): void {
     const { now } = this;
     const { pingInterval } = this.settings;
+    // Before they are pinged: after a time in which the process did not run, all have been silent.
+    this.#giveUpSilent(now);
+    this.outgoing.giveUpStalled(now);
     const first = Math.max(this.#pingedAt + 1, now - pingInterval + 1);
     for (let second = first; second <= now; second++) {
       for (let i = second % pingInterval; i < this.#clients.length; i += pingInterval) {
@@ -202,8 +205,6 @@ export class Clients implements Deliveries {
       }
     }
     this.#pingedAt = now;
-    this.#giveUpSilent(now);
-    this.outgoing.giveUpStalled(now);
   }
 
   /** Seconds since the tracker started. */

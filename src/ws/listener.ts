@@ -13,8 +13,8 @@ export interface ListenerSettings {
   /** An IPv6 address takes IPv6 clients only. */
   readonly ipv6Only: boolean;
   readonly maxMessageBytes: number;
-  /** Seconds. */
-  readonly idleTimeout: number;
+  /** Seconds without a sign of life after which the clients close a connection. */
+  readonly maxAge: number;
   readonly compress: boolean;
   readonly certificate: Certificate | undefined;
 }
@@ -24,6 +24,9 @@ export interface ListenerSettings {
  * and no ping answered while it keeps more. A single message may be longer.
  */
 const BACKPRESSURE_BYTES = 64 * 2 ** 10;
+
+const COARSE_SECONDS = 16;
+const MOST_IDLE_SECONDS = 960;
 
 /** What goes with a connection: the address of its client until it is open, then the client. */
 type Data = string | Client;
@@ -55,10 +58,11 @@ export function listen(
     websocket: {
       maxPayloadLength: settings.maxMessageBytes,
       backpressureLimit: BACKPRESSURE_BYTES,
-      idleTimeout: settings.idleTimeout,
-      // The clients are pinged more often than the runtime would, and given up without it: what is
-      // sent counts as a sign of life here. This is for those that are closed and do not read on.
+      // The clients are pinged, and given up, without the runtime, which would ping 16 seconds before
+      // the end only. Its own limit is for connections that are closed and do not read on. It is coarse:
+      // four seconds, and counts what is sent as a sign of life.
       sendPings: false,
+      idleTimeout: Math.min(settings.maxAge + COARSE_SECONDS, MOST_IDLE_SECONDS),
       perMessageDeflate: { compress: settings.compress ? "shared" : false, decompress: "shared" },
       open: (socket) => clients.open(socket as Socket, socket.data as string),
       message: (socket, data) => clients.receive(socket.data as Client, data),

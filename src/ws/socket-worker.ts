@@ -23,7 +23,7 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
 
     addresses: new ClientAddresses(network),
     maxMessageBytes: network.max_message_size,
-    idleTimeout: cleaning.max_connection_age,
+    maxAge: cleaning.max_connection_age,
     compress: network.compress_responses,
   };
   const listeners = new Listeners(setup.addresses, (address, certificate) =>

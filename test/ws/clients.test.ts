@@ -297,6 +297,17 @@ describe("a connection without a sign of life", () => {
     expect([talker.hasEnded, listener.hasEnded]).toEqual([true, true]);
   });
 
+  test("is asked before it is closed, after a time in which the tracker did not run", () => {
+    const [alive, dead] = [new FakeSocket(clients), new FakeSocket(clients)];
+    const control = new Int32Array(setup.control);
+    advanceClock(control, CONTROL.clock, 10 * MAX_AGE);
+    clients.tick();
+    expect([alive.pings, dead.pings]).toEqual([1, 1]);
+    clients.receivePong(alive.data, Buffer.from(""));
+    pass(1);
+    expect([alive.hasEnded, dead.hasEnded]).toEqual([false, true]);
+  });
+
   test("is none that was closed before", () => {
     const socket = new FakeSocket(clients);
     pass(MAX_AGE - 1);

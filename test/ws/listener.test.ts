@@ -15,7 +15,7 @@ const settings = {
   addresses: new ClientAddresses({ trusted_proxies: [], client_address_header: "x" }),
   ipv6Only: true,
   maxMessageBytes: 10_000,
-  idleTimeout: 60,
+  maxAge: 60,
   compress: false,
   certificate: undefined,
 };

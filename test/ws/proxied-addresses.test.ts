@@ -16,7 +16,7 @@ import { testWith } from "../support/requirements.ts";
 const settings = {
   ipv6Only: true,
   maxMessageBytes: 10_000,
-  idleTimeout: 60,
+  maxAge: 60,
   compress: false,
   certificate: undefined,
 };
