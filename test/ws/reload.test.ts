@@ -2,6 +2,7 @@
 
 import { afterAll, beforeEach, expect, spyOn, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
+import { standardError } from "../../src/app/output.ts";
 import { defaultConfig } from "../../src/app/config.ts";
 import { type WsConfig, wsSchema } from "../../src/ws/config.ts";
 import { type Reload, type ReloadAnswer, reloadCertificate } from "../../src/ws/reload.ts";
@@ -12,8 +13,9 @@ const files = await makeCertificate().catch(() => undefined);
 afterAll(() => files?.[Symbol.dispose]());
 
 let logged: string[];
-const printed = spyOn(console, "error").mockImplementation((line: string) => {
-  logged.push(line);
+const printed = spyOn(standardError, "write").mockImplementation((line) => {
+  logged.push(line.trimEnd());
+  return true;
 });
 afterAll(() => printed.mockRestore());
 beforeEach(() => {
