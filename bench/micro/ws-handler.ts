@@ -10,6 +10,7 @@ import { allocateCounters, Counters } from "../../src/app/counters.ts";
 import { Random } from "../../src/memory/random.ts";
 import { ANNOUNCE } from "../../src/swarm/layout.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
+import { AddressLimits, allocateAddressLimits } from "../../src/ws/address-limits.ts";
 import {
   allocateConnections,
   Connections,
@@ -40,6 +41,7 @@ const candidate = "a=candidate:1 1 UDP 2130706431 192.0.2.1 50000 typ host\r\n";
 const sdp = `v=0\r\no=- 46117 2 IN IP4 127.0.0.1\r\n${candidate.repeat(20)}`.slice(0, SDP_BYTES);
 
 const settings = { maxScrapeTorrents: 255, maxOffers: 10, announceInterval: 120 };
+const NO_LIMITS = { max_connections_per_ip: 0, max_peers_per_ip: 0, max_messages_per_second: 0 };
 const memory = allocateConnections(1, 1000);
 const own = new OwnConnections(memory[0]);
 const pending = new PendingOffers(allocatePendingOffers(1_000_000, new Int32Array([1, 2, 3, 4])));
@@ -51,6 +53,7 @@ const handler = new Handler(
   table,
   new Connections(memory),
   new Memberships(1000, new Int32Array([1, 2])),
+  new AddressLimits(allocateAddressLimits(new Int32Array([1, 2])), NO_LIMITS),
   pending,
   new Counters(allocateCounters(1), 0),
   { deliver: (name, _generation, _kind, text) => void delivered.push({ name, text }) },
@@ -61,6 +64,7 @@ const senders = Array.from({ length: CONNECTIONS }, (_, i) => {
   return {
     name: nameConnection(0, slot),
     generation: 0,
+    addressHash: i,
     hash: id(`t${i % TORRENTS}`),
     peer: id(`p${i}`),
   };

@@ -8,6 +8,7 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { allocateCounters, Counters } from "../../src/app/counters.ts";
 import { Random } from "../../src/memory/random.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
+import { AddressLimits, allocateAddressLimits } from "../../src/ws/address-limits.ts";
 import {
   allocateConnections,
   Connections,
@@ -107,6 +108,7 @@ const paths: Record<string, string> = {
   "short: an announce with 10 offers": `{${head},${ids},"offers":[${Array.from({ length: 10 }, () => offer).join(",")}]}`,
 };
 
+const NO_LIMITS = { max_connections_per_ip: 0, max_peers_per_ip: 0, max_messages_per_second: 0 };
 const memory = allocateConnections(1, 1000);
 const own = new OwnConnections(memory[0]);
 const random = new Random(1, 2, 3);
@@ -116,13 +118,15 @@ const handler = new Handler(
   new Table(table, random),
   new Connections(memory),
   new Memberships(1000, new Int32Array([1, 2])),
+  new AddressLimits(allocateAddressLimits(new Int32Array([1, 2])), NO_LIMITS),
   new PendingOffers(allocatePendingOffers(1_000_000, new Int32Array([1, 2, 3, 4]))),
   new Counters(allocateCounters(1), 0),
   // A text that is sent is put together.
   { deliver: (_name, _generation, _kind, text) => void text.charCodeAt(0) },
 );
 const senders = Array.from({ length: PEERS }, (_, n) => {
-  const sender = { name: nameConnection(0, own.open(new Int32Array(4))), generation: 0 };
+  const name = nameConnection(0, own.open(new Int32Array(4)));
+  const sender = { name, generation: 0, addressHash: n };
   handler.handle(sender, `{${head},${hash},"peer_id":"${id(`p${n}`)}"}`, 1);
   return sender;
 });

@@ -77,20 +77,7 @@ export function readAddressWords(text: string, words: Int32Array): void {
   if (length === 4) bytes.set([0xff, 0xff, a, b, c, d], 10);
 }
 
-/**
- * What a limit for each address means by one: an address of IPv4, and the network of 64 bits of one of
- * IPv6, all of whose addresses are one host's.
- */
-export function addressGroup(words: Int32Array): string {
-  const [a, b, c, d] = words;
-  const isIpv4 = a === 0 && b === 0 && c === MAPPED;
-  return isIpv4 ? String(d) : `${a} ${b}`;
-}
-
 // ---------------------------------------------------------------------------------------------
-
-/** The third word of an IPv4 address: 0, 0, 255, 255. */
-const MAPPED = -65536;
 
 interface Proxy {
   readonly address: string;

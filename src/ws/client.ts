@@ -49,11 +49,15 @@ export class Client implements Sender {
   blockedSince = 0;
   /** Messages that could not be answered. */
   junk = 0;
+  /** Messages that were dropped one after the other, because its address sends too many. */
+  dropped = 0;
 
   constructor(
     readonly socket: Socket,
     readonly name: ConnectionName,
     readonly generation: number,
+    /** See AddressLimits. */
+    readonly addressHash: number,
     /** The second of its last sign of life: a message, or the answer to a ping. */
     public heardAt: number,
   ) {}

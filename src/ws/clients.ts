@@ -8,8 +8,10 @@ import { COUNTER } from "../app/metrics.ts";
 import { CONTROL } from "../app/control.ts";
 import { log } from "../app/log.ts";
 import { readClock } from "../memory/clock.ts";
+import { TOKEN } from "../memory/token-buckets.ts";
+import type { AddressLimits } from "./address-limits.ts";
 import { Client, SENDING, type Socket } from "./client.ts";
-import { ADDRESS_WORDS, addressGroup, readAddressWords } from "./client-address.ts";
+import { ADDRESS_WORDS, readAddressWords } from "./client-address.ts";
 import { Collector } from "./collector.ts";
 import {
   type ConnectionName,
@@ -32,6 +34,8 @@ export interface ClientSettings {
   readonly maxAge: number;
 }
 
+/** Messages dropped in a flood, of one connection, before it is closed. */
+const MAX_DROPPED = 256;
 /** Messages that cannot be answered, of one connection, before it is closed. */
 const MOST_JUNK = 16;
 
@@ -61,6 +65,7 @@ export class Clients implements Deliveries {
     private readonly settings: ClientSettings,
     private readonly connections: OwnConnections,
     private readonly outgoing: Outgoing,
+    private readonly limits: AddressLimits,
     private readonly control: Int32Array,
     private readonly counters: Counters,
   ) {}
@@ -72,9 +77,10 @@ export class Clients implements Deliveries {
     this.takeovers = takeovers;
   }
 
-  /** Whether another connection can be taken. */
-  get hasRoom(): boolean {
-    return this.connections.hasRoom;
+  /** Whether another connection of the client at `address` can be taken. */
+  hasRoom(address: string): boolean {
+    readAddressWords(address, this.#address);
+    return this.connections.hasRoom && this.limits.hasRoom(this.limits.hash(this.#address));
   }
 
   /** Takes a new connection of the client at `address`; there must be room. */
@@ -82,7 +88,9 @@ export class Clients implements Deliveries {
     readAddressWords(address, this.#address);
     const slot = this.connections.open(this.#address);
     const name = nameConnection(this.settings.worker, slot);
-    const client = new Client(socket, name, this.connections.generation(slot), this.now);
+    const hash = this.limits.hash(this.#address);
+    this.limits.addConnection(hash);
+    const client = new Client(socket, name, this.connections.generation(slot), hash, this.now);
     socket.data = client;
     this.#clients[slot] = client;
     this.counters.add(COUNTER.connections, 1);
@@ -95,6 +103,7 @@ export class Clients implements Deliveries {
     this.outgoing.end(client);
     this.#silent.delete(client);
     this.handler.removePeers(client);
+    this.limits.removeConnection(client.addressHash);
     this.connections.close(slot);
     this.counters.add(COUNTER.connections, -1);
     this.takeovers.settle(client, false);
@@ -110,6 +119,9 @@ export class Clients implements Deliveries {
     this.counters.add(COUNTER.bytesIn, bytes);
     this.takeovers.settle(client, true);
     const text = typeof data === "string" ? data : this.#decoder.decode(data);
+    const token = this.limits.takeMessage(client.addressHash, now);
+    if (token !== TOKEN.taken) return this.#limitRate(client, text, token);
+    client.dropped = 0;
     const outcome = this.handler.handle(client, text, now);
     if (outcome === OUTCOME.held) this.takeovers.hold(client, text);
     this.flushIfUrgent();
@@ -120,6 +132,16 @@ export class Clients implements Deliveries {
     if (client.junk < MOST_JUNK) return;
     this.outgoing.end(client);
     client.socket.close(POLICY_VIOLATION, "too many bad messages");
+  }
+
+  // An error at first. In a flood the message is dropped, and then the connection closed.
+  #limitRate(client: Client, text: string, token: number): void {
+    if (token === TOKEN.none) return this.handler.refuseRate(client, text);
+    this.counters.add(COUNTER.rateLimited, 1);
+    client.dropped++;
+    if (client.dropped < MAX_DROPPED) return;
+    this.outgoing.end(client);
+    client.socket.close(POLICY_VIOLATION, "too many messages");
   }
 
   /** The client has answered a ping, or says that it is there. */
@@ -165,11 +187,6 @@ export class Clients implements Deliveries {
   find(name: ConnectionName, generation: number): Client | undefined {
     const client = this.#clients[slotOf(name)];
     return client?.generation === generation ? client : undefined;
-  }
-
-  /** Whose a client is, as limits for each address mean it. */
-  groupOf(client: Client): string {
-    return addressGroup(this.connections.address(slotOf(client.name)));
   }
 
   /** Sends all there is at the end of this iteration of the event loop. */

@@ -205,6 +205,31 @@ an open file: where the system allows fewer (ulimit -n), the tracker says so and
       prose: `\
 The most peers that one connection announces: a page has one connection for all its torrents.`,
     }),
+    max_connections_per_ip: integer({
+      value: 1000,
+      min: 0,
+      max: 16000000,
+      prose: `\
+Maximum number of open connections from one IPv4 address or IPv6 /64, behind trusted proxies.
+Others are refused with HTTP status 503. 0: no limit.`,
+    }),
+    max_peers_per_ip: integer({
+      value: 50000,
+      min: 0,
+      max: 50000000,
+      prose: `\
+Maximum number of peers of one IPv4 address or IPv6 /64, on all its connections together. Beyond
+that, new ones get an error. 0: no limit.`,
+    }),
+    max_messages_per_second: integer({
+      value: 1000,
+      min: 0,
+      max: 1000000,
+      prose: `\
+Maximum number of messages a second from one IPv4 address or IPv6 /64, on average: an address
+that was quiet may send 40 seconds' worth at once. Beyond that they get an error, and in a flood
+nothing; a connection that goes on is closed with code 1008. 0: no limit.`,
+    }),
     max_queued_bytes: integer({
       value: 262144,
       min: 4096,

@@ -9,6 +9,7 @@ import { PEER_HELD, type Table, TABLE_FULL } from "../swarm/table.ts";
 import { type ConnectionName, type Connections, slotOf } from "./connections.ts";
 import { type Deliveries, KIND } from "./deliveries.ts";
 import { copyId, ID_WORDS } from "./id.ts";
+import type { AddressLimits } from "./address-limits.ts";
 import type { Memberships } from "./memberships.ts";
 import { KEY } from "./message-keys.ts";
 import { ACTION, MessageReader } from "./message-reader.ts";
@@ -42,6 +43,8 @@ export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 export interface Sender {
   readonly name: ConnectionName;
   readonly generation: number;
+  /** What stands for the client's address, see AddressLimits. */
+  readonly addressHash: number;
 }
 
 export interface HandlerSettings {
@@ -53,6 +56,8 @@ export interface HandlerSettings {
 
 export const REFUSAL = {
   action: "Unknown action",
+  addressFull: "Too many peers of your address",
+  rateLimited: "Too many messages from your address",
   full: "Tracker is full",
   infoHash: "info_hash must be 20 characters of U+0000 to U+00FF",
   noInfoHash: "A scrape needs an info_hash",
@@ -91,6 +96,7 @@ export class Handler {
     private readonly table: Table,
     private readonly connections: Connections,
     private readonly memberships: Memberships,
+    private readonly limits: AddressLimits,
     private readonly pendingOffers: PendingOffers,
     private readonly counters: Counters,
     private readonly deliveries: Deliveries,
@@ -126,10 +132,18 @@ export class Handler {
     this.#refuse(from, REFUSAL.peerHeld);
   }
 
+  /** Tells `from` that its address sends too many messages. */
+  refuseRate(from: Sender, text: string): void {
+    this.counters.add(COUNTER.rateLimited, 1);
+    if (this.#message.read(text) === ACTION.none) return;
+    this.#refuse(from, REFUSAL.rateLimited);
+  }
+
   /** Removes all peers of a connection that is closing, but those that another has taken over. */
   removePeers(from: Sender): void {
     const request = this.#request;
     while (this.memberships.removeAny(slotOf(from.name), request, ANNOUNCE.infoHash)) {
+      this.limits.removePeer(from.addressHash);
       this.#stop(from, request);
     }
   }
@@ -163,8 +177,11 @@ export class Handler {
       this.counters.add(COUNTER.tableFull, 1);
       return this.#refuse(from, REFUSAL.full);
     }
-    if (isStopped) this.memberships.remove(slot, request, ANNOUNCE.infoHash);
-    else if (table.isNewcomer) this.memberships.add(slot, request, ANNOUNCE.infoHash);
+    if (isStopped) this.#forgetPeer(from, request);
+    else if (table.isNewcomer && !this.#notePeer(from, request)) {
+      this.counters.add(COUNTER.addressFull, 1);
+      return this.#refuse(from, REFUSAL.addressFull);
+    }
     const infoHash = message.literal(KEY.info_hash);
     const { announceInterval } = this.settings;
     this.#respond(
@@ -270,6 +287,21 @@ export class Handler {
     this.table.hashAnnounce(request, 0);
   }
 
+  // That the connection has the peer of the request, unless its address has as many as it may.
+  #notePeer(from: Sender, request: Int32Array): boolean {
+    const slot = slotOf(from.name);
+    if (!this.memberships.add(slot, request, ANNOUNCE.infoHash)) return true;
+    if (this.limits.addPeer(from.addressHash)) return true;
+    this.memberships.remove(slot, request, ANNOUNCE.infoHash);
+    this.#stop(from, request);
+    return false;
+  }
+
+  #forgetPeer(from: Sender, request: Int32Array): void {
+    if (!this.memberships.remove(slotOf(from.name), request, ANNOUNCE.infoHash)) return;
+    this.limits.removePeer(from.addressHash);
+  }
+
   #stop(from: Sender, request: Int32Array): void {
     this.#hold(from, FLAG_STOPPED, 0);
     this.table.announce(request, 0, 0, this.#handedOut, 0);
@@ -301,7 +333,7 @@ export class Handler {
       if (this.#isHeldBy(from, request)) {
         memberships.renewOldest(slot);
       } else {
-        memberships.remove(slot, request, ANNOUNCE.infoHash);
+        this.#forgetPeer(from, request);
         forgotten++;
       }
     }

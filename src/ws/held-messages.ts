@@ -7,8 +7,6 @@ import type { Client } from "./client.ts";
 /** A message that waits. */
 export interface Held {
   readonly client: Client;
-  /** Whose it is: see `addressGroup`. */
-  readonly group: string;
   readonly text: string;
   /** Whether it waits no more. */
   isDropped: boolean;
@@ -23,19 +21,20 @@ const LEAST_WEIGHT = 4096;
 
 export class HeldMessages {
   readonly #ofClients = new Map<Client, Held[]>();
-  readonly #groups = new Scales<string>();
-  readonly #clients = new Map<string, Scales<Client>>();
+  readonly #groups = new Scales<number>();
+  readonly #clients = new Map<number, Scales<Client>>();
 
   /** `refuse` is called for what has to give way. */
   constructor(private readonly refuse: (held: Held) => void) {}
 
   /** Takes a message; undefined when it would have to give way itself. */
-  add(client: Client, group: string, text: string): Held | undefined {
-    const held = { client, group, text, isDropped: false };
+  add(client: Client, text: string): Held | undefined {
+    const group = client.addressHash;
+    const held = { client, text, isDropped: false };
     const weight = weigh(held);
     if ((this.#clients.get(group)?.weight(client) ?? 0) + weight > MOST_EACH) return undefined;
     while (this.#groups.sum + weight > MOST) {
-      const other = this.#findToYield(client, group, weight);
+      const other = this.#findToYield(client, weight);
       if (other === undefined) return undefined;
       this.remove(other);
       this.refuse(other);
@@ -52,7 +51,8 @@ export class HeldMessages {
 
   /** Lets go of a message that waits. */
   remove(held: Held): void {
-    const { client, group } = held;
+    const { client } = held;
+    const group = client.addressHash;
     held.isDropped = true;
     const ofClient = this.#ofClients.get(client)!;
     ofClient.splice(ofClient.lastIndexOf(held), 1);
@@ -64,7 +64,8 @@ export class HeldMessages {
   }
 
   // The newest message of whoever has the most, if that is more than the newcomer would have.
-  #findToYield(client: Client, group: string, weight: number): Held | undefined {
+  #findToYield(client: Client, weight: number): Held | undefined {
+    const group = client.addressHash;
     const heaviest = this.#groups.heaviest!;
     const isOther = this.#groups.weight(heaviest) > this.#groups.weight(group) + weight;
     const clients = this.#clients.get(isOther ? heaviest : group);

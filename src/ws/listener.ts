@@ -83,11 +83,11 @@ function respond(
 ): Response | undefined {
   clients.noteRequest();
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
-    if (!clients.hasRoom) {
+    const data = addresses.find(server.requestIP(request)?.address ?? "", request.headers);
+    if (!clients.hasRoom(data)) {
       const headers = { ...TEXT, connection: "close" };
       return new Response("too many connections\n", { status: 503, headers });
     }
-    const data = addresses.find(server.requestIP(request)?.address ?? "", request.headers);
     if (server.upgrade(request, { data })) return undefined;
     return new Response("this is no WebSocket handshake\n", { status: 400, headers: TEXT });
   }

@@ -49,10 +49,10 @@ export class Memberships {
     return this.count(slot) < this.most || this.#find(this.#hash(slot, key, at), key, at) !== 0;
   }
 
-  /** Adds the membership at `key[at]` unless it is there; there must be room. */
-  add(slot: number, key: Int32Array, at: number): void {
+  /** Adds the membership at `key[at]`, for which there must be room; false when it was there. */
+  add(slot: number, key: Int32Array, at: number): boolean {
     const hash = this.#hash(slot, key, at);
-    if (this.#find(hash, key, at) !== 0) return;
+    if (this.#find(hash, key, at) !== 0) return false;
     this.#slots.reach(slot);
     const entry = this.#allocate();
     const words = this.#entries.chunk(entry);
@@ -63,12 +63,14 @@ export class Memberships {
     this.#enterChain(this.#bucketOf(hash), entry);
     this.#count++;
     if (this.#count > this.#bucketCount) this.#addBucket();
+    return true;
   }
 
-  /** Removes the membership at `key[at]`, if it is there. */
-  remove(slot: number, key: Int32Array, at: number): void {
+  /** Removes the membership at `key[at]`; false when it is not there. */
+  remove(slot: number, key: Int32Array, at: number): boolean {
     const entry = this.#find(this.#hash(slot, key, at), key, at);
     if (entry !== 0) this.#remove(slot, entry);
+    return entry !== 0;
   }
 
   /** Copies any one membership of a connection to `key[at]` and removes it; false without any. */

@@ -6,6 +6,11 @@ import { allocateCounters, Counters } from "../app/counters.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
+import {
+  AddressLimits,
+  type AddressLimitsMemory,
+  allocateAddressLimits,
+} from "./address-limits.ts";
 import { Clients } from "./clients.ts";
 import type { WsConfig } from "./config.ts";
 import { allocateConnections, Connections, OwnConnections } from "./connections.ts";
@@ -36,6 +41,7 @@ export interface Setup {
   readonly counters: SharedArrayBuffer;
   readonly connections: readonly SharedArrayBuffer[];
   readonly pendingOffers: PendingOffersMemory;
+  readonly addressLimits: AddressLimitsMemory;
   readonly mail: SharedArrayBuffer;
   readonly certificate: Certificate | undefined;
 }
@@ -51,6 +57,7 @@ export function allocateSetup(config: WsConfig, certificate: Certificate | undef
       control: allocateControl(socket_workers),
       counters: allocateCounters(socket_workers),
       connections: allocateConnections(socket_workers, limits.max_connections),
+      addressLimits: allocateAddressLimits(randomWords(2)),
       pendingOffers: allocatePendingOffers(limits.max_pending_offers, randomWords(4)),
       mail: allocateMail(socket_workers),
       certificate,
@@ -113,10 +120,12 @@ export function createClients(setup: SocketWorkerSetup): Clients {
     connections,
     counters,
   );
+  const addressLimits = new AddressLimits(setup.addressLimits, limits);
   const clients = new Clients(
     { worker, pingInterval, maxAge },
     connections,
     outgoing,
+    addressLimits,
     new Int32Array(setup.control),
     counters,
   );
@@ -129,6 +138,7 @@ export function createClients(setup: SocketWorkerSetup): Clients {
     new Table(setup.table),
     new Connections(setup.connections),
     new Memberships(limits.max_peers_per_connection, randomWords(2)),
+    addressLimits,
     new PendingOffers(setup.pendingOffers),
     counters,
     clients,

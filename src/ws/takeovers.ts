@@ -38,7 +38,7 @@ export class Takeovers {
   hold(client: Client, text: string): void {
     const { handler } = this.clients;
     const { name, generation } = handler.holder;
-    const held = this.#messages.add(client, this.clients.groupOf(client), text);
+    const held = this.#messages.add(client, text);
     if (held === undefined) return handler.refuseHeld(client, text);
     const key = keyOf(name, generation);
     const waiting = this.#held.get(key);

@@ -343,6 +343,38 @@ test("a message in several frames is one", async () => {
   );
 });
 
+test("more connections than max_connections_per_ip are refused, of that address alone", async () => {
+  await using tracker = await startWs(`socket_workers = 2\n[limits]\nmax_connections_per_ip = 2
+    [network]\naddress = '127.0.0.1:0'\ntrusted_proxies = '127.0.0.1'`);
+  const url = `ws://127.0.0.1:${tracker.ports[0]}/`;
+  const connectFrom = (address: string) =>
+    connectWs(url, { headers: { "x-forwarded-for": address } });
+  const first = await connectFrom("192.0.2.1");
+  await using _second = await connectFrom("192.0.2.1");
+  expect(await connectFrom("192.0.2.1").catch(() => "refused")).toBe("refused");
+  await using _other = await connectFrom("192.0.2.2");
+  await first.close();
+  for (;;) {
+    const client = await connectFrom("192.0.2.1").catch(() => undefined);
+    await client?.close();
+    if (client !== undefined) break;
+  }
+});
+
+test("an address that sends too many messages gets errors, then is closed", async () => {
+  await using tracker = await startWs(
+    `${PORT_0}[limits]\nmax_messages_per_second = 2\n[statistics]\ninterval = 1`,
+  );
+  const client = await connectTo(tracker);
+  for (let i = 0; i < 80; i++) await say(client, announce("t", "p"));
+  const refusal = { "failure reason": "Too many messages from your address" };
+  await sayUntil(client, announce("t", "p"), refusal);
+  // Nothing is answered any more; then the connection goes.
+  for (let i = 0; i < 400; i++) client.send(announce("t", "p"));
+  expect(await client.closed).toMatchObject({ code: 1008, reason: "too many messages" });
+  await tracker.waitForLine(/not served: .* rate limited \d\d\d/);
+});
+
 test("more connections than max_connections are refused, until one has closed", async () => {
   await using tracker = await startWs(`${PORT_0}[limits]\nmax_connections = 2`);
   const url = `http://127.0.0.1:${tracker.ports[0]}/`;

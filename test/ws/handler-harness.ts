@@ -7,6 +7,7 @@ import type { Counter } from "../../src/app/metrics.ts";
 import { Random } from "../../src/memory/random.ts";
 import { CleaningPass } from "../../src/swarm/clean.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
+import { AddressLimits, allocateAddressLimits } from "../../src/ws/address-limits.ts";
 import {
   allocateConnections,
   Connections,
@@ -41,9 +42,13 @@ export interface Delivery {
 
 export interface HarnessOptions extends Partial<HandlerSettings> {
   limits?: { maxTorrents: number; maxPeers: number };
+  /** Any number by default. */
+  maxPeersPerAddress?: number;
   mostPeersEach?: number;
   seed?: number;
 }
+
+const NO_LIMITS = { max_connections_per_ip: 0, max_peers_per_ip: 0, max_messages_per_second: 0 };
 
 const WORKERS = 2;
 const MOST_CONNECTIONS = 50;
@@ -86,10 +91,12 @@ export class HandlerHarness {
 
   constructor(options: HarnessOptions = {}) {
     const { limits = { maxTorrents: 100, maxPeers: 1000 }, mostPeersEach = 50, seed = 1 } = options;
+    const { maxPeersPerAddress = 0 } = options;
     const { announceInterval = 120, maxOffers = 10, maxScrapeTorrents = 5 } = options;
     const tableMemory = createTable(20, limits, new Int32Array([seed, 2]));
     const connections = allocateConnections(WORKERS, MOST_CONNECTIONS);
     const pendingOffers = allocatePendingOffers(20_000, new Int32Array([seed, 3, 4, 5]));
+    const addressLimits = allocateAddressLimits(new Int32Array([seed, 7]));
     this.#counters = allocateCounters(WORKERS);
     this.table = new Table(tableMemory, new Random(seed, 1, 1));
     this.connections = new Connections(connections);
@@ -101,6 +108,7 @@ export class HandlerHarness {
           new Table(tableMemory, new Random(seed, 2, worker)),
           new Connections(connections),
           new Memberships(mostPeersEach, new Int32Array([seed, 6])),
+          new AddressLimits(addressLimits, { ...NO_LIMITS, max_peers_per_ip: maxPeersPerAddress }),
           new PendingOffers(pendingOffers),
           new Counters(this.#counters, worker),
           { deliver: (...delivery) => this.#deliver(...delivery) },
@@ -112,7 +120,8 @@ export class HandlerHarness {
     const own = this.own[worker];
     const slot = own.open(new Int32Array([0, 0, 0, address]));
     const name = nameConnection(worker, slot);
-    const socket = { name, generation: own.generation(slot), worker, address };
+    const generation = own.generation(slot);
+    const socket = { name, generation, worker, address, addressHash: address };
     this.sockets.add(socket);
     return socket;
   }

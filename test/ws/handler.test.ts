@@ -129,6 +129,29 @@ describe("an announce", () => {
     expect(harness.table.peerCount).toBe(0);
   });
 
+  test("beyond those that an address may have are refused, on all its connections", () => {
+    harness = new HandlerHarness({ maxPeersPerAddress: 3 });
+    const [one, other, stranger] = [harness.open(7, 0), harness.open(7, 1), harness.open(8, 1)];
+    for (const [i, peer] of ["a", "b", "c"].entries()) {
+      expect(harness.ask(i === 0 ? one : other, announce(peer))).toMatchObject({ complete: 0 });
+    }
+    const refusal = { "failure reason": REFUSAL.addressFull, info_hash: infoHash };
+    expect(harness.ask(one, announce("d"))).toMatchObject(refusal);
+    expect(harness.count(COUNTER.addressFull)).toBe(1);
+    expect(harness.table.peerCount).toBe(3);
+    // Those that are known, and other addresses, are served; a peer that stops makes room.
+    expect(harness.ask(one, announce("a"))).toMatchObject({ incomplete: 3 });
+    expect(harness.ask(stranger, announce("e"))).toMatchObject({ incomplete: 4 });
+    harness.ask(other, announce("b", { event: "stopped" }));
+    harness.ask(other, announce("b", { event: "stopped" }));
+    expect(harness.ask(one, announce("d"))).toMatchObject({ incomplete: 4 });
+    expect(harness.ask(one, announce("f"))).toMatchObject(refusal);
+    // So does a connection that closes.
+    harness.close(other);
+    expect(harness.ask(one, announce("f"))).toMatchObject({ incomplete: 4 });
+    expect(harness.ask(one, announce("g"))).toMatchObject(refusal);
+  });
+
   test("of many peers of one connection, of which all have expired, are all taken", () => {
     harness = new HandlerHarness({
       limits: { maxTorrents: 10, maxPeers: 20_000 },

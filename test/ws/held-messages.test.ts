@@ -8,8 +8,10 @@ const MEBI = 2 ** 20;
 const MOST_EACH = 256;
 const MOST = 4096;
 
-/** Only which is which matters. */
-const createClient = (): Client => ({}) as Client;
+/** Only which is which matters, and what stands for its address. */
+const createClient = (addressHash = 0): Client => ({ addressHash }) as Client;
+
+const GREEDY = 1000;
 
 function create() {
   const refused: Held[] = [];
@@ -19,9 +21,9 @@ function create() {
 /** Fills it up, from one address. */
 function fill(messages: HeldMessages): Client[] {
   return Array.from({ length: MOST / MOST_EACH }, () => {
-    const client = createClient();
+    const client = createClient(GREEDY);
     for (let i = 0; i < MOST_EACH; i++) {
-      expect(messages.add(client, "greedy", String(i))).toBeDefined();
+      expect(messages.add(client, String(i))).toBeDefined();
     }
     return client;
   });
@@ -30,13 +32,13 @@ function fill(messages: HeldMessages): Client[] {
 test("one connection has so many, or so much", () => {
   const { messages, refused } = create();
   const [one, other] = [createClient(), createClient()];
-  for (let i = 0; i < MOST_EACH; i++) expect(messages.add(one, "a", "x")).toBeDefined();
-  expect(messages.add(one, "a", "x")).toBeUndefined();
-  expect(messages.add(other, "a", "x".repeat(MEBI + 1))).toBeUndefined();
-  const half = messages.add(other, "a", "x".repeat(MEBI / 2))!;
-  expect(messages.add(other, "a", "x".repeat(MEBI / 2 + 1))).toBeUndefined();
+  for (let i = 0; i < MOST_EACH; i++) expect(messages.add(one, "x")).toBeDefined();
+  expect(messages.add(one, "x")).toBeUndefined();
+  expect(messages.add(other, "x".repeat(MEBI + 1))).toBeUndefined();
+  const half = messages.add(other, "x".repeat(MEBI / 2))!;
+  expect(messages.add(other, "x".repeat(MEBI / 2 + 1))).toBeUndefined();
   messages.remove(half);
-  expect(messages.add(other, "a", "x".repeat(MEBI))).toBeDefined();
+  expect(messages.add(other, "x".repeat(MEBI))).toBeDefined();
   expect(refused).toEqual([]);
 });
 
@@ -44,11 +46,11 @@ describe("what is full", () => {
   test("has room for another address, at the cost of who has the most", () => {
     const { messages, refused } = create();
     fill(messages);
-    const honest = Array.from({ length: 100 }, () => createClient());
-    for (const [i, client] of honest.entries()) {
-      expect(messages.add(client, `honest ${i % 10}`, "m")).toBeDefined();
-    }
-    expect(refused.map(({ group }) => group)).toEqual(Array.from(honest, () => "greedy"));
+    const honest = Array.from({ length: 100 }, (_, i) => createClient(i % 10));
+    for (const client of honest) expect(messages.add(client, "m")).toBeDefined();
+    expect(refused.map(({ client }) => client.addressHash)).toEqual(
+      Array.from(honest, () => GREEDY),
+    );
     // The newest ones first, of each in turn.
     expect(Math.min(...refused.map(({ text }) => Number(text)))).toBe(MOST_EACH - 7);
     expect(refused.every(({ isDropped }) => isDropped)).toBe(true);
@@ -57,9 +59,9 @@ describe("what is full", () => {
   test("has room for another connection of the same address, which has fewer", () => {
     const { messages, refused } = create();
     const [first] = fill(messages);
-    expect(messages.add(first, "greedy", "x")).toBeUndefined();
-    const late = createClient();
-    for (let i = 0; i < 10; i++) expect(messages.add(late, "greedy", "m")).toBeDefined();
+    expect(messages.add(first, "x")).toBeUndefined();
+    const late = createClient(GREEDY);
+    for (let i = 0; i < 10; i++) expect(messages.add(late, "m")).toBeDefined();
     expect(refused).toHaveLength(10);
     expect(new Set(refused.map(({ client }) => client)).size).toBe(10);
   });
@@ -68,16 +70,16 @@ describe("what is full", () => {
     const { messages, refused } = create();
     fill(messages);
     const late = createClient();
-    const held = messages.add(late, "late", "m")!;
+    const held = messages.add(late, "m")!;
     messages.remove(held);
-    expect(messages.add(late, "late", "m")).toBeDefined();
+    expect(messages.add(late, "m")).toBeDefined();
     expect(refused).toHaveLength(1);
   });
 
   test("gives way for a long message as often as it takes", () => {
     const { messages, refused } = create();
     fill(messages);
-    expect(messages.add(createClient(), "late", "x".repeat(MEBI / 4))).toBeDefined();
+    expect(messages.add(createClient(), "x".repeat(MEBI / 4))).toBeDefined();
     expect(refused).toHaveLength(MEBI / 4 / 4096);
   });
 });
@@ -91,8 +93,8 @@ test("nobody has to give way to who would have more", () => {
   let yielded = 0;
   fc.assert(
     fc.property(fc.array(step, { minLength: 50, maxLength: 200 }), (steps) => {
-      const clients = Array.from({ length: 40 }, createClient);
-      const groupOf = (client: Client): string => `group ${clients.indexOf(client) % 7}`;
+      const clients = Array.from({ length: 40 }, (_, i) => createClient(i % 7));
+      const groupOf = ({ client }: { client: Client }): number => client.addressHash;
       const waiting = new Set<Held>();
       const weightOf = (isCounted: (held: Held) => boolean): number =>
         [...waiting]
@@ -101,10 +103,10 @@ test("nobody has to give way to who would have more", () => {
       let newcomer = { client: clients[0], weight: 0 };
       const messages = new HeldMessages((held) => {
         // Of another address that has more, or of another connection of the same.
-        const isOther = held.group !== groupOf(newcomer.client);
+        const isOther = groupOf(held) !== groupOf(newcomer);
         const [its, own] = isOther
-          ? [held.group, groupOf(newcomer.client)].map((group) =>
-              weightOf((each) => each.group === group),
+          ? [groupOf(held), groupOf(newcomer)].map((group) =>
+              weightOf((each) => groupOf(each) === group),
             )
           : [held.client, newcomer.client].map((client) =>
               weightOf((each) => each.client === client),
@@ -116,7 +118,7 @@ test("nobody has to give way to who would have more", () => {
       for (const { client: n, length, isRemoved } of steps) {
         const client = clients[n];
         newcomer = { client, weight: Math.max(length, 4096) };
-        const held = messages.add(client, groupOf(client), "x".repeat(length));
+        const held = messages.add(client, "x".repeat(length));
         if (held !== undefined) waiting.add(held);
         expect(weightOf(() => true)).toBeLessThanOrEqual(16 * MEBI);
         const [oldest] = waiting;

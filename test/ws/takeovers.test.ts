@@ -41,7 +41,6 @@ beforeEach(() => {
       const client = clients.get(name);
       return client?.generation === generation ? client : undefined;
     },
-    groupOf: () => "everybody's",
     scheduleFlush: () => undefined,
   } as unknown as Clients;
   const mail = {
@@ -72,6 +71,7 @@ function open(slot: number, generation = 0): Client {
     } as unknown as Socket,
     nameConnection(WORKER, slot),
     generation,
+    7,
     0,
   );
   clients.set(client.name, client);

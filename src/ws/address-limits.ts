@@ -1,0 +1,87 @@
+// What one client address may have and do, over all workers: connections, peers, messages a second.
+// An IPv6 client has a whole /64 to choose addresses from, so all of that counts as one address. The
+// address is that behind trusted proxies (see client-address.ts). A limit of 0 is none.
+
+import { CountingSketch, SKETCH_WORDS } from "../memory/counting-sketch.ts";
+import { halfSipHash13 } from "../memory/hash.ts";
+import { TOKEN, TOKEN_BUCKET_WORDS, TokenBuckets } from "../memory/token-buckets.ts";
+
+export interface AddressLimitSettings {
+  readonly max_connections_per_ip: number;
+  readonly max_peers_per_ip: number;
+  readonly max_messages_per_second: number;
+}
+
+/** What a worker needs to view the counts. */
+export interface AddressLimitsMemory {
+  readonly buffer: SharedArrayBuffer;
+  /** Two random words. */
+  readonly key: Int32Array;
+}
+
+/** Seconds' worth of messages that an address may send at once, as all clients do after a restart. */
+const BURST_SECONDS = 40;
+
+const CONNECTIONS = 0;
+const PEERS = SKETCH_WORDS;
+const TOKENS = 2 * SKETCH_WORDS;
+
+/** Reserves the counts; memory is used as addresses come. */
+export function allocateAddressLimits(key: Int32Array): AddressLimitsMemory {
+  return { buffer: new SharedArrayBuffer((TOKENS + TOKEN_BUCKET_WORDS) * 4), key };
+}
+
+/** One thread's view of the counts. */
+export class AddressLimits {
+  readonly #key: Int32Array;
+  readonly #connections: CountingSketch;
+  readonly #peers: CountingSketch;
+  readonly #messages: TokenBuckets;
+
+  constructor(
+    memory: AddressLimitsMemory,
+    private readonly settings: AddressLimitSettings,
+  ) {
+    const words = new Int32Array(memory.buffer);
+    const rate = settings.max_messages_per_second;
+    this.#key = memory.key;
+    this.#connections = new CountingSketch(words, CONNECTIONS);
+    this.#peers = new CountingSketch(words, PEERS);
+    this.#messages = new TokenBuckets(words.subarray(TOKENS), rate, rate * BURST_SECONDS);
+  }
+
+  /** By what the other functions know the address of four words (see readAddressWords). */
+  hash(address: Int32Array): number {
+    const isIpv4 = address[0] === 0 && address[1] === 0;
+    return halfSipHash13(this.#key, 0, address, isIpv4 ? 2 : 0, 2);
+  }
+
+  /** Whether the address may have another connection. */
+  hasRoom(hash: number): boolean {
+    const max = this.settings.max_connections_per_ip;
+    return max === 0 || this.#connections.count(hash) < max;
+  }
+
+  addConnection(hash: number): void {
+    this.#connections.add(hash, Infinity);
+  }
+
+  removeConnection(hash: number): void {
+    this.#connections.remove(hash);
+  }
+
+  /** Counts a peer, unless the address has as many as it may: false then. */
+  addPeer(hash: number): boolean {
+    return this.#peers.add(hash, this.settings.max_peers_per_ip || Infinity);
+  }
+
+  removePeer(hash: number): void {
+    this.#peers.remove(hash);
+  }
+
+  /** Counts a message at second `now`. Returns one of TOKEN. */
+  takeMessage(hash: number, now: number): number {
+    if (this.settings.max_messages_per_second === 0) return TOKEN.taken;
+    return this.#messages.take(hash, now);
+  }
+}
