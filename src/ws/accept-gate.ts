@@ -7,9 +7,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { log } from "../app/log.ts";
 import { openLibc } from "../app/libc.ts";
 
-const CHECK_MILLISECONDS = 100;
+const CHECK_MILLISECONDS = 250;
 /** Once shut, it stays shut for a while: under a flood it would be full again at once. */
-const SHUT_CHECKS = 20;
+const SHUT_CHECKS = 12;
 /** Files that are left for the tracker itself. */
 const SPARE_FILES = 16;
 

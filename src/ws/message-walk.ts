@@ -273,12 +273,12 @@ export class MessageWalk {
 
   #skipSpaces(at: number): number {
     const text = this.text;
-    for (let next = at; ; next++) {
-      const code = text.charCodeAt(next);
-      if (code === SPACE || code === LINE_FEED || code === CARRIAGE_RETURN || code === TAB)
-        continue;
-      return next;
+    let next = at;
+    let code = text.charCodeAt(next);
+    while (code === SPACE || code === LINE_FEED || code === CARRIAGE_RETURN || code === TAB) {
+      code = text.charCodeAt(++next);
     }
+    return next;
   }
 
   // Looking for a character behind the last is slow, and makes all such looking slow.

@@ -12,8 +12,10 @@ export interface Sink {
 }
 
 export class Outbox {
-  #texts: string[] = [];
-  #kinds: Kind[] = [];
+  /** Bytes that the last flush sent, as in messages: neither framed nor deflated. */
+  sentBytes = 0;
+  readonly #texts: string[] = [];
+  readonly #kinds: Kind[] = [];
   /** What waits: characters of what `push` added, bytes of what has waited. */
   #length = 0;
 
@@ -44,8 +46,8 @@ export class Outbox {
     this.#add(kind, text, flatten(text));
   }
 
-  /** Sends until the client takes no more. `bytes` are as in messages, neither framed nor deflated. */
-  flush(sink: Sink, compress: boolean): { bytes: number; isBlocked: boolean } {
+  /** Sends until the client takes no more; whether that came to be. */
+  flush(sink: Sink, compress: boolean): boolean {
     const texts = this.#texts;
     let taken = 0;
     let bytes = 0;
@@ -59,36 +61,35 @@ export class Outbox {
         taken++;
       }
     });
+    this.sentBytes = bytes;
+    this.#length = 0;
     if (taken === texts.length) {
-      this.#texts = [];
-      this.#kinds = [];
-      this.#length = 0;
+      texts.length = 0;
+      this.#kinds.length = 0;
     } else {
       texts.splice(0, taken);
       this.#kinds.splice(0, taken);
-      this.#length = 0;
       for (const text of texts) this.#length += flatten(text);
     }
-    return { bytes, isBlocked };
+    return isBlocked;
   }
 
   /** Drops the oldest offers until no more than half of what may wait does; returns how many. */
   dropOffers(): number {
-    const texts: string[] = [];
-    const kinds: Kind[] = [];
-    let dropped = 0;
-    for (let i = 0; i < this.#texts.length; i++) {
-      const text = this.#texts[i];
-      if (this.#kinds[i] === KIND.offer && this.#length > this.most / 2) {
-        this.#length -= Buffer.byteLength(text);
-        dropped++;
+    const texts = this.#texts;
+    const kinds = this.#kinds;
+    let kept = 0;
+    for (let i = 0; i < texts.length; i++) {
+      if (kinds[i] === KIND.offer && this.#length > this.most / 2) {
+        this.#length -= Buffer.byteLength(texts[i]);
       } else {
-        texts.push(text);
-        kinds.push(this.#kinds[i]);
+        texts[kept] = texts[i];
+        kinds[kept++] = kinds[i];
       }
     }
-    this.#texts = texts;
-    this.#kinds = kinds;
+    const dropped = texts.length - kept;
+    texts.length = kept;
+    kinds.length = kept;
     return dropped;
   }
 

@@ -63,12 +63,12 @@ export class Outgoing {
 
   /** Sends all that is due at second `now`, and closes what has to be. */
   flush(now: number): void {
-    const [due, doomed] = [this.#due, this.#doomed];
+    const due = this.#due;
     this.#due = [];
-    this.#doomed = [];
     this.#hasUrgent = false;
     this.gathered = 0;
-    for (const client of doomed) client.socket.terminate();
+    if (this.#doomed.length > 0)
+      for (const client of this.#doomed.splice(0)) client.socket.terminate();
     for (const client of due) this.#flushClient(client, now);
   }
 
@@ -119,8 +119,8 @@ export class Outgoing {
     const { outbox, socket } = client;
     if (client.sending !== SENDING.due) return;
     if (outbox === undefined) return void (client.sending = SENDING.idle);
-    const { bytes, isBlocked } = outbox.flush(socket, this.settings.compress);
-    this.counters.add(COUNTER.bytesOut, bytes);
+    const isBlocked = outbox.flush(socket, this.settings.compress);
+    this.counters.add(COUNTER.bytesOut, outbox.sentBytes);
     // Sending may have ended the connection.
     if (client.outbox === undefined) return;
     if (outbox.isEmpty) client.outbox = undefined;
