@@ -6,7 +6,7 @@ import type { Report } from "../../bench/load/udp/report.ts";
 import { hasSystemCalls } from "../../src/udp/socket/system-calls.ts";
 import { startChild } from "../support/child.ts";
 import { findMissing } from "../support/requirements.ts";
-import { startTracker } from "../support/tracker.ts";
+import { NO_ADDRESS_LIMITS, startTracker } from "../support/tracker.ts";
 import { type Fault, join, startFaultyTracker } from "./faulty-tracker.ts";
 
 const LOAD_TEST = resolve(import.meta.dir, "../../bench/load/udp.ts");
@@ -74,7 +74,8 @@ const hasIpv6 = (await findMissing(["IPv6"])).length === 0;
 
 describe.skipIf(!hasSystemCalls)("against the tracker", () => {
   const trackerConfig = (address: string) =>
-    `request_workers = 0\n[network]\naddress = '${address}'\n[statistics]\ninterval = 0\n`;
+    `request_workers = 0\n[network]\naddress = '${address}'\n[statistics]\ninterval = 0\n` +
+    NO_ADDRESS_LIMITS.udp;
 
   test("all answers are right over IPv4", async () => {
     await using tracker = await startTracker({ config: trackerConfig("127.0.0.1:0") });

@@ -8,7 +8,7 @@ import { FrameReader } from "../../bench/load/ws/frame-reader.ts";
 import type { Report } from "../../bench/load/ws/report.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import { startChild } from "../support/child.ts";
-import { startTracker } from "../support/tracker.ts";
+import { NO_ADDRESS_LIMITS, startTracker } from "../support/tracker.ts";
 
 const LOAD_TEST = resolve(import.meta.dir, "../../bench/load/ws.ts");
 
@@ -63,7 +63,8 @@ ${requests}
 
 describe("against the tracker", () => {
   const trackerConfig = (network = "") =>
-    `[network]\naddress = '127.0.0.1:0'\n${network}\n[statistics]\ninterval = 0\n`;
+    `[network]\naddress = '127.0.0.1:0'\n${network}\n[statistics]\ninterval = 0\n` +
+    NO_ADDRESS_LIMITS.ws;
 
   async function measureTracker(given: Omit<Settings, "url">, network = "", scheme = "ws") {
     await using tracker = await startTracker({ program: "ws", config: trackerConfig(network) });

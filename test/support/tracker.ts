@@ -25,6 +25,12 @@ export interface TrackerOptions {
 
 type Program = "udp" | "ws";
 
+/** For loads that come from few addresses: a section that no other `[limits]` may follow. */
+export const NO_ADDRESS_LIMITS = {
+  udp: "[limits]\nmax_peers_per_ip = 0\nmax_requests_per_ip_per_second = 0\n",
+  ws: "[limits]\nmax_connections_per_ip = 0\nmax_peers_per_ip = 0\nmax_messages_per_second = 0\n",
+} as const;
+
 export interface Tracker extends Child {
   /** The port of each configured address, in their order. */
   readonly ports: number[];
