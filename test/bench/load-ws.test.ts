@@ -151,7 +151,9 @@ describe("against the tracker", () => {
   }, 30_000);
 
   test("connections that are only held", async () => {
-    const held = await measureTracker({ requests: "repeat = false" });
+    // Nor are they pinged, and answer.
+    const quiet = "[cleaning]\nmax_connection_age = 960\nping_interval = 480";
+    const held = await measureTracker({ requests: "repeat = false" }, quiet);
     expectAllRight(held);
     expect([held.measured.announces_sent, held.measured.bytes_out]).toEqual([0, 0]);
     const silent = await measureTracker({
