@@ -229,14 +229,15 @@ export class Clients implements Deliveries {
     return readClock(this.control, CONTROL.clock);
   }
 
-  // The runtime answers the pings of clients, and says nothing of it: those that never read are found
-  // here, as there is always something that they have not been sent yet.
+  // Whoever has just said something need not be asked. The runtime answers the pings of clients, and
+  // says nothing of it: those that never read are found here, as it has always kept something.
   #ping(client: Client, now: number): void {
     if (client.sending === SENDING.closing) return;
-    client.socket.ping();
-    if (client.socket.getBufferedAmount() > 0) this.outgoing.noteBacklog(client, now);
     const { maxAge, pingInterval } = this.settings;
-    if (now - client.heardAt > maxAge - pingInterval) this.#silent.add(client);
+    const silence = now - client.heardAt;
+    if (silence >= pingInterval / 2) client.socket.ping();
+    if (client.socket.getBufferedAmount() > 0) this.outgoing.noteBacklog(client, now);
+    if (silence > maxAge - pingInterval) this.#silent.add(client);
   }
 
   #giveUpSilent(now: number): void {

@@ -168,8 +168,8 @@ however little it says.`,
       min: 1,
       max: 480,
       prose: `\
-Seconds between two pings to each connection, at most half of max_connection_age. Proxies cut
-connections that carry nothing, many after 60 seconds.`,
+Seconds between two pings to a connection that says nothing, at most half of max_connection_age.
+Proxies cut connections that carry nothing, many after 60 seconds.`,
     }),
   },
   privileges: privilegesSection,

@@ -151,9 +151,7 @@ describe("against the tracker", () => {
   }, 30_000);
 
   test("connections that are only held", async () => {
-    // Nor are they pinged, and answer.
-    const quiet = "[cleaning]\nmax_connection_age = 960\nping_interval = 480";
-    const held = await measureTracker({ requests: "repeat = false" }, quiet);
+    const held = await measureTracker({ requests: "repeat = false" });
     expectAllRight(held);
     expect([held.measured.announces_sent, held.measured.bytes_out]).toEqual([0, 0]);
     const silent = await measureTracker({

@@ -240,8 +240,16 @@ describe("a client that reads nothing is given up", () => {
 describe("pings", () => {
   const pingsOf = (sockets: FakeSocket[]): number[] => sockets.map(({ pings }) => pings);
 
-  test("go to every connection once in an interval, a few at a time", () => {
+  /** Connections that have said nothing for a while. */
+  function openSilent(): FakeSocket[] {
     const sockets = Array.from({ length: 60 }, () => new FakeSocket(clients));
+    pass(PING_INTERVAL);
+    for (const socket of sockets) socket.pings = 0;
+    return sockets;
+  }
+
+  test("go to every silent connection once in an interval, a few at a time", () => {
+    const sockets = openSilent();
     for (let second = 0; second < PING_INTERVAL; second++) {
       const before = pingsOf(sockets).reduce((sum, pings) => sum + pings);
       pass(1);
@@ -255,8 +263,19 @@ describe("pings", () => {
     expect(sockets[7].pings).toBe(1);
   });
 
+  test("leave no connection without anything for 60 seconds", () => {
+    for (let start = 0; start < PING_INTERVAL; start++) {
+      const socket = new FakeSocket(clients);
+      socket.say(announce("t", `p${start}`));
+      pass(1.5 * PING_INTERVAL + 1);
+      expect(socket.pings).toBeGreaterThan(0);
+      socket.terminate();
+      pass(1);
+    }
+  });
+
   test("that are late are made up for, once", () => {
-    const sockets = Array.from({ length: 60 }, () => new FakeSocket(clients));
+    const sockets = openSilent();
     const control = new Int32Array(setup.control);
     for (const [second, pings] of [
       [5 * PING_INTERVAL, [1]],
