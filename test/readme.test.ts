@@ -1,4 +1,4 @@
-// The README shows the configuration as it is.
+// The READMEs show the configuration as it is.
 
 import { expect, test } from "bun:test";
 import { printConfig } from "../src/app/config-print.ts";
@@ -6,9 +6,9 @@ import { udpSchema } from "../src/udp/config.ts";
 import { wsSchema } from "../src/ws/config.ts";
 
 test.each([
-  ["aquatic-udp", udpSchema],
-  ["aquatic-ws", wsSchema],
-])("the README's configuration of %s is what -p prints", async (_name, schema) => {
-  const readme = await Bun.file(`${import.meta.dir}/../README.md`).text();
+  ["udp", udpSchema],
+  ["ws", wsSchema],
+])("src/%s/README.md shows the configuration that -p prints", async (directory, schema) => {
+  const readme = await Bun.file(`${import.meta.dir}/../src/${directory}/README.md`).text();
   expect(readme).toContain(`\`\`\`toml\n${printConfig(schema)}\`\`\`\n`);
 });
