@@ -100,13 +100,13 @@ export function opentracker(workers: number): Contestant {
   };
 }
 
-/** The bare loop of bench/floor/floor.c: canned responses of the same sizes. */
+/** The bare loop of bench/floor/udp.c: canned responses of the same sizes. */
 export const floor: Contestant = {
   name: "floor",
   unchecked: ["content"],
   start(directory, { peersPerAnnounce }) {
     const binary = join(directory, "floor");
-    const source = join(REPOSITORY, "bench/floor/floor.c");
+    const source = join(REPOSITORY, "bench/floor/udp.c");
     const { exitCode, stderr } = Bun.spawnSync(["cc", "-O2", "-o", binary, source]);
     if (exitCode !== 0) throw new Error(`cc: ${stderr.toString()}`);
     return [binary, ADDRESS, String(PORT), String(Math.round(peersPerAnnounce))];

@@ -6,16 +6,25 @@ import type { Durations } from "./histogram.ts";
 export interface CpuTime {
   readonly user: number;
   readonly system: number;
+  /** Both, each second: 1 is all of one core. */
+  readonly share: number;
 }
 
-/** The CPU time since `process.cpuUsage()` gave `before`. */
-export function cpuTimeSince(before: NodeJS.CpuUsage): CpuTime {
+/** From this share of a core for each worker on, the load tester is what limits the load. */
+const LIMIT = 0.97;
+
+/** The CPU time since `process.cpuUsage()` gave `before`, so many seconds ago. */
+export function cpuTimeSince(before: NodeJS.CpuUsage, seconds: number): CpuTime {
   const { system, user } = process.cpuUsage(before);
-  return { user: user / 1e6, system: system / 1e6 };
+  return { user: user / 1e6, system: system / 1e6, share: (user + system) / 1e6 / seconds };
 }
 
-export function describeCpuTime({ system, user }: CpuTime): string {
-  return `CPU of the load tester: ${user.toFixed(2)} s user, ${system.toFixed(2)} s system`;
+export function describeCpuTime({ share, system, user }: CpuTime, workers: number): string {
+  const isLimit = share >= workers * LIMIT;
+  return (
+    `CPU of the load tester: ${user.toFixed(2)} s user, ${system.toFixed(2)} s system, ` +
+    `${share.toFixed(2)} of a core${isLimit ? ": as fast as it can, the tracker may be faster" : ""}`
+  );
 }
 
 export function describeDurations({ p50, p99, p999, max }: Durations): string {

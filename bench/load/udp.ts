@@ -71,7 +71,7 @@ async function measure(session: Session): Promise<Report> {
   const eachSecond = await watchSeconds(session, start, isInterrupted);
   control.setPhase(PHASE.finish);
   const seconds = (performance.now() - start) / 1000;
-  const cpu = cpuTimeSince(cpuBefore);
+  const cpu = cpuTimeSince(cpuBefore, seconds);
   await lookUntil(() => control.haveAllReached(STATE.finished));
   return makeReport(session, seconds, setupSeconds, cpu, eachSecond);
 }

@@ -46,7 +46,7 @@ async function measure(session: Session): Promise<Report> {
   const measured = reportPart(session, PART.measured);
   const seconds = (performance.now() - start) / 1000;
   control.setPhase(PHASE.finish);
-  const cpu = cpuTimeSince(cpuBefore);
+  const cpu = cpuTimeSince(cpuBefore, seconds);
   await lookUntil(() => control.haveAllReached(STATE.finished));
   return makeReport(session, measured, seconds, cpu, eachSecond);
 }

@@ -1,6 +1,8 @@
 // The loads that WebTorrent trackers are compared under. What is asked is the same for every one.
 // All offers are answered.
 
+import type { SdpSize } from "../../load/ws/sdp.ts";
+
 export interface Load {
   readonly name: string;
   readonly connections: number;
@@ -11,7 +13,7 @@ export interface Load {
   readonly atOnce: number;
   /** Of each announce but the first. */
   readonly offers: number;
-  readonly sdpBytes: number;
+  readonly sdpSize: SdpSize;
   /** Announces a second; 0: as fast as they and their offers are answered. */
   readonly rate: number;
   /** Announces go on. Otherwise there is one of each connection, in the setup. */
@@ -24,7 +26,7 @@ const CLOSED_LOOP = {
   torrents: 10,
   atOnce: 1,
   offers: 10,
-  sdpBytes: 630,
+  sdpSize: "short",
   rate: 0,
   repeat: true,
 } as const satisfies Partial<Load>;
@@ -34,7 +36,7 @@ export const tenOffers: Load = { ...CLOSED_LOOP, name: "10 offers of 630 B" };
 /** What today's browsers send: the load that the others take their rates from. */
 export const fiveOffers: Load = { ...CLOSED_LOOP, name: "5 offers of 630 B", offers: 5 };
 
-/** All that the comparison runs in a closed loop; 128 B are the least the load tester can tell. */
+/** All that the comparison runs in a closed loop. */
 export const closedLoops: readonly Load[] = [
   tenOffers,
   {
@@ -44,8 +46,7 @@ export const closedLoops: readonly Load[] = [
     torrents: 100,
   },
   fiveOffers,
-  { ...CLOSED_LOOP, name: "10 offers of 2,400 B", sdpBytes: 2400 },
-  { ...CLOSED_LOOP, name: "10 offers of 128 B", sdpBytes: 128 },
+  { ...CLOSED_LOOP, name: "10 offers of 2,400 B", sdpSize: "long" },
   { ...CLOSED_LOOP, name: "no offers", offers: 0 },
   // What a page of eight torrents sends when it comes back.
   { ...CLOSED_LOOP, name: "no offers, 8 announces at once", offers: 0, atOnce: 8 },

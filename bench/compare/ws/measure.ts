@@ -123,14 +123,14 @@ function describeLoad(contestant: Contestant, load: Load, seconds: number): stri
     connections = ${load.connections}
     connect_concurrency = ${load.concurrency}
     rate = ${load.rate}
-    deflate = ${contestant.deflate}
+    deflate_share = ${Number(contestant.deflate)}
     answer_timeout_milliseconds = ${ANSWER_TIMEOUT_MILLISECONDS}
     [requests]
     repeat = ${load.repeat}
     number_of_torrents = ${load.torrents}
     announces_at_once = ${load.atOnce}
     offers = ${load.offers}
-    sdp_bytes = ${load.sdpBytes}
+    sdp_size = '${load.sdpSize}'
     [setup]
     timeout = ${SETUP_SECONDS}`;
 }

@@ -132,7 +132,7 @@ export function describeReport(report: Report): string {
     `peers per announce: ${measured.peers_per_announce.toFixed(2)}`,
     `error responses: ${measured.errors}${describeCounts(measured.errors_by_message)}`,
     `invalid responses: ${measured.invalid}${describeCounts(measured.invalid_by_fault)}`,
-    `${describeCpuTime(report.cpu)}, ` +
+    `${describeCpuTime(report.cpu, report.config.workers)}, ` +
       `${report.cpu.user_microseconds_per_response.toFixed(2)} microseconds user per response`,
   ];
   return lines.join("\n");

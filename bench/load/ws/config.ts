@@ -1,7 +1,7 @@
 // The configuration of the WebTorrent load tester: every key with its default, its range and the
 // prose that `-p` prints above it. How to use the load tester is told there.
 
-import { boolean, integer, type Schema } from "../../../src/app/config-field.ts";
+import { boolean, choice, integer, type Schema } from "../../../src/app/config-field.ts";
 import type { Config } from "../../../src/app/config.ts";
 import { decimal, loopbackUrl } from "../config-fields.ts";
 
@@ -41,8 +41,15 @@ their own (taskset).`,
       min: 1,
       max: 1000000,
       prose: `\
-WebSockets of all workers together. Each is one peer in one torrent. More than some 28,000 need a
-wider net.ipv4.ip_local_port_range, and as many open files (ulimit -n).`,
+WebSockets of all workers together. Each is one peer. Needs as many open files (ulimit -n).`,
+    }),
+    client_ips: integer({
+      value: 1,
+      min: 1,
+      max: 4096,
+      prose: `\
+Source addresses, 127.0.0.1 and on, that the connections are spread over. An address has ports for
+some 28,000 connections (net.ipv4.ip_local_port_range).`,
     }),
     connect_concurrency: integer({
       value: 0,
@@ -52,11 +59,22 @@ wider net.ipv4.ip_local_port_range, and as many open files (ulimit -n).`,
 The most connections, of all workers together, that are being opened at once in the setup. One
 counts until its first announce is answered. 0: all of them.`,
     }),
-    deflate: boolean({
-      value: false,
+    deflate_share: decimal({
+      value: 0,
+      min: 0,
+      max: 1,
       prose: `\
-Negotiate permessage-deflate, as browsers do, and compress what is sent. What comes compressed is
-understood. Reports tell how many connections it was agreed for.`,
+The share of the connections that offer permessage-deflate, as browsers do, and compress what they
+send where the tracker agrees. What comes compressed is inflated. The report tells how many
+connections agreed.`,
+    }),
+    stalled: integer({
+      value: 0,
+      min: 0,
+      max: 1000000,
+      prose: `\
+Connections that read nothing more, and say nothing more, once their first announces are answered.
+Set a rate with it: offers that go to them are never answered.`,
     }),
     rate: integer({
       value: 0,
@@ -75,6 +93,14 @@ offers are there, as fast as it goes.`,
       prose: `\
 Connections a second, of all together, that are closed while measuring and, once closed, opened
 again with a new peer id.`,
+    }),
+    churn_stopped: decimal({
+      value: 0.5,
+      min: 0,
+      max: 1,
+      prose: `\
+The probability that such a connection announces 'stopped' and closes its WebSocket. The others are
+gone without a word.`,
     }),
     answer_timeout_milliseconds: integer({
       value: 500,
@@ -101,6 +127,14 @@ Announce at all. false: connections are opened and held, for nothing but the mem
       max: 1000000,
       prose: `Torrents that the connections are spread over. At most one for each.`,
     }),
+    torrents_per_connection: integer({
+      value: 1,
+      min: 1,
+      max: 64,
+      prose: `\
+Torrents that each connection announces in turn, all at once in the setup: so many times
+number_of_torrents, of which each group of connections shares its own.`,
+    }),
     torrent_selection_pareto_shape: decimal({
       value: 0,
       min: 0,
@@ -121,7 +155,7 @@ torrents have the same number.`,
       max: 16,
       prose: `\
 Announces that a connection without a rate sends at once, like a page of so many torrents that comes
-back. All of them are for the torrent of the connection, and all have their offers.`,
+back. They are for the torrents of the connection in turn, and all have their offers.`,
     }),
     offers: integer({
       value: 5,
@@ -130,11 +164,20 @@ back. All of them are for the torrent of the connection, and all have their offe
       prose: `\
 Offers of each announce but the first, and what it gives as numwant. Browsers send 5, older ones 10.`,
     }),
-    sdp_bytes: integer({
-      value: 630,
-      min: 128,
-      max: 16384,
-      prose: `Bytes of the SDP of each offer and answer. Browsers send from 600 to 2,500.`,
+    sdp_size: choice({
+      value: "short",
+      among: ["short", "medium", "long"],
+      prose: `\
+The SDPs of offers and answers, as Chromium makes them: 'short' with the addresses of one interface
+(630 bytes), 'medium' with those that STUN servers saw (1,400), 'long' with several interfaces
+(2,400).`,
+    }),
+    ids: choice({
+      value: "random",
+      among: ["random", "ascii"],
+      prose: `\
+Info hashes and offer ids: 'random' bytes, as browsers send them, or 'ascii' characters, which no
+browser sends and which cost most trackers less.`,
     }),
     answer_probability: decimal({
       value: 1,
@@ -158,14 +201,6 @@ Offers of each announce but the first, and what it gives as numwant. Browsers se
 Expect that responses count exactly the peers that there are, once all have announced. Not looked
 at where connections were refused, closed or are churned. bittorrent-tracker forgets all but 1,000
 peers of a torrent.`,
-    }),
-    parse_sample: integer({
-      value: 64,
-      min: 1,
-      max: 1000000,
-      prose: `\
-Every so many-th message is parsed as JSON, beside all that are not, byte by byte but for the ids,
-like one that was parsed before.`,
     }),
   },
 } satisfies Schema;

@@ -1,10 +1,10 @@
 // One client: its socket, and what it waits for. Knows how to open, write and close a WebSocket;
 // what it is for, its fleet decides.
 
-import { makeControlFrame, OPCODE } from "./frame.ts";
+import { type FrameWriter, OPCODE } from "./frame.ts";
 import { type FrameFault, FrameReader, type FrameTarget } from "./frame-reader.ts";
 import { readHandshake } from "./handshake.ts";
-import type { SendBuffer } from "./send-buffer.ts";
+import type { Peer } from "./requests.ts";
 
 const GOING_AWAY = Buffer.from([1001 >>> 8, 1001 & 0xff]);
 
@@ -13,8 +13,8 @@ export const PROGRESS = { closed: 0, connecting: 1, open: 2, closing: 3 } as con
 /** Who is told what happens to connections. */
 export interface Owner {
   /** What is to be sent to the connection whose bytes are being read. */
-  readonly out: SendBuffer;
-  takeOpen(connection: Connection, deflate: boolean): void;
+  readonly out: FrameWriter;
+  takeOpen(connection: Connection): void;
   takeText(connection: Connection, bytes: Buffer, start: number, end: number): void;
   takeBinary(connection: Connection): void;
   takeFault(connection: Connection, fault: FrameFault): void;
@@ -25,7 +25,12 @@ export interface Owner {
 
 export class Connection implements FrameTarget {
   progress: number = PROGRESS.closed;
+  /** How often it has been opened again. */
+  life = 0;
+  /** What was agreed: whether it compresses what it sends. */
   deflate = false;
+  /** Who it is in each of its torrents, while it is open. */
+  peers: readonly Peer[] = [];
   /** Done with the setup, or refused in it. */
   isSettled = false;
   /** Responses received, of the announces sent. */
@@ -53,9 +58,13 @@ export class Connection implements FrameTarget {
     /** Its number among all connections, and among those of its worker. */
     readonly number: number,
     readonly index: number,
+    /** The first of its torrents. */
     readonly torrent: number,
     readonly isSeeder: boolean,
-    readonly infoHash: string,
+    /** It stops reading once its first announces are answered. */
+    readonly isStalled: boolean,
+    /** It asks for compression. */
+    readonly wantsDeflate: boolean,
   ) {}
 
   /** Forgets all about an earlier socket. */
@@ -79,7 +88,8 @@ export class Connection implements FrameTarget {
   }
 
   /** Sends what the owner has gathered. */
-  flush(out: SendBuffer): void {
+  flush(): void {
+    const { out } = this.owner;
     if (out.length === 0) return;
     if (this.progress === PROGRESS.open) this.#write(out.bytes, out.length);
     out.length = 0;
@@ -99,7 +109,7 @@ export class Connection implements FrameTarget {
       this.progress = PROGRESS.open;
       this.deflate = response.deflate;
       this.#reader.allowsDeflate = response.deflate;
-      this.owner.takeOpen(this, response.deflate);
+      this.owner.takeOpen(this);
       this.#reader.read(bytes, response.end);
     }
   }
@@ -111,11 +121,21 @@ export class Connection implements FrameTarget {
     this.#write(unsent, unsent.length);
   }
 
-  /** Closes the WebSocket as a page that is left. */
+  stopReading(): void {
+    this.#socket?.pause();
+  }
+
+  /** Closes the WebSocket as a page that is left, after what the owner has gathered. */
   close(): void {
-    const frame = makeControlFrame(OPCODE.close, GOING_AWAY);
-    this.#write(frame, frame.length);
+    this.owner.out.appendControl(OPCODE.close, GOING_AWAY);
+    this.flush();
     this.progress = PROGRESS.closing;
+  }
+
+  /** Ends the connection without a word. */
+  vanish(): void {
+    this.progress = PROGRESS.closing;
+    this.#socket?.terminate();
   }
 
   /** The socket is gone, or there never was one. */
@@ -136,15 +156,14 @@ export class Connection implements FrameTarget {
   }
 
   takeControl(opcode: number, payload: Buffer): void {
+    const { out } = this.owner;
     if (opcode === OPCODE.ping) {
-      this.owner.out.append(makeControlFrame(OPCODE.pong, payload));
+      out.appendControl(OPCODE.pong, payload);
     } else if (opcode === OPCODE.close) {
       const code = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
       this.#reason = `${code} ${payload.toString("utf8", 2)}`.trimEnd();
-      if (this.progress === PROGRESS.open) {
-        const frame = makeControlFrame(OPCODE.close, payload.subarray(0, 2));
-        this.#write(frame, frame.length);
-      }
+      out.appendControl(OPCODE.close, payload.subarray(0, 2));
+      this.flush();
       this.#socket?.end();
     }
   }

@@ -1,10 +1,10 @@
-// WebSocket frames as a client sends them (RFC 6455). A message that is sent often is a template: a
-// whole frame, whose ids alone are written anew. The mask is zero, which is a legal one, so that
-// bytes go out as they lie there. Compressed templates (RFC 7692) can be written in too: the ids
-// lie in blocks that are stored, between blocks that were compressed once.
+// Writes WebSocket frames as a client sends them (RFC 6455): masked, each payload composed of pieces
+// that are known beforehand and of what differs. The four bytes of the mask are the same one, in all
+// frames of a writer: so pieces lie ready masked, wherever in a payload they begin.
 
 import { constants, deflateRawSync } from "node:zlib";
-import { ID_BYTES } from "./ids.ts";
+import { MOST_TEXT_BYTES, writeIdText } from "./id-text.ts";
+import { writeSession } from "./sdp.ts";
 
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
@@ -12,85 +12,109 @@ const FINAL = 0x80;
 const COMPRESSED = 0x40;
 const MASKED = 0x80;
 const MASK_BYTES = 4;
-
-/** What stands where an id goes: no text has it, so that nothing refers back to it. */
-const HOLE = Buffer.alloc(ID_BYTES, 0xff);
+const FIRST_BYTES = 1 << 16;
+/** The head of nearly all frames: those from 126 to 65,535 bytes. */
+const USUAL_HEAD_BYTES = 4 + MASK_BYTES;
+const LONG_HEAD_BYTES = 10 + MASK_BYTES;
 /** The end of a flushed block, which a message leaves out (RFC 7692, 7.2.1). */
 const TAIL_BYTES = 4;
 
-/** A frame with holes of ID_BYTES, by the offsets of each kind. */
-export interface Template<Hole extends string> {
-  readonly bytes: Buffer;
-  readonly holes: Readonly<Record<Hole, readonly number[]>>;
-}
+/** A masked part of many payloads. */
+export type Piece = Uint8Array;
 
-/** A text with holes in it. */
-export type Pattern<Hole extends string> = readonly (string | { readonly hole: Hole })[];
+/** For what is not sent as it is written. */
+export const NO_MASK = 0;
 
-/** Makes the text frame of a pattern, whose holes are of the kinds `kinds`. */
-export function makeTemplate<Hole extends string>(
-  pattern: Pattern<Hole>,
-  kinds: readonly Hole[],
-  deflate: boolean,
-): Template<Hole> {
-  const parts: Buffer[] = [];
-  const found: { hole: Hole; at: number }[] = [];
-  let length = 0;
-  let plain = Buffer.alloc(0);
-  const append = (part: Buffer): void => {
-    parts.push(part);
-    length += part.length;
-  };
-  for (const piece of pattern) {
-    const isHole = typeof piece !== "string";
-    const text = isHole ? HOLE : Buffer.from(piece);
-    if (isHole) {
-      if (deflate) append(Buffer.from([0, ID_BYTES, 0, ~ID_BYTES & 0xff, 0xff]));
-      found.push({ hole: piece.hole, at: length });
-      append(text);
-    } else {
-      append(deflate ? compress(text, plain) : text);
+export class FrameWriter {
+  bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  length = 0;
+  #payload = 0;
+
+  /** `mask`: the byte that it is made of. */
+  constructor(private readonly mask: number) {}
+
+  /** Makes a piece for this writer. */
+  pieceOf(text: string | Uint8Array): Piece {
+    const bytes = typeof text === "string" ? Buffer.from(text) : text;
+    return Uint8Array.from(bytes, (byte) => byte ^ this.mask);
+  }
+
+  /** Begins a text. */
+  begin(): void {
+    this.#reserve(LONG_HEAD_BYTES);
+    this.#payload = this.length + USUAL_HEAD_BYTES;
+    this.length = this.#payload;
+  }
+
+  append(piece: Piece): void {
+    this.#reserve(piece.length);
+    this.bytes.set(piece, this.length);
+    this.length += piece.length;
+  }
+
+  /** Appends the id of 20 bytes. */
+  appendId(id: Uint8Array): void {
+    this.#reserve(MOST_TEXT_BYTES);
+    this.length = writeIdText(id, this.bytes, this.length, this.mask);
+  }
+
+  /** Appends the session of a peer's SDP. */
+  appendSession(offerId: Uint8Array, peerId: Uint8Array): void {
+    this.#reserve(MOST_TEXT_BYTES);
+    this.length = writeSession(offerId, peerId, this.bytes, this.length, this.mask);
+  }
+
+  /** Ends the text that `begin` began. */
+  end(): void {
+    this.#close(FINAL | OPCODE.text);
+  }
+
+  /** Appends a whole frame of what another writer has been told since its `begin`, compressed. */
+  appendCompressed(plain: FrameWriter): void {
+    const text = plain.bytes.subarray(plain.#payload, plain.length);
+    // Browsers flush at the end of a message; the lowest level keeps the load tester cheap.
+    const packed = deflateRawSync(text, { level: 1, finishFlush: constants.Z_SYNC_FLUSH });
+    plain.length = 0;
+    this.#appendFrame(FINAL | COMPRESSED | OPCODE.text, packed.subarray(0, -TAIL_BYTES));
+  }
+
+  appendControl(opcode: number, payload: Uint8Array): void {
+    this.#appendFrame(FINAL | opcode, payload);
+  }
+
+  #appendFrame(first: number, payload: Uint8Array): void {
+    this.begin();
+    this.#reserve(payload.length);
+    const { bytes, length, mask } = this;
+    for (let i = 0; i < payload.length; i++) bytes[length + i] = payload[i] ^ mask;
+    this.length += payload.length;
+    this.#close(first);
+  }
+
+  // Writes the head in front of the payload, which moves if the head has another length.
+  #close(first: number): void {
+    this.#reserve(LONG_HEAD_BYTES);
+    const { bytes, mask } = this;
+    const start = this.#payload - USUAL_HEAD_BYTES;
+    const length = this.length - this.#payload;
+    const extended = length < 126 ? 0 : length < 65536 ? 2 : 8;
+    const payload = start + 2 + extended + MASK_BYTES;
+    if (payload !== this.#payload) {
+      bytes.copyWithin(payload, this.#payload, this.length);
+      this.length = payload + length;
     }
-    if (deflate) plain = Buffer.concat([plain, text]);
+    bytes[start] = first;
+    bytes[start + 1] = MASKED | (extended === 0 ? length : extended === 2 ? 126 : 127);
+    if (extended === 2) bytes.writeUInt16BE(length, start + 2);
+    if (extended === 8) bytes.writeBigUInt64BE(BigInt(length), start + 2);
+    bytes.fill(mask, payload - MASK_BYTES, payload);
   }
-  if (deflate) {
-    // The last piece is a text, and ends with the flush.
-    const last = parts.pop()!;
-    length -= TAIL_BYTES;
-    parts.push(last.subarray(0, last.length - TAIL_BYTES));
+
+  #reserve(more: number): void {
+    const least = this.length + more;
+    if (least <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(least, this.bytes.length * 2));
+    this.bytes.copy(grown, 0, 0, this.length);
+    this.bytes = grown;
   }
-  const head = frameHead(FINAL | (deflate ? COMPRESSED : 0) | OPCODE.text, length);
-  const holes = Object.fromEntries(
-    kinds.map((kind) => [
-      kind,
-      found.filter(({ hole }) => hole === kind).map(({ at }) => head.length + at),
-    ]),
-  ) as Record<Hole, number[]>;
-  return { bytes: Buffer.concat([head, ...parts]), holes };
-}
-
-/** A control frame. */
-export function makeControlFrame(opcode: number, payload: Uint8Array): Buffer {
-  return Buffer.concat([frameHead(FINAL | opcode, payload.length), payload]);
-}
-
-// ---------------------------------------------------------------------------------------------
-
-// Compressed by itself, to the end of a byte, but for what came before: it may refer to that.
-function compress(text: Buffer, before: Buffer): Buffer {
-  const dictionary = before.subarray(-32768);
-  return deflateRawSync(text, {
-    finishFlush: constants.Z_SYNC_FLUSH,
-    ...(dictionary.length > 0 ? { dictionary } : {}),
-  });
-}
-
-function frameHead(first: number, length: number): Buffer {
-  const extended = length < 126 ? 0 : length < 65536 ? 2 : 8;
-  const head = Buffer.alloc(2 + extended + MASK_BYTES);
-  head[0] = first;
-  head[1] = MASKED | (extended === 0 ? length : extended === 2 ? 126 : 127);
-  if (extended === 2) head.writeUInt16BE(length, 2);
-  if (extended === 8) head.writeBigUInt64BE(BigInt(length), 2);
-  return head;
 }

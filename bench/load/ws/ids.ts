@@ -1,33 +1,25 @@
-// The ids that the load tester plays with: 20 ASCII characters each, made of numbers, so that
-// whoever receives one can compute whose it is. Digits are of base 32, as parseInt(…, 32) reads.
+// The ids that the load tester plays with. Each is made of numbers, so that its receiver computes
+// whose it is. Info hashes and offer ids are those numbers encrypted: 20 bytes that look random, as
+// a browser's are. Peer ids are webtorrent's: `-WW0208-` and 12 characters of base64.
 //
-//   info hash   aquatic-ws-load torrent                          15 + 5
-//   peer id     -AQ0001-ld      connection life                  10 + 5 + 5
-//   offer id    of              connection life announce index    2 + 5 + 5 + 6 + 2
+//   info hash   torrent
+//   peer id     connection life
+//   offer id    connection announce life index
 //
-// The life of a connection is how often it has been opened again.
+// The life of a connection counts how often it has been opened again.
 
 export const ID_BYTES = 20;
 
-/** How many numbers each width can tell. */
+/** Numbers of connections fit into 25 bits. */
 export const MOST_CONNECTIONS = 2 ** 25;
 
-const INFO_HASH = "aquatic-ws-load";
-const PEER = "-AQ0001-ld";
-const OFFER = "of";
+/** The bytes of an id, and the same memory as words. */
+export class Id {
+  readonly bytes = new Uint8Array(ID_BYTES);
+  readonly words = new Int32Array(this.bytes.buffer);
+}
 
-const DIGITS = "0123456789abcdefghijklmnopqrstuv";
-const DIGIT = Uint8Array.from(DIGITS, (digit) => digit.charCodeAt(0));
-/** By character: its number, or 255. */
-const NUMBER = new Uint8Array(256).fill(255);
-DIGIT.forEach((character, number) => (NUMBER[character] = number));
-
-const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-const INFO_HASH_BYTES = encode(INFO_HASH);
-const PEER_BYTES = encode(PEER);
-const OFFER_BYTES = encode(OFFER);
-
-/** Numbers that are read from an id; `connection` -1 where it is none of the load tester's. */
+/** Numbers that are read from an id; `connection` is -1 if the id is not the load tester's. */
 export interface OfferName {
   connection: number;
   life: number;
@@ -35,77 +27,213 @@ export interface OfferName {
   index: number;
 }
 
-export function writeInfoHash(bytes: Uint8Array, at: number, torrent: number): void {
-  bytes.set(INFO_HASH_BYTES, at);
-  writeNumber(bytes, at + 15, 5, torrent);
+/** How numbers become info hashes and offer ids, and are read again. */
+export interface Ids {
+  writeInfoHash(id: Id, torrent: number): void;
+  /** The torrent of an info hash; -1 if there is none. */
+  readInfoHash(id: Id): number;
+  writeOfferId(id: Id, offer: OfferName): void;
+  readOfferId(id: Id, name: OfferName): void;
 }
 
-export function writePeerId(bytes: Uint8Array, at: number, connection: number, life: number): void {
-  bytes.set(PEER_BYTES, at);
-  writeNumber(bytes, at + 10, 5, connection);
-  writeNumber(bytes, at + 15, 5, life);
+// --- random bytes --------------------------------------------------------------------------------
+
+const INFO_HASH_MARK = 0x1f0ba54;
+const OFFER_MARK = 0x0ffe41d;
+
+/** Ids of 20 bytes that look random. */
+export class RandomIds implements Ids {
+  readonly #key: number;
+
+  constructor(seed: number) {
+    this.#key = mix(seed + 1);
+  }
+
+  writeInfoHash(id: Id, torrent: number): void {
+    const { words } = id;
+    words[0] = torrent;
+    words[1] = words[2] = words[3] = 0;
+    words[4] = INFO_HASH_MARK;
+    encrypt(words, this.#key);
+  }
+
+  readInfoHash(id: Id): number {
+    const words = decrypt(id.words, this.#key);
+    const isOurs = (words[1] | words[2] | words[3]) === 0 && words[4] === INFO_HASH_MARK;
+    return isOurs && words[0] >= 0 ? words[0] : -1;
+  }
+
+  writeOfferId(id: Id, { announce, connection, index, life }: OfferName): void {
+    const { words } = id;
+    words[0] = connection;
+    words[1] = announce;
+    words[2] = life;
+    words[3] = index;
+    words[4] = OFFER_MARK;
+    encrypt(words, this.#key);
+  }
+
+  readOfferId(id: Id, name: OfferName): void {
+    const words = decrypt(id.words, this.#key);
+    name.announce = words[1];
+    name.life = words[2];
+    name.index = words[3];
+    const isOurs = words[4] === OFFER_MARK && (words[1] | words[2] | words[3]) >= 0;
+    name.connection = isOurs ? words[0] : -1;
+  }
 }
 
-export function writeOfferId(bytes: Uint8Array, at: number, offer: OfferName): void {
-  bytes.set(OFFER_BYTES, at);
-  writeNumber(bytes, at + 2, 5, offer.connection);
-  writeNumber(bytes, at + 7, 5, offer.life);
-  writeNumber(bytes, at + 12, 6, offer.announce);
-  writeNumber(bytes, at + 18, 2, offer.index);
+// An unbalanced Feistel network: in each of two rounds, every word in turn takes up the one before
+// it. After the second, each bit depends on all. Unrolled: this runs for every message.
+function encrypt(words: Int32Array, key: number): void {
+  let [a, b, c, d, e] = [words[0], words[1], words[2], words[3], words[4]];
+  a ^= mix(e ^ key);
+  b ^= mix(a ^ (key + 1));
+  c ^= mix(b ^ (key + 2));
+  d ^= mix(c ^ (key + 3));
+  e ^= mix(d ^ (key + 4));
+  a ^= mix(e ^ (key + 5));
+  b ^= mix(a ^ (key + 6));
+  c ^= mix(b ^ (key + 7));
+  d ^= mix(c ^ (key + 8));
+  e ^= mix(d ^ (key + 9));
+  words[0] = a;
+  words[1] = b;
+  words[2] = c;
+  words[3] = d;
+  words[4] = e;
 }
 
-/** The torrent of an info hash; -1 for one of no torrent. */
-export function readInfoHash(bytes: Uint8Array, at: number): number {
-  return hasPrefix(bytes, at, INFO_HASH_BYTES) ? readNumber(bytes, at + 15, 5) : -1;
+const DECRYPTED = new Int32Array(5);
+
+// The result lives until the next call.
+function decrypt(words: Int32Array, key: number): Int32Array {
+  let [a, b, c, d, e] = [words[0], words[1], words[2], words[3], words[4]];
+  e ^= mix(d ^ (key + 9));
+  d ^= mix(c ^ (key + 8));
+  c ^= mix(b ^ (key + 7));
+  b ^= mix(a ^ (key + 6));
+  a ^= mix(e ^ (key + 5));
+  DECRYPTED[4] = e ^= mix(d ^ (key + 4));
+  DECRYPTED[3] = d ^= mix(c ^ (key + 3));
+  DECRYPTED[2] = c ^= mix(b ^ (key + 2));
+  DECRYPTED[1] = b ^= mix(a ^ (key + 1));
+  DECRYPTED[0] = a ^ mix(e ^ key);
+  return DECRYPTED;
+}
+
+// A permutation of 32-bit words in which every bit of the input changes half of the output: Chris
+// Wellons' lowbias32.
+function mix(word: number): number {
+  let mixed = Math.imul(word ^ (word >>> 16), 0x7feb352d);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b);
+  return mixed ^ (mixed >>> 16);
+}
+
+// --- peer ids ------------------------------------------------------------------------------------
+
+const PEER = Buffer.from("-WW0208-");
+const BASE64 = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+/** By character: its number, or 255. */
+const SIXTH = new Uint8Array(256).fill(255);
+BASE64.forEach((character, number) => (SIXTH[character] = number));
+const PEER_KEY = 0x5eed;
+
+/** Writes the peer id of a connection in one of its lives. */
+export function writePeerId({ bytes }: Id, connection: number, life: number): void {
+  const right = life ^ mix(connection ^ PEER_KEY);
+  const left = connection ^ mix(right);
+  const check = mix(left ^ right);
+  bytes.set(PEER);
+  // 72 bits: of the words 30, 30 and 4, and 8 to check them by.
+  writeSixths(bytes, 8, left >>> 2, 5);
+  writeSixths(bytes, 13, right >>> 2, 5);
+  writeSixths(bytes, 18, ((left & 3) << 10) | ((right & 3) << 8) | (check & 255), 2);
 }
 
 /** Reads connection and life of a peer id. */
-export function readPeerId(bytes: Uint8Array, at: number, name: OfferName): void {
-  const life = readNumber(bytes, at + 15, 5);
-  name.connection =
-    life >= 0 && hasPrefix(bytes, at, PEER_BYTES) ? readNumber(bytes, at + 10, 5) : -1;
-  name.life = life;
+export function readPeerId({ bytes }: Id, name: OfferName): void {
+  name.connection = -1;
+  for (let i = 0; i < PEER.length; i++) if (bytes[i] !== PEER[i]) return;
+  const last = readSixths(bytes, 18, 2);
+  const left = (readSixths(bytes, 8, 5) << 2) | ((last >>> 10) & 3);
+  const right = (readSixths(bytes, 13, 5) << 2) | ((last >>> 8) & 3);
+  if ((mix(left ^ right) & 255) !== (last & 255)) return;
+  const connection = left ^ mix(right);
+  name.life = right ^ mix(connection ^ PEER_KEY);
+  if (name.life >= 0 && connection >= 0) name.connection = connection;
 }
 
-/** Reads all that an offer id tells. */
-export function readOfferId(bytes: Uint8Array, at: number, name: OfferName): void {
-  name.life = readNumber(bytes, at + 7, 5);
-  name.announce = readNumber(bytes, at + 12, 6);
-  name.index = readNumber(bytes, at + 18, 2);
-  const isWhole = (name.life | name.announce | name.index) >= 0;
-  name.connection =
-    isWhole && hasPrefix(bytes, at, OFFER_BYTES) ? readNumber(bytes, at + 2, 5) : -1;
+function writeSixths(bytes: Uint8Array, at: number, number: number, count: number): void {
+  let rest = number;
+  for (let i = at + count - 1; i >= at; i--) {
+    bytes[i] = BASE64[rest & 63];
+    rest >>>= 6;
+  }
 }
 
-/** The info hash of a torrent as text. */
-export function infoHashText(torrent: number): string {
-  const bytes = new Uint8Array(ID_BYTES);
-  writeInfoHash(bytes, 0, torrent);
-  return new TextDecoder().decode(bytes);
+function readSixths(bytes: Uint8Array, at: number, count: number): number {
+  let number = 0;
+  for (let i = at; i < at + count; i++) number = (number << 6) | SIXTH[bytes[i]];
+  return number;
 }
 
-// ---------------------------------------------------------------------------------------------
+// --- ASCII ---------------------------------------------------------------------------------------
 
-function hasPrefix(bytes: Uint8Array, at: number, prefix: Uint8Array): boolean {
-  for (let i = 0; i < prefix.length; i++) if (bytes[at + i] !== prefix[i]) return false;
+const INFO_HASH = Buffer.from("aquatic-ws-load");
+const OFFER = Buffer.from("of");
+
+/**
+ * Ids of 20 ASCII characters: digits of base 32 after a prefix. No browser sends such ids. A tracker
+ * that handles text as strings spends far less on them.
+ */
+export class AsciiIds implements Ids {
+  writeInfoHash({ bytes }: Id, torrent: number): void {
+    bytes.set(INFO_HASH);
+    writeDigits(bytes, 15, 5, torrent);
+  }
+
+  readInfoHash({ bytes }: Id): number {
+    return hasPrefix(bytes, INFO_HASH) ? readDigits(bytes, 15, 5) : -1;
+  }
+
+  writeOfferId({ bytes }: Id, { announce, connection, index, life }: OfferName): void {
+    bytes.set(OFFER);
+    writeDigits(bytes, 2, 5, connection);
+    writeDigits(bytes, 7, 5, life);
+    writeDigits(bytes, 12, 6, announce);
+    writeDigits(bytes, 18, 2, index);
+  }
+
+  readOfferId({ bytes }: Id, name: OfferName): void {
+    name.life = readDigits(bytes, 7, 5);
+    name.announce = readDigits(bytes, 12, 6);
+    name.index = readDigits(bytes, 18, 2);
+    const isOurs = hasPrefix(bytes, OFFER) && (name.life | name.announce | name.index) >= 0;
+    name.connection = isOurs ? readDigits(bytes, 2, 5) : -1;
+  }
+}
+
+function hasPrefix(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  for (let i = 0; i < prefix.length; i++) if (bytes[i] !== prefix[i]) return false;
   return true;
 }
 
-function writeNumber(bytes: Uint8Array, at: number, digits: number, number: number): void {
+function writeDigits(bytes: Uint8Array, at: number, digits: number, number: number): void {
   let rest = number;
   for (let i = at + digits - 1; i >= at; i--) {
-    bytes[i] = DIGIT[rest & 31];
+    const digit = rest & 31;
+    bytes[i] = digit < 10 ? 48 + digit : 87 + digit;
     rest >>>= 5;
   }
 }
 
-function readNumber(bytes: Uint8Array, at: number, digits: number): number {
+function readDigits(bytes: Uint8Array, at: number, digits: number): number {
   let number = 0;
-  let all = 0;
   for (let i = at; i < at + digits; i++) {
-    const digit = NUMBER[bytes[i]];
-    all |= digit;
+    const digit = bytes[i] < 58 ? bytes[i] - 48 : bytes[i] - 87;
+    if (digit < 0 || digit > 31) return -1;
     number = (number << 5) | digit;
   }
-  return all < 32 ? number : -1;
+  return number;
 }

@@ -2,8 +2,10 @@
 // each load worker. Ids tell whose they are, so nothing has to be looked up but what is shared.
 
 import type { Roster } from "../roster.ts";
-import type { Inbound } from "./inbound.ts";
-import { type OfferName, readInfoHash, readOfferId, readPeerId } from "./ids.ts";
+import type { Connection } from "./connection.ts";
+import { type Ids, type OfferName, readPeerId } from "./ids.ts";
+import { type Inbound, MESSAGE } from "./inbound.ts";
+import type { WorkerSession } from "./session.ts";
 import { type Fault, FAULTS } from "./tally.ts";
 
 const DAY_SECONDS = 86400;
@@ -13,6 +15,7 @@ export const RIGHT = -1;
 
 export const faultIndex = (name: Fault): number => FAULTS.indexOf(name);
 const MALFORMED_ID = faultIndex("malformed id");
+const DAMAGED_SDP = faultIndex("damaged SDP");
 const FOREIGN = faultIndex("foreign torrent");
 const STRANGER = faultIndex("stranger");
 const OWN = faultIndex("own offer");
@@ -27,81 +30,88 @@ export class MessageCheck {
   readonly peer = noName();
   /** Its offer id. */
   readonly offer = noName();
-  /** Peers of the response that was checked last. */
-  complete = 0;
-  incomplete = 0;
+  readonly #lives: Int32Array;
+  readonly #announces: Int32Array;
+  readonly #offers: number;
+  readonly #torrents: number;
+  readonly #torrentsEach: number;
 
   constructor(
+    { announces, config, lives }: WorkerSession,
     private readonly roster: Roster,
-    private readonly lives: Int32Array,
-    private readonly announces: Int32Array,
-    private readonly offers: number,
-  ) {}
+    private readonly ids: Ids,
+  ) {
+    this.#lives = new Int32Array(lives);
+    this.#announces = new Int32Array(announces);
+    this.#offers = config.requests.offers;
+    this.#torrents = config.requests.number_of_torrents;
+    this.#torrentsEach = config.requests.torrents_per_connection;
+  }
+
+  /** The torrent of a connection's announce: it announces its torrents in turn. */
+  torrentOf(connection: Connection, announce: number): number {
+    return connection.torrent + this.#torrents * (announce % this.#torrentsEach);
+  }
 
   /** Checks the offer that `inbound` has read, for `connection`. */
-  checkOffer(inbound: Inbound, connection: number): number {
+  checkOffer(inbound: Inbound, connection: Connection): number {
     const { offer, peer } = this;
-    const fault = this.#checkRelayed(inbound, connection);
+    const fault = this.#checkRelayed(inbound, MESSAGE.offer, connection);
     if (fault !== RIGHT) return fault;
     if (offer.connection !== peer.connection || offer.life !== peer.life) return UNKNOWN_OFFER;
     // Announces of its present life have been counted before they were sent.
-    const isPresent = offer.life === Atomics.load(this.lives, offer.connection);
-    if (isPresent && offer.announce >= Atomics.load(this.announces, offer.connection)) {
+    const isPresent = offer.life === Atomics.load(this.#lives, offer.connection);
+    if (isPresent && offer.announce >= Atomics.load(this.#announces, offer.connection)) {
       return UNKNOWN_OFFER;
     }
     return RIGHT;
   }
 
   /** Checks the answer that `inbound` has read, for `connection`. */
-  checkAnswer(inbound: Inbound, connection: number): number {
+  checkAnswer(inbound: Inbound, connection: Connection): number {
     const { offer } = this;
-    const fault = this.#checkRelayed(inbound, connection);
+    const fault = this.#checkRelayed(inbound, MESSAGE.answer, connection);
     if (fault !== RIGHT) return fault;
-    const isOwn = offer.connection === connection && offer.life === this.lives[connection];
-    return isOwn && offer.announce < this.announces[connection] ? RIGHT : UNKNOWN_OFFER;
+    const isOwn = offer.connection === connection.number && offer.life === connection.life;
+    return isOwn && offer.announce < connection.announces ? RIGHT : UNKNOWN_OFFER;
   }
 
-  /** Checks the response that `inbound` has read, for `connection`. */
+  /** Checks the response that `inbound` has read, for the next announce without one. */
   checkResponse(
     { complete, incomplete, infoHash, interval }: Inbound,
-    connection: number,
-    expectedInfoHash: string,
+    connection: Connection,
     isExact: boolean,
   ): number {
     const { roster } = this;
-    const torrent = roster.torrentOf(connection);
-    if (infoHash !== expectedInfoHash) return FOREIGN;
-    if (!isCount(interval) || interval < 1 || interval > DAY_SECONDS) return INTERVAL;
-    if (!isCount(complete) || !isCount(incomplete)) return COUNTS;
+    const { isSeeder, responses, torrent } = connection;
+    const given = this.ids.readInfoHash(infoHash);
+    if (given < 0) return MALFORMED_ID;
+    if (given !== this.torrentOf(connection, responses)) return FOREIGN;
+    if (interval < 1 || interval > DAY_SECONDS) return INTERVAL;
     const seeders = roster.seeders[torrent];
     const leechers = roster.starts[torrent + 1] - roster.starts[torrent] - seeders;
+    if (complete < 0 || incomplete < 0) return COUNTS;
     if (complete > seeders || incomplete > leechers) return COUNTS;
-    if ((roster.isSeeder(connection) ? complete : incomplete) < 1) return COUNTS;
+    if ((isSeeder ? complete : incomplete) < 1) return COUNTS;
     if (isExact && (complete !== seeders || incomplete !== leechers)) return COUNTS;
-    this.complete = complete;
-    this.incomplete = incomplete;
     return RIGHT;
   }
 
-  #checkRelayed({ bytes, infoHashAt, offerIdAt, peerIdAt }: Inbound, connection: number): number {
+  #checkRelayed(inbound: Inbound, kind: number, connection: Connection): number {
     const { offer, peer, roster } = this;
-    const torrent = roster.torrentOf(connection);
-    const given = readInfoHash(bytes, infoHashAt);
-    readPeerId(bytes, peerIdAt, peer);
-    readOfferId(bytes, offerIdAt, offer);
+    const given = this.ids.readInfoHash(inbound.infoHash);
+    readPeerId(inbound.peerId, peer);
+    this.ids.readOfferId(inbound.offerId, offer);
     if ((given | peer.connection | offer.connection) < 0) return MALFORMED_ID;
-    if (given !== torrent) return FOREIGN;
-    if (peer.connection === connection) return OWN;
-    if (peer.connection >= roster.shape.peers || roster.torrentOf(peer.connection) !== torrent) {
-      return STRANGER;
-    }
+    if (given !== this.torrentOf(connection, offer.announce)) return FOREIGN;
+    if (peer.connection === connection.number) return OWN;
+    const isMember =
+      peer.connection < roster.shape.peers &&
+      roster.torrentOf(peer.connection) === connection.torrent;
     // A peer of an earlier life may have left while its message was on its way.
-    if (peer.life > Atomics.load(this.lives, peer.connection)) return STRANGER;
-    // The first announce has none.
-    return offer.index < this.offers && offer.announce > 0 ? RIGHT : UNKNOWN_OFFER;
+    if (!isMember || peer.life > Atomics.load(this.#lives, peer.connection)) return STRANGER;
+    // The first announce of each torrent has none.
+    if (offer.index >= this.#offers || offer.announce < this.#torrentsEach) return UNKNOWN_OFFER;
+    return inbound.isSdpIntact(kind, offer.index) ? RIGHT : DAMAGED_SDP;
   }
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -198,7 +198,7 @@ export function describeReport(report: Report): string {
       describeCounts(sumCounts(setup.closed_by_reason, measured.closed_by_reason)) +
       `, churned ${measured.churned}, opened again ${measured.opened}, ` +
       `refused ${measured.refused}${describeCounts(measured.refused_by_reason)}`,
-    describeCpuTime(cpu),
+    describeCpuTime(cpu, report.config.workers),
   ];
   return lines.join("\n");
 }

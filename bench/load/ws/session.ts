@@ -38,6 +38,10 @@ export function allocateSession(config: LoadConfig): Session {
   const { workers } = config;
   const { connections } = config.network;
   const { number_of_torrents: torrents } = config.requests;
+  const { hostname } = new URL(config.server_url);
+  if (config.network.client_ips > 1 && !hostname.startsWith("127.")) {
+    throw new StartupError("network.client_ips: more than one need a server_url at 127.x.y.z");
+  }
   if (connections > MOST_CONNECTIONS) throw new StartupError("network.connections: too many");
   if (connections < Math.max(torrents, workers)) {
     throw new StartupError("network.connections: less than one for each torrent or worker");
