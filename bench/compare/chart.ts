@@ -1,4 +1,4 @@
-// Draws a comparison as horizontal bars, one for each contestant, into an SVG file for the README.
+// Draws a comparison as horizontal bars, in groups, into an SVG file for the README.
 
 export interface Bar {
   readonly label: string;
@@ -8,42 +8,62 @@ export interface Bar {
   readonly isOurs: boolean;
 }
 
+export interface Group {
+  /** Above the bars; none where there is but one group. */
+  readonly name?: string;
+  readonly bars: readonly Bar[];
+}
+
 const WIDTH = 760;
+const MARGIN = 16;
 const TEXT_WIDTH = 170;
-const ROW = 30;
+const ROW = 28;
+const HEADING = 30;
 const TOP = 56;
+/** Of a character of 14 pixels: more than nearly all take. */
+const CHARACTER_WIDTH = 7.6;
 
 /** An SVG document with one bar for each row, all from zero on one scale. */
-export function drawBars(
-  title: string,
-  subtitle: string,
-  bars: readonly Bar[],
-  labelWidth = 210,
-): string {
+export function drawBars(title: string, subtitle: string, groups: readonly Group[]): string {
+  const bars = groups.flatMap((group) => group.bars);
   const most = Math.max(...bars.map((bar) => bar.value));
-  const height = TOP + bars.length * ROW + 14;
-  const rows = bars.map((bar, index) => {
-    const y = TOP + index * ROW;
-    const width = (bar.value / most) * (WIDTH - labelWidth - TEXT_WIDTH);
-    const fill = bar.isOurs ? "#1f6feb" : "#8c959f";
-    const end = labelWidth + width + 8;
-    return [
-      `<text x="${labelWidth - 10}" y="${y + 19}" text-anchor="end">${escapeText(bar.label)}</text>`,
-      `<rect x="${labelWidth}" y="${y + 4}" width="${width.toFixed(1)}" height="20" rx="2" fill="${fill}"/>`,
-      `<text x="${end.toFixed(1)}" y="${y + 19}">${escapeText(bar.text)}</text>`,
-    ].join("\n");
-  });
+  const longest = Math.max(...bars.map((bar) => bar.label.length));
+  const left = Math.ceil(MARGIN + longest * CHARACTER_WIDTH + 10);
+  const scale = (WIDTH - left - TEXT_WIDTH) / most;
+  const lines: string[] = [];
+  let y = TOP;
+  for (const { bars, name } of groups) {
+    if (name !== undefined) {
+      lines.push(`<text x="${MARGIN}" y="${y + 20}" font-weight="600">${escapeText(name)}</text>`);
+      y += HEADING;
+    }
+    for (const bar of bars) {
+      lines.push(...drawBar(bar, left, y, bar.value * scale));
+      y += ROW;
+    }
+  }
+  const height = y + 14;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="14">`,
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
     `<g fill="#1f2328">`,
-    `<text x="16" y="24" font-size="16" font-weight="600">${escapeText(title)}</text>`,
-    `<text x="16" y="44" font-size="12" fill="#59636e">${escapeText(subtitle)}</text>`,
-    ...rows,
+    `<text x="${MARGIN}" y="24" font-size="16" font-weight="600">${escapeText(title)}</text>`,
+    `<text x="${MARGIN}" y="44" font-size="12" fill="#59636e">${escapeText(subtitle)}</text>`,
+    ...lines,
     `</g>`,
     `</svg>`,
     "",
   ].join("\n");
+}
+
+function drawBar({ isOurs, label, text }: Bar, left: number, y: number, width: number): string[] {
+  const fill = isOurs ? "#1f6feb" : "#8c959f";
+  const end = (left + width + 8).toFixed(1);
+  return [
+    `<text x="${left - 10}" y="${y + 19}" text-anchor="end">${escapeText(label)}</text>`,
+    `<rect x="${left}" y="${y + 4}" width="${width.toFixed(1)}" height="20" rx="2" fill="${fill}"/>`,
+    `<text x="${end}" y="${y + 19}">${escapeText(text)}</text>`,
+  ];
 }
 
 function escapeText(text: string): string {

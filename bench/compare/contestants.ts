@@ -1,8 +1,13 @@
-// The UDP trackers that are compared, and the command line that starts each.
+// The trackers that are compared: the command line that starts each, and what the load tester has to
+// know of it. Some are named by a variable of the environment, and left out without it.
 
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { stringify } from "smol-toml";
 import { ADDRESS, PORT, REPOSITORY } from "./processes.ts";
+
+/** A configuration: values by key, by section. */
+export type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** What a contestant is to be ready for. */
 interface Preparation {
@@ -15,100 +20,230 @@ interface Preparation {
 export interface Contestant {
   /** As the tables call it. */
   readonly name: string;
-  /** Checks of the load tester that its answers cannot pass. */
-  readonly unchecked: readonly ("content" | "requester" | "exact")[];
+  readonly isOurs?: true;
+  readonly isTls?: true;
+  /** Of the load tester, for this one. */
+  readonly settings?: Settings;
   /** The command line, once the directory is ready for it. */
   readonly start: (directory: string, preparation: Preparation) => string[];
 }
 
-/** The socket workers and request workers of an aquatic-udp, and its sockets' backend. */
-export function aquatic(
-  socketWorkers: number,
-  requestWorkers: number,
+/** Where one of our trackers is, and what it is called beside another of them. */
+export interface Build {
+  readonly root: string;
+  readonly suffix: string;
+}
+
+export const THIS_BUILD: Build = { root: REPOSITORY, suffix: "" };
+
+// --- UDP -------------------------------------------------------------------------------------------
+
+/** An aquatic-udp with so many workers and this backend. */
+export function aquaticUdp(
+  { root, suffix }: Build,
+  socketWorkers = 1,
+  requestWorkers = 0,
   backend = "mmsg",
 ): Contestant {
   const workers =
     requestWorkers === 0 ? `${socketWorkers}` : `${socketWorkers} + ${requestWorkers}`;
+  const network = { socket_backend: backend };
   return {
-    name: `aquatic-udp, ${workers}${backend === "mmsg" ? "" : `, '${backend}'`}`,
-    unchecked: [],
-    start(directory) {
-      return startAquatic(
-        directory,
-        socketWorkers,
-        requestWorkers,
-        `socket_backend = '${backend}'`,
-      );
-    },
+    name: `aquatic-udp, ${workers}${backend === "mmsg" ? "" : `, '${backend}'`}${suffix}`,
+    isOurs: true,
+    start: (directory) =>
+      startAquatic(directory, root, "udp", { network }, socketWorkers, requestWorkers),
   };
 }
 
 /** An aquatic-udp whose peers expire so soon that they are cleaned while the load is on. */
-export const cleaningAquatic: Contestant = {
-  name: "aquatic-udp, 1, cleaning",
-  unchecked: ["exact", "content"],
-  start(directory) {
-    return startAquatic(directory, 1, 0, "[cleaning]\ninterval = 5\nmax_peer_age = 20");
-  },
-};
-
-/** The command line of an aquatic-udp with more lines of configuration, for `[network]` on. */
-function startAquatic(
-  directory: string,
-  socketWorkers: number,
-  requestWorkers: number,
-  more: string,
-): string[] {
-  const config = join(directory, "aquatic-udp.toml");
-  writeFileSync(
-    config,
-    `socket_workers = ${socketWorkers}
-     request_workers = ${requestWorkers}
-     [statistics]
-     interval = 0
-     [network]
-     address = '${ADDRESS}:${PORT}'
-     ${more}`,
-  );
-  return [process.execPath, "run", join(REPOSITORY, "src/udp.ts"), "-c", config];
+export function cleaningAquaticUdp({ root, suffix }: Build): Contestant {
+  const cleaning = { interval: 5, max_peer_age: 20 };
+  return {
+    name: `aquatic-udp, 1, cleaning${suffix}`,
+    isOurs: true,
+    settings: { checks: { exact: false, content: false } },
+    start: (directory) => startAquatic(directory, root, "udp", { cleaning }, 1, 0),
+  };
 }
 
-/** Debian's opentracker, with so many threads for its UDP socket; 0: in its event loop. */
+/** opentracker, with so many threads for its UDP socket; 0: in its event loop. */
 export function opentracker(workers: number): Contestant {
+  const binary = process.env.OPENTRACKER ?? Bun.which("opentracker") ?? "";
   return {
     name: workers === 0 ? "opentracker" : `opentracker, ${workers} worker${workers > 1 ? "s" : ""}`,
     // Who asks is among the peers it hands out.
-    unchecked: ["requester", "exact"],
+    settings: { checks: { requester: false, exact: false } },
     start(directory, { infoHashes }) {
-      const config = join(directory, "opentracker.conf");
+      const lines = [
+        `listen.udp.workers ${workers}`,
+        `listen.udp ${ADDRESS}:${PORT}`,
+        // It shuts itself into the directory, and refuses to stay root.
+        "access.whitelist whitelist",
+        `tracker.rootdir ${directory}`,
+        "tracker.user nobody",
+        "",
+      ];
       writeFileSync(join(directory, "whitelist"), infoHashes());
       chmodSync(directory, 0o755);
-      writeFileSync(
-        config,
-        [
-          `listen.udp.workers ${workers}`,
-          `listen.udp ${ADDRESS}:${PORT}`,
-          // It shuts itself into the directory, and refuses to stay root.
-          "access.whitelist whitelist",
-          `tracker.rootdir ${directory}`,
-          "tracker.user nobody",
-          "",
-        ].join("\n"),
-      );
-      return ["opentracker", "-f", config];
+      writeFileSync(join(directory, "opentracker.conf"), lines.join("\n"));
+      return [binary, "-f", join(directory, "opentracker.conf")];
     },
   };
 }
 
-/** The bare loop of bench/floor/udp.c: canned responses of the same sizes. */
-export const floor: Contestant = {
-  name: "floor",
-  unchecked: ["content"],
-  start(directory, { peersPerAnnounce }) {
-    const binary = join(directory, "floor");
-    const source = join(REPOSITORY, "bench/floor/udp.c");
-    const { exitCode, stderr } = Bun.spawnSync(["cc", "-O2", "-o", binary, source]);
-    if (exitCode !== 0) throw new Error(`cc: ${stderr.toString()}`);
-    return [binary, ADDRESS, String(PORT), String(Math.round(peersPerAnnounce))];
+const aquaticUdpRust: Contestant = {
+  name: "aquatic_udp (Rust)",
+  start(directory) {
+    const config = { socket_workers: 1, network: { address: `${ADDRESS}:${PORT}` } };
+    return startWithToml(directory, process.env.AQUATIC_UDP_RUST!, config);
   },
 };
+
+/** The bare loop of bench/floor/udp.c: canned responses of the same sizes. */
+export const floorUdp: Contestant = {
+  name: "floor",
+  // It keeps nothing.
+  settings: { setup: { prefill: false }, checks: { content: false } },
+  start(directory, { peersPerAnnounce }) {
+    return [compileFloor("udp", directory), ADDRESS, String(PORT), String(peersPerAnnounce)];
+  },
+};
+
+/** The others for UDP that there are: opentracker's event loop first. */
+export const othersUdp: readonly Contestant[] = [
+  ...(process.env.OPENTRACKER || Bun.which("opentracker") ? [opentracker(0)] : []),
+  ...(process.env.AQUATIC_UDP_RUST ? [aquaticUdpRust] : []),
+];
+
+// --- WebTorrent ------------------------------------------------------------------------------------
+
+interface WsVariant {
+  readonly workers?: number;
+  readonly isTls?: true;
+  readonly network?: Readonly<Record<string, unknown>>;
+  /** The share of its clients that compress. */
+  readonly deflateShare?: number;
+}
+
+/** An aquatic-ws; `variant` is its name. */
+export function aquaticWs(
+  { root, suffix }: Build,
+  variant = "",
+  given: WsVariant = {},
+): Contestant {
+  const { deflateShare = 0, isTls, network, workers = 1 } = given;
+  return {
+    name: `aquatic-ws${variant === "" ? "" : `, ${variant}`}${suffix}`,
+    isOurs: true,
+    settings: { network: { deflate_share: deflateShare } },
+    ...(isTls ? { isTls } : {}),
+    start(directory) {
+      const tls = isTls ? makeCertificate(directory) : {};
+      return startAquatic(directory, root, "ws", { network: { ...network, ...tls } }, workers);
+    },
+  };
+}
+
+export const bittorrentTracker: Contestant = {
+  name: "bittorrent-tracker",
+  start() {
+    const script = join(REPOSITORY, "bench/compare/bittorrent-tracker.mjs");
+    return ["node", script, ADDRESS, String(PORT)];
+  },
+};
+
+/** The relay of bench/floor/ws.c. */
+export const floorWs: Contestant = {
+  name: "floor",
+  start: (directory) => [compileFloor("ws", directory), ADDRESS, String(PORT)],
+};
+
+const wtTracker: Contestant = {
+  name: "wt-tracker",
+  start: (directory) => ["node", process.env.WT_TRACKER!, writeWtConfig(directory)],
+};
+
+const wtTrackerRust: Contestant = {
+  name: "wt-tracker-rust",
+  start: (directory) => [process.env.WT_TRACKER_RUST!, writeWtConfig(directory)],
+};
+
+const aquaticWsRust: Contestant = {
+  name: "aquatic_ws (Rust)",
+  start(directory) {
+    // Ten long offers are one frame.
+    const network = { address: `${ADDRESS}:${PORT}`, websocket_max_frame_size: 65536 };
+    const config = { socket_workers: 1, swarm_workers: 1, network };
+    return startWithToml(directory, process.env.AQUATIC_WS_RUST!, config);
+  },
+};
+
+/** The others for WebTorrent that there are, besides bittorrent-tracker. */
+export const othersWs: readonly Contestant[] = [
+  ...(process.env.WT_TRACKER ? [wtTracker] : []),
+  ...(process.env.WT_TRACKER_RUST ? [wtTrackerRust] : []),
+  ...(process.env.AQUATIC_WS_RUST ? [aquaticWsRust] : []),
+];
+
+// ---------------------------------------------------------------------------------------------------
+
+function startAquatic(
+  directory: string,
+  root: string,
+  program: "udp" | "ws",
+  { network, ...sections }: Settings,
+  socketWorkers: number,
+  requestWorkers?: number,
+): string[] {
+  const config = {
+    socket_workers: socketWorkers,
+    ...(requestWorkers === undefined ? {} : { request_workers: requestWorkers }),
+    statistics: { interval: 0 },
+    network: { address: `${ADDRESS}:${PORT}`, ...network },
+    ...sections,
+  };
+  const entry = join(root, `src/${program}.ts`);
+  return [process.execPath, "run", entry, ...writeToml(directory, config)];
+}
+
+function startWithToml(directory: string, binary: string, config: object): string[] {
+  return [binary, ...writeToml(directory, config)];
+}
+
+function writeToml(directory: string, config: object): string[] {
+  const path = join(directory, "tracker.toml");
+  writeFileSync(path, stringify(config));
+  return ["-c", path];
+}
+
+function writeWtConfig(directory: string): string {
+  const path = join(directory, "config.json");
+  const server = { host: ADDRESS, port: PORT };
+  const websockets = { path: "/*", maxPayloadLength: 65536, idleTimeout: 240, compression: 0 };
+  const tracker = { maxOffers: 20, announceInterval: 120 };
+  writeFileSync(path, JSON.stringify({ servers: [{ server, websockets }], tracker, workers: 1 }));
+  return path;
+}
+
+function compileFloor(name: "udp" | "ws", directory: string): string {
+  const binary = join(directory, "floor");
+  const source = join(REPOSITORY, `bench/floor/${name}.c`);
+  const { exitCode, stderr } = Bun.spawnSync(["cc", "-O2", "-o", binary, source]);
+  if (exitCode !== 0) throw new Error(`cc: ${stderr.toString()}`);
+  return binary;
+}
+
+// Returns the lines of `[network]` that use it.
+function makeCertificate(directory: string): Record<string, unknown> {
+  const certificate = join(directory, "certificate.pem");
+  const key = join(directory, "key.pem");
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const files = ["-keyout", key, "-out", certificate];
+  const { exitCode, stderr } = Bun.spawnSync(
+    ["openssl", "req", "-x509", ...curve, ...files, "-days", "2", "-subj", "/CN=localhost"],
+    { stdin: "ignore" },
+  );
+  if (exitCode !== 0) throw new Error(`openssl: ${stderr.toString()}`);
+  return { use_tls: true, tls_certificate_path: certificate, tls_private_key_path: key };
+}

@@ -1,60 +1,187 @@
-// The loads that the comparison runs. What is asked is the same for every contestant.
+// The loads that the comparisons run: settings of the load testers, the same for every contestant.
 
-import type { Load } from "./measure.ts";
+import type { Settings } from "./contestants.ts";
 
-const ANNOUNCES = {
-  seconds: 6,
-  peersWanted: 30,
-  weights: [1, 50, 1],
-  rate: 0,
-  prefill: true,
-} as const satisfies Partial<Load>;
+export interface Load {
+  readonly name: string;
+  readonly protocol: "udp" | "ws";
+  readonly settings: Settings;
+  /** Seconds of each run, if not as many as the runner was told; the first is warm-up. */
+  readonly seconds?: number;
+  /** For the floor under UDP trackers: peers of an announce response. */
+  readonly peersPerAnnounce?: number;
+}
+
+// --- UDP -------------------------------------------------------------------------------------------
+
+/** The peers of one address differ by their ports. */
+const PEERS_PER_IP = 40_000;
+const LEAST_IPS = 8;
+
+function udpLoad(
+  name: string,
+  torrents: number,
+  peers: number,
+  more: { readonly shape?: number; readonly wanted?: number; readonly rate?: number } = {},
+): Load {
+  const needed = Math.ceil(peers / torrents / PEERS_PER_IP);
+  return {
+    name,
+    protocol: "udp",
+    settings: {
+      network: {
+        rate: more.rate ?? 0,
+        client_ips: Math.min(peers, Math.max(LEAST_IPS, needed)),
+      },
+      requests: {
+        number_of_torrents: torrents,
+        number_of_peers: peers,
+        torrent_selection_pareto_shape: more.shape ?? 0,
+        peers_wanted: more.wanted ?? 30,
+        weight_connect: 1,
+        weight_announce: 50,
+        weight_scrape: 1,
+      },
+    },
+  };
+}
 
 /** A busy tracker of middling size: its largest torrent has thousands of peers. */
 export const busy: Load = {
-  ...ANNOUNCES,
-  name: "10,000 torrents, 120,000 peers",
-  torrents: 10_000,
-  peers: 120_000,
-  paretoShape: 2,
+  ...udpLoad("10,000 torrents, 120,000 peers", 10_000, 120_000, { shape: 2 }),
+  peersPerAnnounce: 27,
 };
 
 /** More than fits any cache. */
 export const wide: Load = {
-  ...ANNOUNCES,
-  name: "1,000,000 torrents, 2,000,000 peers",
-  torrents: 1_000_000,
-  peers: 2_000_000,
-  paretoShape: 0,
+  ...udpLoad("1,000,000 torrents, 2,000,000 peers", 1_000_000, 2_000_000),
+  peersPerAnnounce: 1,
 };
 
 /** For the memory that a contestant takes for itself once it is warm. */
-export const few: Load = {
-  ...ANNOUNCES,
-  seconds: 2,
-  name: "1,000 torrents, 2,000 peers",
-  torrents: 1000,
-  peers: 2000,
-  paretoShape: 0,
-};
+export const few: Load = { ...udpLoad("1,000 torrents, 2,000 peers", 1000, 2000), seconds: 2 };
 
 /** For the memory that a peer in a large swarm takes. */
 export const deep: Load = {
-  ...ANNOUNCES,
+  ...udpLoad("100 torrents of 20,000 peers", 100, 2_000_000),
   seconds: 2,
-  name: "100 torrents of 20,000 peers",
-  torrents: 100,
-  peers: 2_000_000,
-  paretoShape: 0,
 };
 
 /** One swarm of so many peers: for what an announce costs as it grows. */
 export function oneSwarm(peers: number): Load {
-  const name = `one swarm of ${peers.toLocaleString("en")}`;
-  return { ...ANNOUNCES, peersWanted: 9, seconds: 4, name, torrents: 1, peers, paretoShape: 0 };
+  return udpLoad(`one swarm of ${peers.toLocaleString("en")}`, 1, peers, { wanted: 9 });
 }
 
 /** As many requests a second as `rate` says, while all that the setup announced expires. */
 export function whileCleaning(rate: number): Load {
-  return { ...wide, seconds: 25, name: "2,000,000 peers expire", rate };
+  const name = "2,000,000 peers expire";
+  return { ...udpLoad(name, 1_000_000, 2_000_000, { rate }), seconds: 25 };
+}
+
+// --- WebTorrent ------------------------------------------------------------------------------------
+
+/** Opening all connections may take that long. */
+const SETUP_SECONDS = 120;
+
+/** Answers come later than the load tester's default where many connections wait their turn. */
+const ANSWER_TIMEOUT_MILLISECONDS = 5000;
+
+/** Connections of one source address: more would be short of ports for a while after each run. */
+const CONNECTIONS_PER_IP = 5000;
+
+interface WsLoad {
+  readonly connections?: number;
+  readonly torrents?: number;
+  readonly offers?: number;
+  readonly network?: Readonly<Record<string, unknown>>;
+  readonly requests?: Readonly<Record<string, unknown>>;
+}
+
+function wsLoad(name: string, given: WsLoad): Load {
+  const { connections = 200, offers = 10, torrents = Math.ceil(connections / 20) } = given;
+  return {
+    name,
+    protocol: "ws",
+    settings: {
+      network: {
+        connections,
+        client_ips: Math.ceil(connections / CONNECTIONS_PER_IP),
+        answer_timeout_milliseconds: ANSWER_TIMEOUT_MILLISECONDS,
+        ...given.network,
+      },
+      requests: { number_of_torrents: torrents, offers, ...given.requests },
+      setup: { timeout: SETUP_SECONDS },
+    },
+  };
+}
+
+export const tenOffers = wsLoad("10 offers of 630 B", {});
+
+/** What today's browsers send: the load that the others take their rates from. */
+export const fiveOffers = wsLoad("5 offers of 630 B", { offers: 5 });
+
+/** All offers answered, as fast as it goes. */
+export const withOffers: readonly Load[] = [
+  tenOffers,
+  wsLoad("10 offers of 630 B, 2,000 connections", { connections: 2000 }),
+  fiveOffers,
+  wsLoad("5 offers of 630 B, 2,000 connections", { connections: 2000, offers: 5 }),
+  wsLoad("10 offers of 2,400 B", { requests: { sdp_size: "long" } }),
+];
+
+export const withoutOffers: readonly Load[] = [
+  wsLoad("no offers", { offers: 0 }),
+  // What a page of eight torrents sends when it comes back.
+  wsLoad("no offers, 8 announces at once", { offers: 0, requests: { announces_at_once: 8 } }),
+];
+
+/** As many announces of five offers a second as `rate` says. */
+export function atRate(name: string, rate: number): Load {
+  return wsLoad(name, { offers: 5, network: { rate: Math.round(rate) } });
+}
+
+/** Connections that announce once and stay. */
+export function held(connections: number): Load {
+  return wsLoad(`${connections.toLocaleString("en")} connections held`, {
+    connections,
+    torrents: connections / 10,
+    offers: 0,
+    requests: { repeat: false },
+  });
+}
+
+/** Connections that announce so many torrents each, and stay. */
+export function heldWithTorrents(each: number): Load {
+  return wsLoad(`500 connections of ${each} torrents held`, {
+    connections: 500,
+    torrents: 50,
+    offers: 0,
+    requests: { repeat: false, torrents_per_connection: each },
+  });
+}
+
+/** Many connections at once, of which so many are being opened at a time; 0: all. */
+export function burst(concurrency: number): Load {
+  const load = held(10_000);
+  const name = concurrency === 0 ? "at once" : `${concurrency} at a time`;
+  const network = { ...load.settings.network, connect_concurrency: concurrency };
+  return {
+    ...load,
+    name: `10,000 connections ${name}`,
+    settings: { ...load.settings, network },
+    // The least there can be: they are held that long, and then closed.
+    seconds: 2,
+  };
+}
+
+/** Long offers at a rate, to 80 connections of which so many read nothing. */
+export function stalled(count: number): Load {
+  return {
+    ...wsLoad(`${count} of 80 connections read nothing`, {
+      connections: 80,
+      network: { rate: 2000, stalled: count },
+      requests: { sdp_size: "long" },
+    }),
+    seconds: 15,
+  };
 }

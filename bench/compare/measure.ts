@@ -1,154 +1,208 @@
 // One measurement: a contestant under load, its CPU time while the load is on, and its memory. The
-// load tester runs on a core of its own and checks the answers.
+// load tester runs on a core of its own and checks every answer.
 
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import type { Contestant } from "./contestants.ts";
-import { ADDRESS, PORT, readRss, startLoad, startServer } from "./processes.ts";
+import { join } from "node:path";
+import { stringify } from "smol-toml";
+import type { Report as UdpReport } from "../load/udp/report.ts";
+import type { Report as WsReport } from "../load/ws/report.ts";
+import type { Contestant, Settings } from "./contestants.ts";
+import type { Load } from "./loads.ts";
+import {
+  ADDRESS,
+  awaitStableRss,
+  listInfoHashes,
+  PORT,
+  readCpuSeconds,
+  readRss,
+  startLoad,
+  startServer,
+} from "./processes.ts";
 
-const LOAD = resolve(import.meta.dir, "../load/udp.ts");
+/** Longer than any wait for memory: the load tester is stopped when that is over. */
+const HOLD_SECONDS = 3600;
 
-/** The peers of one address differ by their ports. */
-const PEERS_PER_IP = 40_000;
-const LEAST_IPS = 8;
+/** Numbers by what they are. Times in microseconds, memory in bytes. */
+type Figures = Readonly<Record<string, number>>;
 
-/** What the load tester is told, by its own names; `seconds` is the duration. */
-export interface Load {
-  readonly name: string;
-  readonly seconds: number;
-  readonly torrents: number;
-  readonly peers: number;
-  /** 0: all torrents have the same number of peers. */
-  readonly paretoShape: number;
-  readonly peersWanted: number;
-  readonly weights: readonly [connect: number, announce: number, scrape: number];
-  /** Requests a second; 0: as fast as they are answered. */
-  readonly rate: number;
-  readonly prefill: boolean;
+/** What came of one run. */
+export interface Run {
+  readonly figures: Figures;
+  /** What did not go as it should, by what it is. Empty when all did. */
+  readonly trouble: Readonly<Record<string, number>>;
 }
 
-/** What came of it. Times in microseconds. */
-export interface Measurement {
-  readonly contestant: string;
-  readonly load: string;
-  readonly responsesPerSecond: number;
-  /** CPU time of the contestant, all its threads, for each response. */
-  readonly cpu: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly p999: number;
-  readonly max: number;
-  readonly peersPerAnnounce: number;
-  readonly lost: number;
-  readonly errors: number;
-  readonly invalid: number;
-  /** Resident memory at the end, in bytes. */
-  readonly rssAfter: number;
+/** Runs `contestant` under `load` once, for so many seconds, the first of which is warm-up. */
+export function measure(contestant: Contestant, load: Load, seconds: number): Promise<Run> {
+  return withServer(contestant, load, load.seconds ?? seconds, async (pid, config) => {
+    const rssBefore = readRss(pid);
+    const readings: { at: number; cpu: number }[] = [];
+    const run = startLoad(load.protocol, config, () => {
+      readings.push({ at: performance.now(), cpu: readCpuSeconds(pid) });
+    });
+    const output = await run.output;
+    const first = readings[0];
+    const last = readings.at(-1)!;
+    const cpuShare = (last.cpu - first.cpu) / ((last.at - first.at) / 1000);
+    const rssAfter = readRss(pid);
+    return summarize(load, output, { cpuShare, rssBefore, rssAfter, rssPeak: peakOf(pid) });
+  });
 }
 
-interface LoadReport {
-  readonly seconds: number;
-  readonly responses_per_second: { readonly total: number };
-  readonly each_second: readonly { readonly total: number }[];
-  readonly measured: {
-    readonly errors: number;
-    readonly invalid: number;
-    readonly lost: number;
-    readonly peers_per_announce: number;
-    readonly latency_microseconds: {
-      readonly p50: number;
-      readonly p99: number;
-      readonly p999: number;
-      readonly max: number;
-    };
-  };
+/** Opens and holds the connections of `load` until the memory they take no longer changes. */
+export function measureHeld(contestant: Contestant, load: Load): Promise<Run> {
+  return withServer(contestant, load, HOLD_SECONDS, async (pid, config) => {
+    const rssBefore = await awaitStableRss(pid);
+    const { promise: isHeld, resolve: hold } = Promise.withResolvers<void>();
+    const run = startLoad(load.protocol, config, hold);
+    await Promise.race([isHeld, run.output]);
+    // While they are held: the report comes when they are gone.
+    const rssAfter = await awaitStableRss(pid);
+    run.stop();
+    const output = await run.output;
+    return summarize(load, output, { cpuShare: 0, rssBefore, rssAfter, rssPeak: peakOf(pid) });
+  });
 }
 
-/** Runs `contestant` under `load` once. */
-export async function measure(
+function peakOf(pid: number): number {
+  return readRss(pid, "VmHWM");
+}
+
+async function withServer(
   contestant: Contestant,
   load: Load,
-  peersPerAnnounce: number,
-): Promise<Measurement> {
+  seconds: number,
+  run: (pid: number, config: string) => Promise<Run>,
+): Promise<Run> {
   const directory = mkdtempSync(join(tmpdir(), "aquatic-load-"));
   const config = join(directory, "load.toml");
-  writeFileSync(config, describeLoad(load, contestant));
+  writeFileSync(config, describeLoad(contestant, load, seconds));
+  const preparation = {
+    infoHashes: () => listInfoHashes(config),
+    peersPerAnnounce: load.peersPerAnnounce ?? 1,
+  };
   try {
-    const infoHashes = (): string => runLoad(config, "--info-hashes");
     await using server = await startServer(
       contestant.name,
-      (work) => contestant.start(work, { infoHashes, peersPerAnnounce }),
-      "udp",
+      (work) => contestant.start(work, preparation),
+      load.protocol,
     );
-    const { report, cpuSeconds } = await loadServer(config, server.pid);
-    const rssAfter = readRss(server.pid);
-    // The first second is warm-up: CPU time is read from its end on.
-    const responses = report.each_second.slice(1).reduce((sum, { total }) => sum + total, 0);
-    const { measured } = report;
-    const { p50, p99, p999, max } = measured.latency_microseconds;
-    return {
-      contestant: contestant.name,
-      load: load.name,
-      responsesPerSecond: responses / (report.each_second.length - 1),
-      cpu: (cpuSeconds / responses) * 1e6,
-      p50,
-      p99,
-      p999,
-      max,
-      peersPerAnnounce: measured.peers_per_announce,
-      lost: measured.lost,
-      errors: measured.errors,
-      invalid: measured.invalid,
-      rssAfter,
-    };
+    return await run(server.pid, config);
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
-function describeLoad(load: Load, { unchecked }: Contestant): string {
-  const [connect, announce, scrape] = load.weights;
-  const needed = Math.ceil(load.peers / load.torrents / PEERS_PER_IP);
-  const clientIps = Math.min(load.peers, Math.max(LEAST_IPS, needed));
-  return `
-    server_address = '${ADDRESS}:${PORT}'
-    duration = ${load.seconds}
-    [network]
-    rate = ${load.rate}
-    client_ips = ${clientIps}
-    [requests]
-    number_of_torrents = ${load.torrents}
-    number_of_peers = ${load.peers}
-    torrent_selection_pareto_shape = ${load.paretoShape}
-    peers_wanted = ${load.peersWanted}
-    weight_connect = ${connect}
-    weight_announce = ${announce}
-    weight_scrape = ${scrape}
-    [setup]
-    prefill = ${load.prefill}
-    [checks]
-    ${unchecked.map((check) => `${check} = false`).join("\n")}`;
+function describeLoad(contestant: Contestant, load: Load, seconds: number): string {
+  const scheme = contestant.isTls ? "wss" : "ws";
+  return stringify({
+    ...(load.protocol === "udp"
+      ? { server_address: `${ADDRESS}:${PORT}` }
+      : { server_url: `${scheme}://${ADDRESS}:${PORT}` }),
+    duration: seconds,
+    ...mergeSettings(load.settings, contestant.settings ?? {}),
+  });
 }
 
-function runLoad(config: string, ...flags: string[]): string {
-  const { stdout } = Bun.spawnSync([process.execPath, "run", LOAD, "-c", config, ...flags]);
-  return stdout.toString();
+function mergeSettings(a: Settings, b: Settings): Settings {
+  const sections = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  return Object.fromEntries(sections.map((name) => [name, { ...a[name], ...b[name] }]));
 }
 
-async function loadServer(config: string, pid: number) {
-  const times: number[] = [];
-  const { output } = startLoad(LOAD, config, () => times.push(readCpuSeconds(pid)));
-  const report = JSON.parse(await output) as LoadReport;
-  return { report, cpuSeconds: times.at(-1)! - times[0] };
+// --- what the load testers say -------------------------------------------------------------------
+
+interface Resources {
+  /** CPU time of the tracker, all its threads, in seconds each second. */
+  readonly cpuShare: number;
+  readonly rssBefore: number;
+  readonly rssAfter: number;
+  readonly rssPeak: number;
 }
 
-// CPU time of all threads so far, from the count in nanoseconds that the scheduler keeps.
-function readCpuSeconds(pid: number): number {
-  let sum = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    sum += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]);
+function summarize(load: Load, output: string, resources: Resources): Run {
+  const of = load.protocol === "udp" ? summarizeUdp : summarizeWs;
+  const { figures, trouble } = of(JSON.parse(output) as never);
+  const { rate } = figures;
+  const cpu = rate > 0 ? (resources.cpuShare / rate) * 1e6 : 0;
+  return { figures: { rate, cpu, ...resources, ...figures }, trouble };
+}
+
+function summarizeUdp(report: UdpReport): Run {
+  const { measured } = report;
+  const { max, p50, p99, p999 } = measured.latency_microseconds;
+  return {
+    figures: {
+      rate: meanOf(report.each_second.map(({ total }) => total)),
+      loadCpuShare: report.cpu.share,
+      p50,
+      p99,
+      p999,
+      max,
+      peersPerAnnounce: measured.peers_per_announce,
+    },
+    trouble: listTrouble([
+      ["invalid", measured.invalid_by_fault],
+      ["failed", measured.errors_by_message],
+      ["", { "requests lost": measured.lost, "requests not sent": measured.not_sent }],
+    ]),
+  };
+}
+
+function summarizeWs(report: WsReport): Run {
+  const { each_second: seconds, measured, setup } = report;
+  const { answer_latency_microseconds: answer, response_latency_microseconds: response } = measured;
+  return {
+    figures: {
+      rate: meanOf(seconds.map(({ announces }) => announces)),
+      offers: meanOf(seconds.map(({ offers }) => offers)),
+      answers: meanOf(seconds.map(({ answers }) => answers)),
+      loadCpuShare: report.cpu.share,
+      responseP50: response.p50,
+      responseP99: response.p99,
+      responseP999: response.p999,
+      answerP50: answer.p50,
+      answerP99: answer.p99,
+      answerP999: answer.p999,
+      // From the first handshake to the response to the last first announce.
+      burstSeconds: setup.burst_seconds,
+      refused: setup.refused,
+      deflated: setup.deflated,
+    },
+    trouble: listTrouble([
+      ...[setup, measured].flatMap((part): [string, Readonly<Record<string, number>>][] => [
+        ["invalid", part.invalid_by_fault],
+        ["failed", part.failures_by_message],
+        ["closed", part.closed_by_reason],
+        ["refused", part.refused_by_reason],
+      ]),
+      [
+        "",
+        {
+          "responses missing": measured.lost,
+          "announces held back": measured.not_sent,
+          "waits for answers given up": measured.answer_timeouts,
+        },
+      ],
+    ]),
+  };
+}
+
+// Of all seconds but the first, which is warm-up.
+function meanOf(seconds: readonly number[]): number {
+  const rest = seconds.slice(1);
+  return rest.reduce((sum, count) => sum + count, 0) / Math.max(1, rest.length);
+}
+
+function listTrouble(
+  parts: readonly (readonly [kind: string, counts: Readonly<Record<string, number>>])[],
+): Record<string, number> {
+  const trouble: Record<string, number> = {};
+  for (const [kind, counts] of parts) {
+    for (const [what, count] of Object.entries(counts)) {
+      const name = kind === "" ? what : `${kind} (${what})`;
+      if (count > 0) trouble[name] = (trouble[name] ?? 0) + count;
+    }
   }
-  return sum / 1e9;
+  return trouble;
 }

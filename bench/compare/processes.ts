@@ -1,7 +1,7 @@
 // The processes of a comparison: a contestant pinned to one core, the load tester to the next, and
 // what the kernel tells of the contestant. Called by the measurements, on this machine only.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -13,6 +13,11 @@ export const REPOSITORY = resolve(import.meta.dir, "../..");
 /** The core that every contestant is pinned to. The load has the next. */
 const SERVER_CORE = "0";
 const LOAD_CORE = "1";
+
+/** Resident memory is stable when it has kept within a share of itself for that long. */
+const STABLE_MILLISECONDS = 2000;
+const STABLE_SHARE = 0.002;
+const MOST_STABLE_WAIT_SECONDS = 60;
 
 /** A running contestant. */
 export interface Server extends AsyncDisposable {
@@ -31,7 +36,7 @@ export interface LoadRun {
 export async function startServer(
   name: string,
   start: (directory: string) => string[],
-  protocol: "udp" | "tcp",
+  protocol: "udp" | "ws",
 ): Promise<Server> {
   const directory = mkdtempSync(join(tmpdir(), "aquatic-bench-"));
   const argv = start(directory);
@@ -58,9 +63,9 @@ export async function startServer(
   return { pid: child.pid, [Symbol.asyncDispose]: stop };
 }
 
-/** Starts a load tester, and calls `onSecond` at the end of each second that it measures. */
-export function startLoad(entry: string, config: string, onSecond: () => void): LoadRun {
-  const argv = [process.execPath, "run", entry, "-c", config, "--json"];
+/** Runs the load tester for a protocol, and calls `onSecond` at the end of each that it measures. */
+export function startLoad(protocol: "udp" | "ws", config: string, onSecond: () => void): LoadRun {
+  const argv = [process.execPath, "run", loadTester(protocol), "-c", config, "--json"];
   const child = Bun.spawn(["taskset", "-c", LOAD_CORE, ...argv], {
     stdin: "ignore",
     stderr: "pipe",
@@ -79,16 +84,52 @@ export function startLoad(entry: string, config: string, onSecond: () => void): 
   return { output: follow(), stop: () => child.kill("SIGTERM") };
 }
 
+/** The info hashes, in hexadecimal, that a load for UDP asks for. */
+export function listInfoHashes(config: string): string {
+  const argv = [process.execPath, "run", loadTester("udp"), "-c", config, "--info-hashes"];
+  return Bun.spawnSync(argv).stdout.toString();
+}
+
 /** Resident memory in bytes: as it is, or the most there has been. */
 export function readRss(pid: number, field: "VmRSS" | "VmHWM" = "VmRSS"): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)![1]) * 1024;
 }
 
+/** Resolves to the resident memory when that has been stable, or could not be. */
+export async function awaitStableRss(pid: number): Promise<number> {
+  const giveUpAt = performance.now() + MOST_STABLE_WAIT_SECONDS * 1000;
+  let reference = readRss(pid);
+  let since = performance.now();
+  for (;;) {
+    await Bun.sleep(100);
+    const now = performance.now();
+    const rss = readRss(pid);
+    if (Math.abs(rss - reference) > reference * STABLE_SHARE) {
+      reference = rss;
+      since = now;
+    }
+    if (now - since >= STABLE_MILLISECONDS || now >= giveUpAt) return rss;
+  }
+}
+
+/** CPU time of all threads so far, from the nanoseconds that the scheduler counts. */
+export function readCpuSeconds(pid: number): number {
+  let sum = 0;
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    sum += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0]);
+  }
+  return sum / 1e9;
+}
+
+function loadTester(protocol: "udp" | "ws"): string {
+  return join(REPOSITORY, `bench/load/${protocol}.ts`);
+}
+
 // The kernel's list of sockets: local addresses are in hexadecimal there, and 0A is who listens.
-async function isBound(protocol: "udp" | "tcp"): Promise<boolean> {
+async function isBound(protocol: "udp" | "ws"): Promise<boolean> {
   const port = PORT.toString(16).toUpperCase().padStart(4, "0");
-  const list = await Bun.file(`/proc/net/${protocol}`).text();
-  const state = protocol === "tcp" ? "0A" : "07";
-  return new RegExp(`^ *\\d+: \\w+:${port} \\w+:\\w+ ${state} `, "m").test(list);
+  const [list, state] = protocol === "ws" ? ["tcp", "0A"] : ["udp", "07"];
+  const sockets = await Bun.file(`/proc/net/${list}`).text();
+  return new RegExp(`^ *\\d+: \\w+:${port} \\w+:\\w+ ${state} `, "m").test(sockets);
 }
