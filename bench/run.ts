@@ -1,7 +1,7 @@
 // Compares aquatic-udp with opentracker, and aquatic-ws with bittorrent-tracker, and both with the
 // floor under any such tracker, on this machine: every contestant in turn, several rounds, medians.
 // Each is pinned to core 0, the load to core 1. Prints the README's tables; writes a summary of each
-// section, and charts, to bench/results.
+// section, and charts, to bench/results, unless --against or --only is given.
 //
 // usage: bun run bench [--rounds N] [--seconds N] [--against PATH] [--only NAME,…] [SECTION]...
 //
@@ -32,7 +32,9 @@ const { positionals, values } = parseArgs({
   },
   allowPositionals: true,
 });
+const isPartial = values.only !== "" || values.against !== undefined;
 const setting = {
+  keepsResults: !isPartial,
   rounds: readCount("rounds", 1),
   seconds: readCount("seconds", 2),
   only: values.only.split(",").filter((name) => name !== ""),

@@ -12,6 +12,8 @@ export interface Options {
   readonly seconds: number;
   /** The starts of the names of those that take part; empty: all. */
   readonly only: readonly string[];
+  /** Whether bench/results is written. */
+  readonly keepsResults: boolean;
 }
 
 /** The rounds of one figure. */
@@ -78,7 +80,8 @@ export class Comparison {
   }
 
   #keep(load: Load, rows: readonly Row[]): void {
-    const { rounds, seconds } = this.options;
+    const { keepsResults, rounds, seconds } = this.options;
+    if (!keepsResults || this.section === "") return;
     const results = rows.map(({ contestant, cpuTo, figures, trouble }) => ({
       contestant,
       ...figures,
@@ -87,7 +90,7 @@ export class Comparison {
     }));
     const duration = load.seconds ?? seconds;
     this.#summaries.push({ load: load.name, settings: load.settings, duration, results });
-    if (this.section !== "") keepSummary(this.section, { rounds, loads: this.#summaries });
+    keepSummary(this.section, { rounds, loads: this.#summaries });
   }
 }
 

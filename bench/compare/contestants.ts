@@ -1,5 +1,5 @@
-// The trackers that are compared: the command line that starts each, and what the load tester has to
-// know of it. Some are named by a variable of the environment, and left out without it.
+// The trackers that are compared: the command line that starts each, and the settings that it needs
+// from the load tester. Some are named by environment variables, and are left out without them.
 
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,13 +22,13 @@ export interface Contestant {
   readonly name: string;
   readonly isOurs?: true;
   readonly isTls?: true;
-  /** Of the load tester, for this one. */
+  /** Settings of the load tester that this one needs. */
   readonly settings?: Settings;
   /** The command line, once the directory is ready for it. */
   readonly start: (directory: string, preparation: Preparation) => string[];
 }
 
-/** Where one of our trackers is, and what it is called beside another of them. */
+/** A checkout of this repository, and what follows its trackers' names in the tables. */
 export interface Build {
   readonly root: string;
   readonly suffix: string;
@@ -72,7 +72,7 @@ export function opentracker(workers: number): Contestant {
   const binary = process.env.OPENTRACKER ?? Bun.which("opentracker") ?? "";
   return {
     name: workers === 0 ? "opentracker" : `opentracker, ${workers} worker${workers > 1 ? "s" : ""}`,
-    // Who asks is among the peers it hands out.
+    // The announcing peer is in its own peer list.
     settings: { checks: { requester: false, exact: false } },
     start(directory, { infoHashes }) {
       const lines = [

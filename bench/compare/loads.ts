@@ -86,8 +86,8 @@ const SETUP_SECONDS = 120;
 /** Answers come later than the load tester's default where many connections wait their turn. */
 const ANSWER_TIMEOUT_MILLISECONDS = 5000;
 
-/** Connections of one source address: more would be short of ports for a while after each run. */
-const CONNECTIONS_PER_IP = 5000;
+/** Connections of one source address, which has ports for some more. */
+const CONNECTIONS_PER_IP = 25_000;
 
 interface WsLoad {
   readonly connections?: number;

@@ -126,7 +126,7 @@ function loadTester(protocol: "udp" | "ws"): string {
   return join(REPOSITORY, `bench/load/${protocol}.ts`);
 }
 
-// The kernel's list of sockets: local addresses are in hexadecimal there, and 0A is who listens.
+// The kernel's list of sockets: local addresses are in hexadecimal, and state 0A is a listener.
 async function isBound(protocol: "udp" | "ws"): Promise<boolean> {
   const port = PORT.toString(16).toUpperCase().padStart(4, "0");
   const [list, state] = protocol === "ws" ? ["tcp", "0A"] : ["udp", "07"];

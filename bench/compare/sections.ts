@@ -2,7 +2,7 @@
 // up in. Called by the runner.
 
 import type { Comparison, Options, Row } from "./comparison.ts";
-import { type Bar, drawBars } from "./chart.ts";
+import { type Bar, drawBars, type Group } from "./chart.ts";
 import {
   aquaticUdp,
   aquaticWs,
@@ -91,7 +91,7 @@ async function compareBusy(comparison: Comparison, setting: Setting): Promise<vo
   ];
   const rows = await comparison.run(contestants, busy);
   printTable(busy.name, rows, costs("response", UDP_REFERENCES, 2));
-  drawChart("udp.svg", `UDP: CPU time for each response, ${busy.name}`, [
+  drawChart(setting, "udp.svg", `UDP: CPU time per response, ${busy.name}`, [
     { bars: barsOf(rows, 2) },
   ]);
 }
@@ -164,7 +164,7 @@ async function compareOffers(comparison: Comparison, setting: Setting): Promise<
     printTable(load.name, rows, costs("announce", WS_REFERENCES, 1));
     groups.push({ name: load.name, bars: barsOf(rows, 0) });
   }
-  drawChart("ws.svg", "WebTorrent: CPU time for each announce, its offers answered", groups);
+  drawChart(setting, "ws.svg", "WebTorrent: CPU time per announce, all offers answered", groups);
 }
 
 async function compareWithoutOffers(comparison: Comparison, setting: Setting): Promise<void> {
@@ -340,11 +340,13 @@ function barsOf(rows: readonly Row[], decimals: number): Bar[] {
   }));
 }
 
-function drawChart(file: string, title: string, groups: Parameters<typeof drawBars>[2]): void {
-  if (groups.every(({ bars }) => bars.length === 0)) return;
+function drawChart(
+  { keepsResults }: Setting,
+  file: string,
+  title: string,
+  groups: readonly Group[],
+): void {
+  if (!keepsResults) return;
   const { commit, machine } = describeMachine();
-  keepFile(
-    file,
-    drawBars(title, `and how many a second, on one core; ${machine}; ${commit}`, groups),
-  );
+  keepFile(file, drawBars(title, `and rate, on one core; ${machine}; ${commit}`, groups));
 }

@@ -48,7 +48,7 @@ const medianOf =
   ({ figures }: Row): number =>
     figures[name].median;
 
-/** What it costs, and to whom that compares; `unit` is what there are so many of each second. */
+/** Rate and CPU time of a contestant, the latter compared with `others`; `unit` is what is counted. */
 export function costs(unit: string, others: readonly string[], decimals: number): Column[] {
   return [
     figure(`${unit}s/s`, "rate"),

@@ -120,7 +120,7 @@ int main(int argc, char **argv) {
     }
     for (int sent = 0; sent < answers;) {
       int result = sendmmsg(fd, out + sent, answers - sent, 0);
-      // Whom the kernel refuses to send to gets nothing.
+      // An answer that the kernel refuses to send is skipped.
       sent += result > 0 ? result : 1;
     }
   }

@@ -48,7 +48,7 @@ await runCli({
 });
 
 async function printInfoHashes(roster: Roster): Promise<void> {
-  // Whoever reads may have had enough.
+  // The reader of the pipe may have closed it.
   process.stdout.on("error", () => process.exit(1));
   const { torrents } = roster.shape;
   for (let start = 0; start < torrents; start += LINES_AT_ONCE) {

@@ -1,5 +1,5 @@
-// Which offers are answered: a choice by chance that whoever gets an offer and whoever made it come
-// to alike, so that the one knows what the other is going to do.
+// Which offers are answered: a random choice that sender and receiver of an offer both compute, so
+// that the sender knows how many answers to expect.
 
 import type { OfferName } from "./ids.ts";
 

@@ -1,5 +1,5 @@
 // The configuration of the WebTorrent load tester: every key with its default, its range and the
-// prose that `-p` prints above it. How to use the load tester is told there.
+// prose that `-p` prints above it, which also explains how to use the load tester.
 
 import { boolean, choice, integer, type Schema } from "../../../src/app/config-field.ts";
 import type { Config } from "../../../src/app/config.ts";

@@ -10,7 +10,7 @@ const GOING_AWAY = Buffer.from([1001 >>> 8, 1001 & 0xff]);
 
 export const PROGRESS = { closed: 0, connecting: 1, open: 2, closing: 3 } as const;
 
-/** Who is told what happens to connections. */
+/** Handles what happens to connections. */
 export interface Owner {
   /** What is to be sent to the connection whose bytes are being read. */
   readonly out: FrameWriter;
@@ -29,7 +29,7 @@ export class Connection implements FrameTarget {
   life = 0;
   /** What was agreed: whether it compresses what it sends. */
   deflate = false;
-  /** Who it is in each of its torrents, while it is open. */
+  /** Its peer in each of its torrents, while it is open. */
   peers: readonly Peer[] = [];
   /** Done with the setup, or refused in it. */
   isSettled = false;
@@ -132,7 +132,7 @@ export class Connection implements FrameTarget {
     this.progress = PROGRESS.closing;
   }
 
-  /** Ends the connection without a word. */
+  /** Resets the connection, without a word. */
   vanish(): void {
     this.progress = PROGRESS.closing;
     this.#socket?.terminate();

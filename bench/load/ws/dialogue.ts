@@ -1,8 +1,8 @@
-// What the connections of a load worker say, and what they make of what they are told: announces,
-// offers and answers. Checks every message, and counts.
+// The messages of the connections of a load worker: announces, offers and answers. Writes those that
+// are sent, checks every one that comes in, and counts them.
 
-import type { Roster } from "../roster.ts";
 import { PART } from "../control.ts";
+import type { Roster } from "../roster.ts";
 import { AnswerChoice } from "./answer-choice.ts";
 import { type Connection, PROGRESS } from "./connection.ts";
 import type { FrameWriter } from "./frame.ts";
@@ -145,7 +145,7 @@ export class Dialogue {
     else if (connection.waitsSince === 0) connection.waitsSince = this.now;
   }
 
-  // Who speaks in the torrent of an announce.
+  // The peer that speaks in the torrent of an announce.
   #peerOf({ peers }: Connection, announce: number): Peer {
     return peers[announce % this.#torrentsEach];
   }
@@ -217,7 +217,7 @@ export class Dialogue {
 
   #takeResponse(connection: Connection): void {
     const { ledger } = this;
-    // The answer to `stopped` is nobody's business any more.
+    // An answer to `stopped` may still come.
     if (connection.progress !== PROGRESS.open) return;
     const inbound = this.#inbound;
     const isExact = ledger.part !== PART.setup && Atomics.load(this.#exact, 0) === 1;

@@ -133,9 +133,10 @@ export class Fleet implements Owner {
     return count;
   }
 
-  /** Counts those as lost. */
+  /** Counts those as lost, and resets all connections: their ports are free at once. */
   giveUp(): void {
     this.#ledger.add(TALLY.lost, this.unanswered);
+    for (const connection of this.#connections) connection.vanish();
   }
 
   /** Does what is due. */

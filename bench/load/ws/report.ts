@@ -19,7 +19,7 @@ export interface Flow {
   readonly announces: number;
   /** Offers that were received. */
   readonly offers: number;
-  /** Answers that were received by who had made the offer. */
+  /** Answers that were received, each by the peer that had made the offer. */
   readonly answers: number;
 }
 

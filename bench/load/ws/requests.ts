@@ -1,5 +1,6 @@
-// What the load tester's clients say, in the order of keys and with the values of bittorrent-tracker's
-// client. A load worker has two of these: one writes plain frames, the other compressed ones.
+// Writes the messages of clients, with the keys, in their order, and the values of
+// bittorrent-tracker's client. A load worker has two of these: one for plain frames, one for
+// compressed ones.
 
 import type { LoadConfig } from "./config.ts";
 import { FrameWriter, NO_MASK, type Piece } from "./frame.ts";
@@ -12,7 +13,7 @@ const FILE_BYTES = 262144;
 /** What clients that want no offers want. */
 const DEFAULT_PEERS = 50;
 
-/** Who speaks: a peer in a torrent. */
+/** A peer in a torrent: the sender of messages. */
 export interface Peer {
   readonly connection: number;
   readonly life: number;
