@@ -136,6 +136,8 @@ export class Fleet implements Owner {
   /** Counts those as lost, and resets all connections: their ports are free at once. */
   giveUp(): void {
     this.#ledger.add(TALLY.lost, this.unanswered);
+    // Other workers may still get responses, which count those that are there.
+    Atomics.store(this.#exact, 0, 0);
     for (const connection of this.#connections) connection.vanish();
   }
 
