@@ -140,35 +140,37 @@ export function atRate(name: string, rate: number): Load {
   return wsLoad(name, { offers: 5, network: { rate: Math.round(rate) } });
 }
 
-/** Connections that announce once and stay. */
-export function held(connections: number): Load {
+/** Connections that are opened some at a time, announce once and stay. */
+export function held(connections: number, concurrency = 400): Load {
   return wsLoad(`${connections.toLocaleString("en")} connections held`, {
     connections,
     torrents: connections / 10,
     offers: 0,
+    network: { connect_concurrency: concurrency },
     requests: { repeat: false },
   });
 }
 
+/** So many that what their peers take is far more than what a garbage collector leaves. */
+export const MANY_TORRENTS_CONNECTIONS = 5000;
+
 /** Connections that announce so many torrents each, and stay. */
 export function heldWithTorrents(each: number): Load {
-  return wsLoad(`500 connections of ${each} torrents held`, {
-    connections: 500,
-    torrents: 50,
+  return wsLoad(`5,000 connections of ${each} torrents held`, {
+    connections: MANY_TORRENTS_CONNECTIONS,
+    torrents: MANY_TORRENTS_CONNECTIONS / 10,
     offers: 0,
+    network: { connect_concurrency: 100 },
     requests: { repeat: false, torrents_per_connection: each },
   });
 }
 
 /** Many connections at once, of which so many are being opened at a time; 0: all. */
 export function burst(concurrency: number): Load {
-  const load = held(10_000);
   const name = concurrency === 0 ? "at once" : `${concurrency} at a time`;
-  const network = { ...load.settings.network, connect_concurrency: concurrency };
   return {
-    ...load,
+    ...held(10_000, concurrency),
     name: `10,000 connections ${name}`,
-    settings: { ...load.settings, network },
     // The least there can be: they are held that long, and then closed.
     seconds: 2,
   };

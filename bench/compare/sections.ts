@@ -27,6 +27,7 @@ import {
   held,
   heldWithTorrents,
   type Load,
+  MANY_TORRENTS_CONNECTIONS,
   oneSwarm,
   stalled,
   tenOffers,
@@ -286,7 +287,7 @@ async function comparePeers(comparison: Comparison, setting: Setting): Promise<v
     comparison,
     contestants,
     bare,
-    [["bytes by a peer in one more torrent", many, 500 * 63]],
+    [["bytes by a peer in one more torrent", many, MANY_TORRENTS_CONNECTIONS * 63]],
     measureHeld,
   );
   printTable("resident memory added", bare, added);
