@@ -1,7 +1,7 @@
 // Compares aquatic-udp with opentracker, and aquatic-ws with bittorrent-tracker, and both with the
 // floor under any such tracker, on this machine: every contestant in turn, several rounds, medians.
-// Each is pinned to core 0, the load to core 1. Prints the README's tables; writes a summary of each
-// section, and charts, to bench/results, unless --against or --only is given.
+// Each is pinned to core 0, the load to core 1. Prints the README's tables; writes a summary of
+// each section, and charts, to bench/results, unless --against or --only is given.
 //
 // usage: bun run bench [--rounds N] [--seconds N] [--against PATH] [--only NAME,…] [SECTION]...
 //

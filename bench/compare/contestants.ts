@@ -36,7 +36,7 @@ export interface Build {
 
 export const THIS_BUILD: Build = { root: REPOSITORY, suffix: "" };
 
-// --- UDP -------------------------------------------------------------------------------------------
+// --- UDP ----------------------------------------------------------------------------------------
 
 /** An aquatic-udp with so many workers and this backend. */
 export function aquaticUdp(
@@ -116,7 +116,7 @@ export const othersUdp: readonly Contestant[] = [
   ...(process.env.AQUATIC_UDP_RUST ? [aquaticUdpRust] : []),
 ];
 
-// --- WebTorrent ------------------------------------------------------------------------------------
+// --- WebTorrent ---------------------------------------------------------------------------------
 
 interface WsVariant {
   readonly workers?: number;
@@ -186,7 +186,7 @@ export const othersWs: readonly Contestant[] = [
   ...(process.env.AQUATIC_WS_RUST ? [aquaticWsRust] : []),
 ];
 
-// ---------------------------------------------------------------------------------------------------
+// ------------------------------------------------------------------------------------------------
 
 function startAquatic(
   directory: string,

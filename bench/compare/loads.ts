@@ -12,7 +12,7 @@ export interface Load {
   readonly peersPerAnnounce?: number;
 }
 
-// --- UDP -------------------------------------------------------------------------------------------
+// --- UDP ----------------------------------------------------------------------------------------
 
 /** The peers of one address differ by their ports. */
 const PEERS_PER_IP = 40_000;
@@ -78,7 +78,7 @@ export function whileCleaning(rate: number): Load {
   return { ...udpLoad(name, 1_000_000, 2_000_000, { rate }), seconds: 25 };
 }
 
-// --- WebTorrent ------------------------------------------------------------------------------------
+// --- WebTorrent ---------------------------------------------------------------------------------
 
 /** Opening all connections may take that long. */
 const SETUP_SECONDS = 120;

@@ -1,5 +1,5 @@
-// What a comparison leaves behind: one file in bench/results, with the machine and the programs that
-// it was measured with.
+// What a comparison leaves behind: one file in bench/results, with the machine and the programs it
+// was measured with.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";

@@ -1,7 +1,7 @@
-// The floor under any WebTorrent tracker: a relay on epoll that answers announces, passes each offer
-// on to another connection of the swarm, and each answer to its offerer. It looks for the few keys it
-// needs, checks nothing, limits nothing, and remembers no peers but the connections it has. So what
-// it costs is what the kernel's TCP path and the frames cost. Run by the benchmarks, compiled with
+// The floor under any WebTorrent tracker: a relay on epoll that answers announces, passes each
+// offer on to another connection of the swarm, and each answer to its offerer. It looks for the few
+// keys it needs, checks nothing, limits nothing, and knows no peers but its connections. So what it
+// costs is what the kernel's TCP path and the frames cost. Run by the benchmarks, compiled with
 // `cc -O2`.
 //
 // Usage: ws IP PORT   (IPv4; prints the line that trackers print when they listen)

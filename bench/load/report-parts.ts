@@ -23,7 +23,7 @@ export function describeCpuTime({ share, system, user }: CpuTime, workers: numbe
   const isLimit = share >= workers * LIMIT;
   return (
     `CPU of the load tester: ${user.toFixed(2)} s user, ${system.toFixed(2)} s system, ` +
-    `${share.toFixed(2)} of a core${isLimit ? ": as fast as it can, the tracker may be faster" : ""}`
+    `${share.toFixed(2)} of a core${isLimit ? ": its limit, the tracker may be faster" : ""}`
   );
 }
 

@@ -162,7 +162,7 @@ back. They are for the torrents of the connection in turn, and all have their of
       min: 0,
       max: 50,
       prose: `\
-Offers of each announce but the first, and what it gives as numwant. Browsers send 5, older ones 10.`,
+Offers of each announce but the first, and its numwant. Browsers send 5, older ones 10.`,
     }),
     sdp_size: choice({
       value: "short",

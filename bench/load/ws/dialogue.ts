@@ -1,5 +1,5 @@
-// The messages of the connections of a load worker: announces, offers and answers. Writes those that
-// are sent, checks every one that comes in, and counts them.
+// The messages of a load worker's connections: announces, offers and answers. Writes those that are
+// sent, checks every one that comes in, and counts them.
 
 import { PART } from "../control.ts";
 import type { Roster } from "../roster.ts";

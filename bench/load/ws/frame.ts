@@ -1,6 +1,6 @@
-// Writes WebSocket frames as a client sends them (RFC 6455): masked, each payload composed of pieces
-// that are known beforehand and of what differs. The four bytes of the mask are the same one, in all
-// frames of a writer: so pieces lie ready masked, wherever in a payload they begin.
+// Writes WebSocket frames as a client sends them (RFC 6455): masked, each payload composed of known
+// pieces and of what differs. The four bytes of the mask are equal, and the same in all frames of a
+// writer: so pieces lie ready masked, wherever in a payload they begin.
 
 import { constants, deflateRawSync } from "node:zlib";
 import { MOST_TEXT_BYTES, writeIdText } from "./id-text.ts";

@@ -184,8 +184,8 @@ const INFO_HASH = Buffer.from("aquatic-ws-load");
 const OFFER = Buffer.from("of");
 
 /**
- * Ids of 20 ASCII characters: digits of base 32 after a prefix. No browser sends such ids. A tracker
- * that handles text as strings spends far less on them.
+ * Ids of 20 ASCII characters: digits of base 32 after a prefix. No browser sends such ids, and a
+ * tracker that handles text as strings spends far less on them.
  */
 export class AsciiIds implements Ids {
   writeInfoHash({ bytes }: Id, torrent: number): void {

@@ -1,7 +1,7 @@
 // The SDPs of offers and answers: as Chromium writes them and webtorrent sends them, captured in
 // three sizes, with addresses for documentation. Ids, keys and ports differ from offer to offer
-// within one announce. The session id is made of the offer id and the sender's peer id, so that an SDP
-// tells whose it is.
+// within one announce. The session id is made of the offer id and the sender's peer id, so that an
+// SDP tells whose it is.
 
 import { Random } from "../../../src/memory/random.ts";
 import captured from "./sdp.json" with { type: "json" };
