@@ -14,7 +14,7 @@ import { CONTROL } from "../../app/control.ts";
 import { ANSWER_LATER, type Dispatcher } from "../dispatcher.ts";
 import { Exchange } from "../exchange.ts";
 import { RESPONSE, SOURCE } from "../request.ts";
-import type { SocketBackend, SocketSettings } from "./choose-backend.ts";
+import type { SocketBackend, SocketSettings } from "./backend.ts";
 import { ignoreUnreachableClients, setReceiveBuffer } from "./options.ts";
 
 type UdpSocket = Bun.udp.Socket<"buffer"> & { readonly fd: number };

@@ -5,7 +5,7 @@ import { isWildcard, type SocketAddress } from "../../app/socket-address.ts";
 import { StartupError } from "../../app/startup-error.ts";
 import { closeLinuxSocket, openLinuxSocket } from "./linux-socket.ts";
 import { MessageBatch } from "./message-batch.ts";
-import type { BackendName } from "./choose-backend.ts";
+import type { BackendName } from "./backend.ts";
 import { EAGAIN, hasSystemCalls } from "./system-calls.ts";
 
 /**

@@ -13,7 +13,7 @@ import { MmsgSocket, socketOfResponse } from "./mmsg-socket.ts";
 import { PACKET_INFO_BYTES } from "./packet-info.ts";
 import { PollSet } from "./poll-set.ts";
 import { RESPONSE } from "../request.ts";
-import type { SocketBackend, SocketSettings } from "./choose-backend.ts";
+import type { SocketBackend, SocketSettings } from "./backend.ts";
 import { setReceiveBuffer } from "./options.ts";
 import { clearWakeEvent } from "../../app/wake-event.ts";
 
