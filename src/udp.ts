@@ -12,7 +12,7 @@ import {
   parseSocketAddress,
   type SocketAddress,
 } from "./app/socket-address.ts";
-import { Workers } from "./app/workers.ts";
+import { WorkerPool } from "./app/worker-pool.ts";
 import { ringDoorbell } from "./memory/doorbell.ts";
 import { Table } from "./swarm/table.ts";
 import { chooseBackend } from "./udp/socket/choose-backend.ts";
@@ -37,7 +37,7 @@ async function serve(config: UdpConfig): Promise<void> {
   const wanted = config.network.address.map(parseSocketAddress);
   const setup = allocateSetup(config, chooseBackend(config.network.socket_backend, wanted));
   const control = new Int32Array(setup.control);
-  const workers = new Workers();
+  const pool = new WorkerPool();
   const connectionKeys = new Int32Array(setup.connectionKeys);
   const { max_connection_age } = config.cleaning;
   keepClock(control, CONTROL.clock, (second) => {
@@ -45,13 +45,13 @@ async function serve(config: UdpConfig): Promise<void> {
   });
 
   const claim = await claimAddresses(wanted, "udp");
-  await startRequestWorkers(workers, setup);
-  const addresses = await startSocketWorkers(workers, setup, claim);
+  await startRequestWorkers(pool, setup);
+  const addresses = await startSocketWorkers(pool, setup, claim);
   privileges?.drop();
   startServing(control);
 
   signals.handleBy(() => {
-    return workers.stop(() => {
+    return pool.stop(() => {
       Atomics.store(control, CONTROL.stop, 1);
       const count = config.socket_workers + config.request_workers;
       for (let worker = 0; worker < count; worker++) ringDoorbell(control, doorbellWord(worker));
@@ -69,17 +69,17 @@ async function serve(config: UdpConfig): Promise<void> {
 
 // `new Worker(new URL(…))` has to stand here: in a compiled binary, every module's URL is this one's.
 
-async function startRequestWorkers(workers: Workers, setup: Setup): Promise<void> {
+async function startRequestWorkers(pool: WorkerPool, setup: Setup): Promise<void> {
   const { request_workers, socket_workers } = setup.config;
   for (let i = 0; i < request_workers; i++) {
     const worker = new Worker(new URL("./udp/request-worker.ts", import.meta.url));
-    await workers.start(`request worker ${i}`, worker, { ...setup, worker: socket_workers + i });
+    await pool.start(`request worker ${i}`, worker, { ...setup, worker: socket_workers + i });
   }
 }
 
 // Returns the addresses with the ports that were bound.
 async function startSocketWorkers(
-  workers: Workers,
+  pool: WorkerPool,
   setup: Setup,
   claim: AddressClaim,
 ): Promise<readonly SocketAddress[]> {
@@ -88,7 +88,7 @@ async function startSocketWorkers(
   for (let i = 0; i < socket_workers; i++) {
     const worker = new Worker(new URL("./udp/socket-worker.ts", import.meta.url));
     const start = { ...setup, worker: i, addresses };
-    const bound = await workers.start<Bound>(`socket worker ${i}`, worker, start);
+    const bound = await pool.start<Bound>(`socket worker ${i}`, worker, start);
     // From here on, the first worker's sockets keep other trackers away.
     claim.release();
     // Where a claim could not choose a port, the first worker does, and the others follow.

@@ -41,7 +41,7 @@ async function serve(given: WsConfig): Promise<void> {
   const privileges = resolvePrivileges(config.privileges);
   const setup = allocateSetup(config, readCertificate(config.network));
   const control = new Int32Array(setup.control);
-  const workers = new Workers();
+  const pool = new WorkerPool();
   keepClock(control, CONTROL.clock);
 
   const claim = await claimAddresses(config.network.address.map(parseSocketAddress), "tcp");
@@ -98,7 +98,7 @@ function limitConnections(config: WsConfig, fileLimit: number): WsConfig {
 
 // Returns the addresses with the ports that were bound.
 async function startSocketWorkers(
-  workers: Workers,
+  pool: WorkerPool,
   setup: Setup,
   claim: AddressClaim,
 ): Promise<{ addresses: readonly SocketAddress[]; threads: Worker[] }> {
@@ -111,7 +111,7 @@ async function startSocketWorkers(
     threads.push(worker);
     const start = { ...setup, worker: i, addresses, ports: ports[i] };
     const transfer = ports[i].filter((port) => port !== undefined);
-    const bound = await workers.start<Bound>(`socket worker ${i}`, worker, start, transfer);
+    const bound = await pool.start<Bound>(`socket worker ${i}`, worker, start, transfer);
     // From here on, the first worker's sockets keep other trackers away.
     claim.release();
     // Where a claim could not choose a port, the first worker does, and the others follow.

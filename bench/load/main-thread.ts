@@ -1,7 +1,7 @@
 // What the main threads of both load testers do alike: start the workers, wait for them, look at
 // them each second, and notice that somebody has had enough.
 
-import { Workers } from "../../src/app/workers.ts";
+import { WorkerPool } from "../../src/app/worker-pool.ts";
 
 /** How often a condition is looked at that is waited for. */
 const LOOK_MILLISECONDS = 20;
@@ -18,9 +18,9 @@ export async function startWorkers(
   session: WorkersConfig,
   createWorker: () => Worker,
 ): Promise<void> {
-  const workers = new Workers();
+  const pool = new WorkerPool();
   for (let i = 0; i < session.config.workers; i++) {
-    await workers.start(`load worker ${i}`, createWorker(), { ...session, worker: i });
+    await pool.start(`load worker ${i}`, createWorker(), { ...session, worker: i });
   }
 }
 

@@ -1,7 +1,7 @@
 // A request worker: takes requests from the rings of all socket workers, answers them into the
 // rings back, and sleeps when there are none. It is always in this loop, and runs no events.
 
-import { serveWorker } from "../app/worker.ts";
+import { serveWorker } from "../app/worker-thread.ts";
 import { readClock } from "../memory/clock.ts";
 import { sleepAtDoorbell } from "../memory/doorbell.ts";
 import { RequestEnd } from "./channel.ts";

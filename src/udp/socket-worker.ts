@@ -9,7 +9,7 @@ import { MAX_BATCH } from "./handler.ts";
 import { type Bound, placeForSocket, type SocketWorkerSetup, viewSetup } from "./setup.ts";
 import { BunBackend } from "./socket/bun-backend.ts";
 import { MmsgBackend } from "./socket/mmsg-backend.ts";
-import { serveWorker } from "../app/worker.ts";
+import { serveWorker } from "../app/worker-thread.ts";
 
 serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const { addresses, config, worker } = setup;

@@ -1,6 +1,6 @@
 // A worker that does as its setup says.
 
-import { serveWorker } from "../../src/app/worker.ts";
+import { serveWorker } from "../../src/app/worker-thread.ts";
 
 interface Setup {
   act: "serve" | "refuse" | "refuse oddly" | "throw" | "exit" | "end" | "fail later" | "ignore";

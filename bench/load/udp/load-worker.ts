@@ -1,7 +1,7 @@
 // A load worker: opens its sockets, announces its share of the peers, waits until all are that far,
 // and then measures until told to stop. It is always in this loop, and runs no events.
 
-import { serveWorker } from "../../../src/app/worker.ts";
+import { serveWorker } from "../../../src/app/worker-thread.ts";
 import { Control, PART, PARTS, PHASE, STATE } from "../control.ts";
 import { ErrorTable } from "../error-table.ts";
 import { CLOSED_LOOP, OpenLoop, SILENCE } from "../pace.ts";

@@ -1,7 +1,7 @@
 // A load worker: opens its connections, lets each announce once, waits until all are that far, and
 // then measures until told to stop.
 
-import { serveWorker } from "../../../src/app/worker.ts";
+import { serveWorker } from "../../../src/app/worker-thread.ts";
 import { Control, PHASE, STATE } from "../control.ts";
 import { Fleet } from "./fleet.ts";
 import type { WorkerSession } from "./session.ts";

@@ -1,5 +1,5 @@
 // The worker's side of its life: it is set up by the first message, answers when it is ready or why
-// it cannot be, and serves. The main thread's side is workers.ts.
+// it cannot be, and serves. The main thread's side is worker-pool.ts.
 
 declare const self: Worker;
 

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { startChild } from "../support/child.ts";
 
-const fixture = new URL("workers-fixture.ts", import.meta.url).pathname;
+const fixture = new URL("worker-pool-fixture.ts", import.meta.url).pathname;
 
 async function run(...acts: string[]) {
   await using child = startChild([process.execPath, fixture, ...acts]);

@@ -3,13 +3,13 @@
 
 import { log } from "./log.ts";
 import { StartupError } from "./startup-error.ts";
-import type { WorkerMessage } from "./worker.ts";
+import type { WorkerMessage } from "./worker-thread.ts";
 
 /** What is left for a worker that does not stop when told to. */
 const STOP_MILLISECONDS = 500;
 
 /** All workers of one process. */
-export class Workers {
+export class WorkerPool {
   readonly #stopped: Promise<void>[] = [];
   /** Questions to each worker that are not answered yet. */
   readonly #questions = new Map<Worker, ((answer: unknown) => void)[]>();
