@@ -6,6 +6,7 @@ import { type AddressClaim, claimAddresses } from "./app/address-claim.ts";
 import { keepClean, keepClock, keepStatistics, reportFullTable } from "./app/background.ts";
 import { runCli } from "./app/cli.ts";
 import { log } from "./app/log.ts";
+import { listFaults } from "./app/metrics.ts";
 import { resolvePrivileges } from "./app/privileges.ts";
 import {
   formatSocketAddress,
@@ -21,7 +22,6 @@ import { CONTROL, doorbellWord, startServing } from "./app/control.ts";
 import { StopSignals } from "./app/stop-signals.ts";
 import { allocateSetup, type Bound, type Setup } from "./udp/setup.ts";
 import { renewConnectionKeys } from "./udp/connection-id.ts";
-import { udpStatistics } from "./udp/statistics.ts";
 import { signalWakeEvent } from "./app/wake-event.ts";
 
 await runCli({
@@ -64,7 +64,8 @@ async function serve(config: UdpConfig): Promise<void> {
   void keepClean(config.cleaning, tables, control, CONTROL.clock);
   reportFullTable(setup.counters);
   const { interval } = config.statistics;
-  if (interval > 0) void keepStatistics(interval, tables, setup.counters, udpStatistics);
+  const statistics = { faults: listFaults("udp") };
+  if (interval > 0) void keepStatistics(interval, tables, setup.counters, statistics);
 }
 
 // `new Worker(new URL(…))` has to stand here: in a compiled binary, every module's URL is this one's.

@@ -37,11 +37,11 @@ export async function claimAddresses(
   addresses: readonly SocketAddress[],
   protocol: Protocol,
 ): Promise<AddressClaim> {
-  const sockets: Holder[] = [];
+  const sockets: BoundSocket[] = [];
   const release = (): void => sockets.splice(0).forEach((socket) => socket.close());
-  const hold = protocol === "udp" ? holdUdp : holdTcp;
+  const bind = protocol === "udp" ? bindUdp : bindTcp;
   try {
-    for (const address of addresses) sockets.push(await hold(address, !isDualStack(addresses)));
+    for (const address of addresses) sockets.push(await bind(address, !isDualStack(addresses)));
   } catch (error) {
     const refused = addresses[sockets.length];
     release();
@@ -54,19 +54,19 @@ export async function claimAddresses(
 
 // ---------------------------------------------------------------------------------------------
 
-interface Holder {
+interface BoundSocket {
   readonly fd: number;
   readonly port: number;
   close(): void;
 }
 
-async function holdUdp({ host, port }: SocketAddress, ipv6Only: boolean): Promise<Holder> {
+async function bindUdp({ host, port }: SocketAddress, ipv6Only: boolean): Promise<BoundSocket> {
   const options = { hostname: host, port, flags: ipv6Only ? UDP_IPV6_ONLY : 0 };
   const socket = (await Bun.udpSocket(options)) as Bun.udp.Socket<"buffer"> & { fd: number };
   return { fd: socket.fd, port: socket.port, close: () => socket.close() };
 }
 
-function holdTcp({ host, port }: SocketAddress, ipv6Only: boolean): Holder {
+function bindTcp({ host, port }: SocketAddress, ipv6Only: boolean): BoundSocket {
   const options = { hostname: host, port, exclusive: true, ipv6Only, socket: { data() {} } };
   const listener = Bun.listen(options) as Bun.TCPSocketListener & { fd: number };
   return { fd: listener.fd, port: listener.port, close: () => listener.stop(true) };

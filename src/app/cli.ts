@@ -32,7 +32,7 @@ export async function runCli<S extends Schema>(
 ): Promise<void> {
   setLogName(program.name);
   try {
-    await obey(program, rawArgs);
+    await execute(program, rawArgs);
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
     log(error.message);
@@ -43,7 +43,7 @@ export async function runCli<S extends Schema>(
 
 // ---------------------------------------------------------------------------------------------
 
-async function obey<S extends Schema>(program: Program<S>, rawArgs: readonly string[]) {
+async function execute<S extends Schema>(program: Program<S>, rawArgs: readonly string[]) {
   const { args, switches } = readArguments(rawArgs, program.switches);
   if (args.help) return console.log(await renderHelp(program));
   if (args.version) return console.log(`${program.name} ${version}`);

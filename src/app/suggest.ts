@@ -6,15 +6,15 @@
  */
 export function findNearest(given: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined;
-  let least = Infinity;
+  let nearestDistance = Infinity;
   for (const name of known) {
     const longer = Math.max(given.length, name.length);
     // A name of another length differs by at least as many letters: do not measure strangers.
     if (Math.abs(given.length - name.length) > longer / 3) continue;
     const distance = countEdits(given.toLowerCase(), name.toLowerCase());
-    if (distance <= longer / 3 && distance < least) {
+    if (distance <= longer / 3 && distance < nearestDistance) {
       nearest = name;
-      least = distance;
+      nearestDistance = distance;
     }
   }
   return nearest;

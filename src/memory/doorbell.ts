@@ -24,12 +24,12 @@ export function claimSleeper(words: Int32Array, word: number): boolean {
  * Announces that this thread is about to sleep by means of its own. Only then must it look for work
  * a last time: whoever published before was not going to ring.
  */
-export function lieDown(words: Int32Array, word: number): void {
+export function markAsleep(words: Int32Array, word: number): void {
   Atomics.store(words, word, ASLEEP);
 }
 
-/** The end of what `lieDown` began. */
-export function getUp(words: Int32Array, word: number): void {
+/** The end of what `markAsleep` began. */
+export function markAwake(words: Int32Array, word: number): void {
   Atomics.store(words, word, AWAKE);
 }
 
@@ -44,9 +44,9 @@ export function sleepAtDoorbell(
   milliseconds: number,
   hasWork: () => boolean,
 ): void {
-  lieDown(words, word);
+  markAsleep(words, word);
   if (!hasWork()) Atomics.wait(words, word, ASLEEP, milliseconds);
-  getUp(words, word);
+  markAwake(words, word);
 }
 
 /** The same for a thread with an event loop: resolves when the doorbell rings. */
@@ -55,10 +55,10 @@ export async function awaitDoorbell(
   word: number,
   hasWork: () => boolean,
 ): Promise<void> {
-  lieDown(words, word);
+  markAsleep(words, word);
   if (!hasWork()) {
     const rung = Atomics.waitAsync(words, word, ASLEEP);
     if (rung.async) await rung.value;
   }
-  getUp(words, word);
+  markAwake(words, word);
 }

@@ -11,8 +11,8 @@
 import { acquire, release } from "../memory/lock.ts";
 import { HEADER, type TablePlan } from "./layout.ts";
 
-/** A kind of block: one for 2^kind peers. */
-export type BlockKind = number;
+/** A kind of block: one for 2^sizeClass peers. */
+export type SizeClass = number;
 
 const NEXT = 0;
 const PREVIOUS = 1;
@@ -23,14 +23,14 @@ const FREE = 0x80;
 const RETURNED = 0x40;
 
 /** Blocks of fewer words (1 MiB) are not worth a system call. */
-const LEAST_RETURNED_WORDS = 1 << 18;
+const MIN_RETURNED_WORDS = 1 << 18;
 
 /** The allocator of one table. */
 export class Arena {
   readonly #start: number;
   readonly #end: number;
   readonly #unitWords: number;
-  readonly #unitKind: number;
+  readonly #unitSizeClass: number;
   readonly #marks: Uint8Array;
 
   constructor(
@@ -39,18 +39,18 @@ export class Arena {
   ) {
     this.#start = plan.arena;
     this.#end = plan.words;
-    this.#unitWords = plan.peerWords << plan.unitKind;
-    this.#unitKind = plan.unitKind;
+    this.#unitWords = plan.peerWords << plan.unitSizeClass;
+    this.#unitSizeClass = plan.unitSizeClass;
     this.#marks = new Uint8Array(words.buffer, plan.arenaMarks * 4, plan.units);
   }
 
-  /** The offset of a block for 2^kind peers, its words undefined; 0 when memory is used up. */
-  allocateBlock(kind: BlockKind): number {
-    return this.#allocate(this.#blockOrder(kind));
+  /** The offset of a block for 2^sizeClass peers, its words undefined; 0 when memory is used up. */
+  allocateBlock(sizeClass: SizeClass): number {
+    return this.#allocate(this.#blockOrder(sizeClass));
   }
 
-  freeBlock(offset: number, kind: BlockKind): void {
-    this.#free(offset, this.#blockOrder(kind), 0);
+  freeBlock(offset: number, sizeClass: SizeClass): void {
+    this.#free(offset, this.#blockOrder(sizeClass), 0);
   }
 
   /** The offset of a directory of 2^bits entries, its words undefined; 0 when memory is used up. */
@@ -73,7 +73,7 @@ export class Arena {
     let offset = 0;
     acquire(words, HEADER.arenaLock);
     for (; this.#unitWords << order <= this.#end - this.#start; order++) {
-      if (this.#unitWords << order < LEAST_RETURNED_WORDS) continue;
+      if (this.#unitWords << order < MIN_RETURNED_WORDS) continue;
       offset = words[HEADER.arenaFree + order];
       while (offset !== 0 && (this.#marks[this.#unit(offset)] & RETURNED) !== 0) {
         offset = words[offset + NEXT];
@@ -88,8 +88,8 @@ export class Arena {
     return true;
   }
 
-  #blockOrder(kind: BlockKind): number {
-    return kind > this.#unitKind ? kind - this.#unitKind : 0;
+  #blockOrder(sizeClass: SizeClass): number {
+    return sizeClass > this.#unitSizeClass ? sizeClass - this.#unitSizeClass : 0;
   }
 
   #directoryOrder(bits: number): number {

@@ -57,8 +57,8 @@ export class CleaningPass implements TableVisitor {
     if (this.removed > before) swarms.shrinkBlock(record);
   }
 
-  visitBucket(record: number, which: number, bucket: number): void {
-    this.table.sets.removePeers(record, which, bucket, this.#forgetExpired);
+  visitBucket(record: number, status: number, bucket: number): void {
+    this.table.sets.removePeers(record, status, bucket, this.#forgetExpired);
   }
 
   leaveTorrent(record: number): void {

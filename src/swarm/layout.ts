@@ -140,8 +140,8 @@ export interface TablePlan extends Required<TableLimits> {
   readonly peerWords: number;
   /** Peers that fit a torrent record. */
   readonly inlinePeers: number;
-  /** The smallest block holds 2^unitKind peers: a unit of the arena. */
-  readonly unitKind: number;
+  /** The smallest block holds 2^unitSizeClass peers: a unit of the arena. */
+  readonly unitSizeClass: number;
   readonly bucketsPerShard: number;
   readonly heads: number;
   readonly chunks: number;
@@ -176,8 +176,8 @@ export function planTable(identityBytes: IdentityBytes, limits: TableLimits): Ta
   const peerWords = identityBytes / 4 + (identityBytes === 20 ? 2 : 1);
   const inlinePeers = Math.floor(TORRENT.inlineWords / peerWords);
   // The first block has room for twice as many, and for two at least, rounded up to a power of two.
-  const unitKind = Math.max(1, Math.ceil(Math.log2(Math.max(1, inlinePeers * 2))));
-  const unitWords = peerWords << unitKind;
+  const unitSizeClass = Math.max(1, Math.ceil(Math.log2(Math.max(1, inlinePeers * 2))));
+  const unitWords = peerWords << unitSizeClass;
   const bucketsPerShard = Math.max(FIRST_BUCKETS, Math.ceil((maxTorrents * 1.25) / SHARDS) + 64);
   const maxChunks = SHARDS * countChunks(maxTorrents / SHARDS);
 
@@ -210,7 +210,7 @@ export function planTable(identityBytes: IdentityBytes, limits: TableLimits): Ta
     identityBytes,
     peerWords,
     inlinePeers,
-    unitKind,
+    unitSizeClass,
     bucketsPerShard,
     heads,
     chunks,

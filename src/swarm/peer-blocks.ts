@@ -11,16 +11,16 @@
 // last announce is the low 16 bits of the clock, in the upper half of the last word.
 
 import { halfSipHash13 } from "../memory/hash.ts";
-import type { Arena, BlockKind } from "./arena.ts";
+import type { Arena, SizeClass } from "./arena.ts";
 import { HEADER, type TablePlan } from "./layout.ts";
 import type { Handout } from "./handout.ts";
 
 /** The largest block holds 2^7 peers. */
-export const LARGEST_KIND: BlockKind = 7;
+export const MAX_SIZE_CLASS: SizeClass = 7;
 
 /** What a block's count must not exceed for a block of half the size to be worth the move. */
-export function fitsHalf(count: number, kind: BlockKind): boolean {
-  return count * 8 <= 3 << kind;
+export function fitsHalf(count: number, sizeClass: SizeClass): boolean {
+  return count * 8 <= 3 << sizeClass;
 }
 
 /** Reads and moves the peers of one table's blocks. */
@@ -135,11 +135,11 @@ export class PeerBlocks {
   }
 
   /**
-   * Moves `count` peers at `from` into a new block of 2^kind. The old block is the caller's to
+   * Moves `count` peers at `from` into a new block of 2^sizeClass. The old block is the caller's to
    * free. Returns 0, with nothing changed, when memory is used up.
    */
-  copyToBlock(from: number, count: number, kind: BlockKind): number {
-    const block = this.arena.allocateBlock(kind);
+  copyToBlock(from: number, count: number, sizeClass: SizeClass): number {
+    const block = this.arena.allocateBlock(sizeClass);
     if (block === 0) return 0;
     this.words.copyWithin(block, from, from + count * this.stride);
     return block;

@@ -5,13 +5,13 @@
 //   a set:        [ directory | buckets | directory's size in bits ]        3 words of the record
 //   an entry:     [ block | peers in it, kind of the block << 16 ]          2 words of a directory
 //
-// A set's peers are counted in the record, which is `record[TORRENT.leechers + which]`.
+// A set's peers are counted in the record, which is `record[TORRENT.leechers + status]`.
 
 import type { Random } from "../memory/random.ts";
-import type { Arena, BlockKind } from "./arena.ts";
+import type { Arena, SizeClass } from "./arena.ts";
 import type { Handout } from "./handout.ts";
 import { TORRENT } from "./layout.ts";
-import { fitsHalf, LARGEST_KIND, type PeerBlocks } from "./peer-blocks.ts";
+import { fitsHalf, MAX_SIZE_CLASS, type PeerBlocks } from "./peer-blocks.ts";
 import { linearBucket, splitSource } from "./torrents.ts";
 
 const SET_WORDS = 3;
@@ -22,14 +22,14 @@ const ENTRY_WORDS = 2;
 const FILL = 1;
 
 /** A set splits a bucket when it has more peers for each than this … */
-const MOST_PEERS_PER_BUCKET = 16;
+const MAX_PEERS_PER_BUCKET = 16;
 /** … and merges two when it has fewer. */
-const LEAST_PEERS_PER_BUCKET = 10;
+const MIN_PEERS_PER_BUCKET = 10;
 
 /** The arena has no smaller blocks than this fills. */
-const FIRST_DIRECTORY_BITS = 3;
-const MOST_DIRECTORY_BITS = 24;
-const SMALLEST_KIND: BlockKind = 3;
+const MIN_DIRECTORY_BITS = 3;
+const MAX_DIRECTORY_BITS = 24;
+const MIN_SIZE_CLASS: SizeClass = 3;
 
 /**
  * A start is drawn among 64 places in each bucket, and drawn again when the place is empty: so
@@ -40,7 +40,7 @@ const PLACES = 64;
 /** Below so many buckets, counting through them is quicker than drawing until one is hit. */
 const FEW_BUCKETS = 8;
 
-/** The sets of the large swarms of one table. `which` is 0 for leechers, 1 for seeders. */
+/** The sets of the large swarms of one table. `status` is 0 for leechers, 1 for seeders. */
 export class PeerSets {
   /** Where `drawStart` ended. */
   #startBucket = 0;
@@ -54,24 +54,24 @@ export class PeerSets {
   ) {}
 
   /** Makes an empty set, its count 0. False, with nothing changed, when memory is used up. */
-  create(record: number, which: number): boolean {
+  create(record: number, status: number): boolean {
     const { words } = this;
-    const directory = this.arena.allocateDirectory(FIRST_DIRECTORY_BITS);
+    const directory = this.arena.allocateDirectory(MIN_DIRECTORY_BITS);
     if (directory === 0) return false;
-    const set = setOffset(record, which);
+    const set = setOffset(record, status);
     words[set] = directory;
     words[set + BUCKETS] = 1;
-    words[set + DIRECTORY_BITS] = FIRST_DIRECTORY_BITS;
+    words[set + DIRECTORY_BITS] = MIN_DIRECTORY_BITS;
     words[directory] = 0;
     words[directory + FILL] = 0;
-    words[record + TORRENT.leechers + which] = 0;
+    words[record + TORRENT.leechers + status] = 0;
     return true;
   }
 
   /** Frees all that a set holds. */
-  destroy(record: number, which: number): void {
+  destroy(record: number, status: number): void {
     const { words } = this;
-    const set = setOffset(record, which);
+    const set = setOffset(record, status);
     const directory = words[set];
     for (let bucket = 0; bucket < words[set + BUCKETS]; bucket++) {
       const entry = directory + bucket * ENTRY_WORDS;
@@ -81,32 +81,32 @@ export class PeerSets {
   }
 
   /** The offset of the peer at `key[at]`, whose hash is `hash`, or 0. */
-  find(record: number, which: number, hash: number, key: Int32Array, at: number): number {
-    const entry = this.#entry(setOffset(record, which), hash);
+  find(record: number, status: number, hash: number, key: Int32Array, at: number): number {
+    const entry = this.#entry(setOffset(record, status), hash);
     return this.blocks.find(this.words[entry], this.words[entry + FILL] & 0xffff, key, at);
   }
 
   /** Where the block is noted that a peer with this hash would be in. */
-  entry(record: number, which: number, hash: number): number {
-    return this.#entry(setOffset(record, which), hash);
+  entry(record: number, status: number, hash: number): number {
+    return this.#entry(setOffset(record, status), hash);
   }
 
   /** Makes room for a peer with this hash, counts it, and returns its offset; 0 when full. */
-  insert(record: number, which: number, hash: number): number {
+  insert(record: number, status: number, hash: number): number {
     const { words } = this;
-    const set = setOffset(record, which);
-    const count = words[record + TORRENT.leechers + which];
-    if (count >= words[set + BUCKETS] * MOST_PEERS_PER_BUCKET) this.#split(set);
+    const set = setOffset(record, status);
+    const count = words[record + TORRENT.leechers + status];
+    if (count >= words[set + BUCKETS] * MAX_PEERS_PER_BUCKET) this.#split(set);
     const peer = this.#append(this.#entry(set, hash));
-    if (peer !== 0) words[record + TORRENT.leechers + which] = count + 1;
+    if (peer !== 0) words[record + TORRENT.leechers + status] = count + 1;
     return peer;
   }
 
   /** Removes the peer at `peer`, whose hash is `hash`. */
-  remove(record: number, which: number, hash: number, peer: number): void {
-    this.#take(this.#entry(setOffset(record, which), hash), peer);
-    this.words[record + TORRENT.leechers + which]--;
-    this.#mergeSparse(record, which);
+  remove(record: number, status: number, hash: number, peer: number): void {
+    this.#take(this.#entry(setOffset(record, status), hash), peer);
+    this.words[record + TORRENT.leechers + status]--;
+    this.#mergeSparse(record, status);
   }
 
   /**
@@ -115,12 +115,12 @@ export class PeerSets {
    */
   removePeers(
     record: number,
-    which: number,
+    status: number,
     bucket: number,
     isUnwanted: (peer: number) => boolean,
   ): void {
     const { words, blocks } = this;
-    const entry = words[setOffset(record, which)] + bucket * ENTRY_WORDS;
+    const entry = words[setOffset(record, status)] + bucket * ENTRY_WORDS;
     let removed = 0;
     for (let i = (words[entry + FILL] & 0xffff) - 1; i >= 0; i--) {
       const peer = words[entry] + i * blocks.stride;
@@ -128,24 +128,24 @@ export class PeerSets {
       this.#take(entry, peer);
       removed++;
     }
-    words[record + TORRENT.leechers + which] -= removed;
-    if (removed > 0) this.#mergeSparse(record, which);
+    words[record + TORRENT.leechers + status] -= removed;
+    if (removed > 0) this.#mergeSparse(record, status);
   }
 
   /** Buckets of a set. */
-  buckets(record: number, which: number): number {
-    return this.words[setOffset(record, which) + BUCKETS];
+  buckets(record: number, status: number): number {
+    return this.words[setOffset(record, status) + BUCKETS];
   }
 
   /** Peers in one bucket of a set. */
-  bucketSize(record: number, which: number, bucket: number): number {
-    return this.words[this.words[setOffset(record, which)] + bucket * ENTRY_WORDS + FILL] & 0xffff;
+  bucketSize(record: number, status: number, bucket: number): number {
+    return this.words[this.words[setOffset(record, status)] + bucket * ENTRY_WORDS + FILL] & 0xffff;
   }
 
   /** Copies all peers of a set to `to`, one behind the other, and returns where they end. */
-  copyAll(record: number, which: number, to: number): number {
+  copyAll(record: number, status: number, to: number): number {
     const { words, blocks } = this;
-    const set = setOffset(record, which);
+    const set = setOffset(record, status);
     for (let bucket = 0; bucket < words[set + BUCKETS]; bucket++) {
       const entry = words[set] + bucket * ENTRY_WORDS;
       const peers = (words[entry + FILL] & 0xffff) * blocks.stride;
@@ -159,10 +159,10 @@ export class PeerSets {
    * Hands out the peers that follow a random one of the set; the ones before it are for
    * `handOutRest`. The set must hold a peer other than the requester.
    */
-  handOutFromRandom(record: number, which: number, handout: Handout): void {
+  handOutFromRandom(record: number, status: number, handout: Handout): void {
     const { words } = this;
-    this.#drawStart(record, which, handout.requester);
-    const set = setOffset(record, which);
+    this.#drawStart(record, status, handout.requester);
+    const set = setOffset(record, status);
     const bucket = this.#startBucket;
     const entry = words[set] + bucket * ENTRY_WORDS;
     this.blocks.handOut(this.#startPeer, this.#endOf(entry), handout);
@@ -170,8 +170,8 @@ export class PeerSets {
   }
 
   /** Hands out the peers of the set from its first bucket on, as far as they are wanted. */
-  handOutRest(record: number, which: number, handout: Handout): void {
-    this.#handOutBuckets(setOffset(record, which), 0, handout);
+  handOutRest(record: number, status: number, handout: Handout): void {
+    this.#handOutBuckets(setOffset(record, status), 0, handout);
   }
 
   #handOutBuckets(set: number, first: number, handout: Handout): void {
@@ -183,12 +183,12 @@ export class PeerSets {
     }
   }
 
-  #drawStart(record: number, which: number, requester: number): void {
+  #drawStart(record: number, status: number, requester: number): void {
     const { words, random } = this;
-    const set = setOffset(record, which);
+    const set = setOffset(record, status);
     const directory = words[set];
     const buckets = words[set + BUCKETS];
-    const count = words[record + TORRENT.leechers + which];
+    const count = words[record + TORRENT.leechers + status];
     do {
       let bucket: number;
       let place: number;
@@ -236,13 +236,13 @@ export class PeerSets {
   // when memory is used up.
   #reserve(entry: number, count: number): boolean {
     const { words } = this;
-    let kind = SMALLEST_KIND;
+    let sizeClass = MIN_SIZE_CLASS;
     if (words[entry] !== 0) {
-      kind = words[entry + FILL] >>> 16;
-      if (count <= 1 << kind) return true;
+      sizeClass = words[entry + FILL] >>> 16;
+      if (count <= 1 << sizeClass) return true;
     }
-    while (1 << kind < count) kind++;
-    return this.#resize(entry, kind);
+    while (1 << sizeClass < count) sizeClass++;
+    return this.#resize(entry, sizeClass);
   }
 
   // Removes a peer from its bucket: the last one there takes its place.
@@ -260,27 +260,27 @@ export class PeerSets {
     const { words } = this;
     if (words[entry] === 0) return;
     const count = words[entry + FILL] & 0xffff;
-    const kind = words[entry + FILL] >>> 16;
-    let smaller = kind;
-    while (smaller > SMALLEST_KIND && fitsHalf(count, smaller)) smaller--;
+    const sizeClass = words[entry + FILL] >>> 16;
+    let smaller = sizeClass;
+    while (smaller > MIN_SIZE_CLASS && fitsHalf(count, smaller)) smaller--;
     if (count === 0) {
-      this.arena.freeBlock(words[entry], kind);
+      this.arena.freeBlock(words[entry], sizeClass);
       words[entry] = 0;
       words[entry + FILL] = 0;
-    } else if (smaller < kind) {
+    } else if (smaller < sizeClass) {
       this.#resize(entry, smaller);
     }
   }
 
-  #resize(entry: number, kind: BlockKind): boolean {
+  #resize(entry: number, sizeClass: SizeClass): boolean {
     const { words } = this;
-    if (kind > LARGEST_KIND) return false;
+    if (sizeClass > MAX_SIZE_CLASS) return false;
     const fill = words[entry + FILL];
-    const block = this.blocks.copyToBlock(words[entry], fill & 0xffff, kind);
+    const block = this.blocks.copyToBlock(words[entry], fill & 0xffff, sizeClass);
     if (block === 0) return false;
     if (words[entry] !== 0) this.arena.freeBlock(words[entry], fill >>> 16);
     words[entry] = block;
-    words[entry + FILL] = (kind << 16) | (fill & 0xffff);
+    words[entry + FILL] = (sizeClass << 16) | (fill & 0xffff);
     return true;
   }
 
@@ -306,13 +306,13 @@ export class PeerSets {
     this.#shrink(target);
   }
 
-  #mergeSparse(record: number, which: number): void {
+  #mergeSparse(record: number, status: number): void {
     const { words } = this;
-    const set = setOffset(record, which);
-    const count = words[record + TORRENT.leechers + which];
+    const set = setOffset(record, status);
+    const count = words[record + TORRENT.leechers + status];
     while (
       words[set + BUCKETS] > 1 &&
-      count < words[set + BUCKETS] * LEAST_PEERS_PER_BUCKET &&
+      count < words[set + BUCKETS] * MIN_PEERS_PER_BUCKET &&
       this.#merge(set)
     );
   }
@@ -334,7 +334,7 @@ export class PeerSets {
     }
     words[set + BUCKETS] = bucket;
     const bits = words[set + DIRECTORY_BITS];
-    if (bits > FIRST_DIRECTORY_BITS && bucket <= 1 << (bits - 2)) this.#resizeDirectory(set, -1);
+    if (bits > MIN_DIRECTORY_BITS && bucket <= 1 << (bits - 2)) this.#resizeDirectory(set, -1);
     return true;
   }
 
@@ -342,7 +342,7 @@ export class PeerSets {
     const { words } = this;
     const old = words[set];
     const bits = words[set + DIRECTORY_BITS];
-    if (bits + change > MOST_DIRECTORY_BITS) return false;
+    if (bits + change > MAX_DIRECTORY_BITS) return false;
     const directory = this.arena.allocateDirectory(bits + change);
     if (directory === 0) return false;
     words.copyWithin(directory, old, old + words[set + BUCKETS] * ENTRY_WORDS);
@@ -353,6 +353,6 @@ export class PeerSets {
   }
 }
 
-function setOffset(record: number, which: number): number {
-  return record + TORRENT.inline + which * SET_WORDS;
+function setOffset(record: number, status: number): number {
+  return record + TORRENT.inline + status * SET_WORDS;
 }

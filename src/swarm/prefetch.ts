@@ -10,7 +10,7 @@ import type { Table } from "./table.ts";
 /** Words of one cache line. */
 const LINE = 16;
 
-/** Prefetches from one table, for batches of up to `most` announces. */
+/** Prefetches from one table, for batches of up to `maxAnnounces` announces. */
 export class Prefetch {
   /** Read by nobody; but for it, the compiler would leave out reads whose values are not used. */
   sink = 0;
@@ -20,10 +20,10 @@ export class Prefetch {
 
   constructor(
     private readonly table: Table,
-    most: number,
+    maxAnnounces: number,
   ) {
-    this.#announces = new Int32Array(most);
-    this.#offsets = new Int32Array(most);
+    this.#announces = new Int32Array(maxAnnounces);
+    this.#offsets = new Int32Array(maxAnnounces);
   }
 
   /** Adds the announce at the offset `at`, with its hashes, to the batch. */
@@ -44,9 +44,9 @@ export class Prefetch {
     for (let i = 0; i < count; i++) {
       const record = offsets[i];
       const at = announces[i];
-      const which = request[at + ANNOUNCE.flags] & FLAG_SEEDER;
+      const status = request[at + ANNOUNCE.flags] & FLAG_SEEDER;
       const isLarge = words[record + TORRENT.storage] === STORAGE_SETS;
-      offsets[i] = isLarge ? sets.entry(record, which, request[at + ANNOUNCE.peerHash]) : 0;
+      offsets[i] = isLarge ? sets.entry(record, status, request[at + ANNOUNCE.peerHash]) : 0;
     }
     for (let i = 0; i < count; i++) offsets[i] = words[offsets[i]];
     for (let i = 0; i < count; i++) sink ^= words[offsets[i]] ^ words[offsets[i] + LINE];

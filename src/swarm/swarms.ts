@@ -3,18 +3,18 @@
 // Called with the lock of the swarm's shard held.
 
 import type { Random } from "../memory/random.ts";
-import type { Arena, BlockKind } from "./arena.ts";
+import type { Arena, SizeClass } from "./arena.ts";
 import type { Handout } from "./handout.ts";
 import { STORAGE_INLINE, STORAGE_SETS, TORRENT, type TablePlan } from "./layout.ts";
 import { fitsHalf, type PeerBlocks } from "./peer-blocks.ts";
 import type { PeerSets } from "./peer-sets.ts";
 
 /** A swarm of more peers than this is kept in sets … */
-const MOST_IN_BLOCK = 64;
-const LARGEST_SMALL_KIND: BlockKind = 6;
+const MAX_PEERS_IN_BLOCK = 64;
+const MAX_SMALL_SIZE_CLASS: SizeClass = 6;
 /** … until it has no more than this. */
-const LEAST_IN_SETS = 24;
-const KIND_AFTER_SETS: BlockKind = 5;
+const MIN_PEERS_IN_SETS = 24;
+const SIZE_CLASS_AFTER_SETS: SizeClass = 5;
 
 const LEECHERS = 0;
 const SEEDERS = 1;
@@ -22,7 +22,7 @@ const SEEDERS = 1;
 /** The swarms of one table. A swarm is named by the offset of its torrent record. */
 export class Swarms {
   readonly #inlinePeers: number;
-  readonly #smallestKind: BlockKind;
+  readonly #minSizeClass: SizeClass;
   /** Of the peer that `find` found in a set: its hash, and the set. */
   #hash = 0;
   #set = 0;
@@ -36,23 +36,23 @@ export class Swarms {
     plan: TablePlan,
   ) {
     this.#inlinePeers = plan.inlinePeers;
-    this.#smallestKind = plan.unitKind;
+    this.#minSizeClass = plan.unitSizeClass;
   }
 
   /**
    * The offset of the peer at `key[at]`, whose hash is `hash`, or 0; good until the swarm changes, and for `update` and
    * `remove`. A peer mostly stays the leecher (0) or seeder (1) that it was: looks there first.
    */
-  find(record: number, hash: number, key: Int32Array, at: number, which: number): number {
+  find(record: number, hash: number, key: Int32Array, at: number, status: number): number {
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
       return this.blocks.find(this.#block(record), this.count(record), key, at);
     }
     this.#hash = hash;
-    this.#set = which;
-    const peer = this.sets.find(record, which, hash, key, at);
+    this.#set = status;
+    const peer = this.sets.find(record, status, hash, key, at);
     if (peer !== 0) return peer;
-    this.#set = 1 - which;
-    return this.sets.find(record, 1 - which, hash, key, at);
+    this.#set = 1 - status;
+    return this.sets.find(record, 1 - status, hash, key, at);
   }
 
   /** Peers of the swarm. */
@@ -64,14 +64,14 @@ export class Swarms {
    * Notes that the peer at `key[at]`, just found at `peer`, has announced itself as a leecher (0) or
    * seeder (1), and returns its offset. 0 when memory is used up: then it stays what it was.
    */
-  update(record: number, peer: number, key: Int32Array, at: number, tick: number, which: number) {
+  update(record: number, peer: number, key: Int32Array, at: number, tick: number, status: number) {
     let place = peer;
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
-      place = this.#setStatus(record, peer, which);
-    } else if (this.#set !== which) {
-      place = this.#addToSet(record, which, this.#hash, key, at, tick);
+      place = this.#setStatus(record, peer, status);
+    } else if (this.#set !== status) {
+      place = this.#addToSet(record, status, this.#hash, key, at, tick);
       if (place === 0) return 0;
-      this.sets.remove(record, 1 - which, this.#hash, peer);
+      this.sets.remove(record, 1 - status, this.#hash, peer);
     }
     this.blocks.write(place, key, at, tick);
     return place;
@@ -87,27 +87,27 @@ export class Swarms {
     key: Int32Array,
     at: number,
     tick: number,
-    which: number,
+    status: number,
   ): number {
     const { words, blocks } = this;
     if (words[record + TORRENT.storage] === STORAGE_SETS) {
-      return this.#addToSet(record, which, hash, key, at, tick);
+      return this.#addToSet(record, status, hash, key, at, tick);
     }
     const count = this.count(record);
     if (count === this.#capacity(record)) {
-      if (count === MOST_IN_BLOCK) {
-        return this.#toSets(record) ? this.#addToSet(record, which, hash, key, at, tick) : 0;
+      if (count === MAX_PEERS_IN_BLOCK) {
+        return this.#toSets(record) ? this.#addToSet(record, status, hash, key, at, tick) : 0;
       }
-      if (!this.#resize(record, this.#nextKind(record))) return 0;
+      if (!this.#resize(record, this.#nextSizeClass(record))) return 0;
     }
     let peer = this.#block(record) + count * blocks.stride;
-    if (which === LEECHERS) {
+    if (status === LEECHERS) {
       const boundary = this.#boundary(record);
       blocks.move(boundary, peer);
       peer = boundary;
     }
     blocks.write(peer, key, at, tick);
-    words[record + TORRENT.leechers + which]++;
+    words[record + TORRENT.leechers + status]++;
     return peer;
   }
 
@@ -127,19 +127,19 @@ export class Swarms {
    * only, to a leecher both. The requester's own offset is in the handout. Every other peer is
    * equally likely: the choice is a run of them that starts at a random one.
    */
-  handOut(record: number, which: number, handout: Handout): void {
+  handOut(record: number, status: number, handout: Handout): void {
     const { words, random } = this;
     const leechers = words[record + TORRENT.leechers];
-    const seeders = which === SEEDERS ? 0 : words[record + TORRENT.seeders];
-    const ownKind = which === SEEDERS || handout.requester === 0 ? 0 : 1;
-    const others = leechers + seeders - ownKind;
+    const seeders = status === SEEDERS ? 0 : words[record + TORRENT.seeders];
+    const excluded = status === SEEDERS || handout.requester === 0 ? 0 : 1;
+    const others = leechers + seeders - excluded;
     if (handout.wanted > others) handout.wanted = others;
     if (handout.wanted === 0) return;
     if (words[record + TORRENT.storage] !== STORAGE_SETS) {
       this.#handOutBlock(record, leechers + seeders, others, handout);
       return;
     }
-    const first = random.below(others) < leechers - ownKind ? LEECHERS : SEEDERS;
+    const first = random.below(others) < leechers - excluded ? LEECHERS : SEEDERS;
     this.sets.handOutFromRandom(record, first, handout);
     if (seeders > 0) this.sets.handOutRest(record, 1 - first, handout);
     this.sets.handOutRest(record, first, handout);
@@ -167,10 +167,10 @@ export class Swarms {
     const storage = this.words[record + TORRENT.storage];
     if (storage === STORAGE_INLINE) return;
     const count = this.count(record);
-    let kind = storage;
-    while (kind > this.#smallestKind && fitsHalf(count, kind)) kind--;
-    if (count < this.#inlinePeers || count === 0) kind = STORAGE_INLINE;
-    if (kind !== storage) this.#resize(record, kind);
+    let sizeClass = storage;
+    while (sizeClass > this.#minSizeClass && fitsHalf(count, sizeClass)) sizeClass--;
+    if (count < this.#inlinePeers || count === 0) sizeClass = STORAGE_INLINE;
+    if (sizeClass !== storage) this.#resize(record, sizeClass);
   }
 
   /** Frees what a swarm without peers holds, so that its record can go. */
@@ -182,13 +182,13 @@ export class Swarms {
   /** Puts a swarm that has become small back into one block. */
   leaveSets(record: number): void {
     const { words, arena, sets } = this;
-    if (this.count(record) > LEAST_IN_SETS) return;
-    const block = arena.allocateBlock(KIND_AFTER_SETS);
+    if (this.count(record) > MIN_PEERS_IN_SETS) return;
+    const block = arena.allocateBlock(SIZE_CLASS_AFTER_SETS);
     if (block === 0) return;
     const end = sets.copyAll(record, LEECHERS, block);
     sets.copyAll(record, SEEDERS, end);
     this.#destroySets(record);
-    words[record + TORRENT.storage] = KIND_AFTER_SETS;
+    words[record + TORRENT.storage] = SIZE_CLASS_AFTER_SETS;
     words[record + TORRENT.inline] = block;
     // The cleaner may have left far fewer.
     this.shrinkBlock(record);
@@ -210,27 +210,27 @@ export class Swarms {
   }
 
   // Moves a peer of a small swarm across the border between leechers and seeders.
-  #setStatus(record: number, peer: number, which: number): number {
+  #setStatus(record: number, peer: number, status: number): number {
     const { words, blocks } = this;
     const boundary = this.#boundary(record);
     const was = peer < boundary ? LEECHERS : SEEDERS;
-    if (was === which) return peer;
-    const place = which === SEEDERS ? boundary - blocks.stride : boundary;
+    if (was === status) return peer;
+    const place = status === SEEDERS ? boundary - blocks.stride : boundary;
     if (peer !== place) blocks.exchange(peer, place);
     words[record + TORRENT.leechers + was]--;
-    words[record + TORRENT.leechers + which]++;
+    words[record + TORRENT.leechers + status]++;
     return place;
   }
 
   #addToSet(
     record: number,
-    which: number,
+    status: number,
     hash: number,
     key: Int32Array,
     at: number,
     tick: number,
   ): number {
-    const peer = this.sets.insert(record, which, hash);
+    const peer = this.sets.insert(record, status, hash);
     if (peer !== 0) this.blocks.write(peer, key, at, tick);
     return peer;
   }
@@ -239,7 +239,7 @@ export class Swarms {
   #toSets(record: number): boolean {
     const { words, blocks, sets } = this;
     const block = this.#block(record);
-    const kind = words[record + TORRENT.storage];
+    const sizeClass = words[record + TORRENT.storage];
     const leechers = words[record + TORRENT.leechers];
     const seeders = words[record + TORRENT.seeders];
     if (sets.create(record, LEECHERS)) {
@@ -247,13 +247,13 @@ export class Swarms {
         let moved = 0;
         for (; moved < leechers + seeders; moved++) {
           const peer = block + moved * blocks.stride;
-          const which = moved < leechers ? LEECHERS : SEEDERS;
-          const room = sets.insert(record, which, blocks.hashPeer(peer));
+          const status = moved < leechers ? LEECHERS : SEEDERS;
+          const room = sets.insert(record, status, blocks.hashPeer(peer));
           if (room === 0) break;
           blocks.move(peer, room);
         }
         if (moved === leechers + seeders) {
-          this.arena.freeBlock(block, kind);
+          this.arena.freeBlock(block, sizeClass);
           words[record + TORRENT.storage] = STORAGE_SETS;
           return true;
         }
@@ -273,21 +273,21 @@ export class Swarms {
     this.words[record + TORRENT.storage] = STORAGE_INLINE;
   }
 
-  #resize(record: number, kind: BlockKind): boolean {
+  #resize(record: number, sizeClass: SizeClass): boolean {
     const { words, blocks } = this;
     const storage = words[record + TORRENT.storage];
     const from = this.#block(record);
     const count = this.count(record);
-    if (kind === STORAGE_INLINE) {
+    if (sizeClass === STORAGE_INLINE) {
       const inline = record + TORRENT.inline;
       words.copyWithin(inline, from, from + count * blocks.stride);
     } else {
-      const block = blocks.copyToBlock(from, count, kind);
+      const block = blocks.copyToBlock(from, count, sizeClass);
       if (block === 0) return false;
       words[record + TORRENT.inline] = block;
     }
     if (storage !== STORAGE_INLINE) this.arena.freeBlock(from, storage);
-    words[record + TORRENT.storage] = kind;
+    words[record + TORRENT.storage] = sizeClass;
     return true;
   }
 
@@ -307,10 +307,10 @@ export class Swarms {
     return storage === STORAGE_INLINE ? this.#inlinePeers : 1 << storage;
   }
 
-  #nextKind(record: number): BlockKind {
+  #nextSizeClass(record: number): SizeClass {
     const storage = this.words[record + TORRENT.storage];
     return storage === STORAGE_INLINE
-      ? this.#smallestKind
-      : Math.min(storage + 1, LARGEST_SMALL_KIND);
+      ? this.#minSizeClass
+      : Math.min(storage + 1, MAX_SMALL_SIZE_CLASS);
   }
 }

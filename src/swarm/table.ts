@@ -151,8 +151,8 @@ export class Table {
         release(words, lock);
         return peer;
       }
-      const which = flags & FLAG_SEEDER;
-      peers = this.#handOut(record, which, peer, request[at + ANNOUNCE.numwant], halves, halfAt);
+      const status = flags & FLAG_SEEDER;
+      peers = this.#handOut(record, status, peer, request[at + ANNOUNCE.numwant], halves, halfAt);
     }
     this.#readCounts(record);
     release(words, lock);
@@ -204,20 +204,20 @@ export class Table {
     const key = at + ANNOUNCE.peer;
     const hash = request[at + ANNOUNCE.peerHash];
     const flags = request[at + ANNOUNCE.flags];
-    const which = flags & FLAG_SEEDER;
-    const known = swarms.find(record, hash, request, key, which);
+    const status = flags & FLAG_SEEDER;
+    const known = swarms.find(record, hash, request, key, status);
     if (known !== 0) {
       this.isNewcomer = !this.blocks.isHeldBy(known, request, key);
       if (this.isNewcomer && (flags & FLAG_TAKE_OVER) === 0) {
         this.#readHolder(known);
         return PEER_HELD;
       }
-      return swarms.update(record, known, request, key, tick, which) || TABLE_FULL;
+      return swarms.update(record, known, request, key, tick, status) || TABLE_FULL;
     }
     this.isNewcomer = true;
     if (this.#addresses?.add(request, key) === false) return ADDRESS_FULL;
     if (Atomics.add(words, HEADER.peers, 1) < this.#plan.maxPeers) {
-      const peer = swarms.add(record, hash, request, key, tick, which);
+      const peer = swarms.add(record, hash, request, key, tick, status);
       if (peer !== 0) return peer;
     }
     Atomics.sub(words, HEADER.peers, 1);
@@ -241,7 +241,7 @@ export class Table {
 
   #handOut(
     record: number,
-    which: number,
+    status: number,
     requester: number,
     wanted: number,
     halves: Uint16Array,
@@ -252,7 +252,7 @@ export class Table {
     handout.at = halfAt;
     handout.wanted = wanted;
     handout.requester = requester;
-    this.swarms.handOut(record, which, handout);
+    this.swarms.handOut(record, status, handout);
     return (handout.at - halfAt) / (this.#plan.peerWords * 2 - 1);
   }
 

@@ -20,7 +20,7 @@ export interface TableVisitor {
   /** A small swarm: all its peers. */
   visitBlock?(record: number): void;
   /** One bucket of a large swarm's leechers (0) or seeders (1), from the last to the first. */
-  visitBucket?(record: number, which: number, bucket: number): void;
+  visitBucket?(record: number, status: number, bucket: number): void;
   /** After all peers of a swarm. */
   leaveTorrent?(record: number): void;
   /** A chunk of records that no shard has. Its lock is not held. */

@@ -11,13 +11,13 @@ import { RESPONSE, SOURCE } from "./request.ts";
 import { placeForRequest, type RequestWorkerSetup, viewSetup } from "./setup.ts";
 
 /** Requests of one socket worker that are answered before it sees the responses, if it is awake. */
-const MOST_AT_ONCE = 64;
+const MAX_AT_ONCE = 64;
 
 /** For a socket worker to make room for more responses. */
 const NAP_MILLISECONDS = 1;
 
 /** Upper bound on sleep, in case a wake-up is missed. */
-const LONGEST_SLEEP_MILLISECONDS = 1000;
+const MAX_SLEEP_MILLISECONDS = 1000;
 
 serveWorker<RequestWorkerSetup, void>(async (setup) => {
   const { config, worker } = setup;
@@ -28,18 +28,18 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
   });
   const { channel_recv_timeout_microseconds, max_requests_per_iter } = config.handlers;
   const gatherMilliseconds = channel_recv_timeout_microseconds / 1000;
-  const mostUnwoken = Math.ceil(max_requests_per_iter / ends.length);
-  const mostAtOnce = Math.min(MOST_AT_ONCE, mostUnwoken);
+  const maxUnwoken = Math.ceil(max_requests_per_iter / ends.length);
+  const maxAtOnce = Math.min(MAX_AT_ONCE, maxUnwoken);
   const doorbell = doorbellWord(worker);
   const exchange = new Exchange(channels, channels.words, channels);
   const responseWords = RESPONSE.datagram + Math.ceil(handler.maxResponseBytes / 4);
 
-  /** Answers what an end holds, up to `most` requests, and returns how many that were. */
-  function answerRequests(end: RequestEnd, most: number): number {
+  /** Answers what an end holds, up to `max` requests, and returns how many that were. */
+  function answerRequests(end: RequestEnd, max: number): number {
     const { requests, responses } = end;
     exchange.now = readClock(control, CONTROL.clock);
     let count = 0;
-    for (let request = requests.peek(); request >= 0 && count < most; request = requests.peek()) {
+    for (let request = requests.peek(); request >= 0 && count < max; request = requests.peek()) {
       const at = responses.reserve(responseWords);
       // Requests wait in their ring for room, and those that find none there are dropped.
       if (at < 0) break;
@@ -68,7 +68,7 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
     const now = performance.now();
     let left = Infinity;
     for (const end of ends) {
-      left = Math.min(left, end.wakeWhenDue(mostUnwoken, maxMilliseconds, now));
+      left = Math.min(left, end.wakeWhenDue(maxUnwoken, maxMilliseconds, now));
     }
     return left;
   }
@@ -76,7 +76,7 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
   async function serve(): Promise<void> {
     while (!isStopped()) {
       let taken = 0;
-      for (const end of ends) taken += answerRequests(end, mostAtOnce);
+      for (const end of ends) taken += answerRequests(end, maxAtOnce);
       const left = wakeSockets(gatherMilliseconds);
       if (taken > 0) continue;
       if (hasWork()) {
@@ -84,7 +84,7 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
         wakeSockets(0);
         sleepAtDoorbell(control, doorbell, NAP_MILLISECONDS, isStopped);
       } else {
-        sleepAtDoorbell(control, doorbell, Math.min(left, LONGEST_SLEEP_MILLISECONDS), hasWork);
+        sleepAtDoorbell(control, doorbell, Math.min(left, MAX_SLEEP_MILLISECONDS), hasWork);
       }
     }
   }

@@ -20,7 +20,7 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const slots = Math.min(MAX_BATCH, config.network.poll_event_capacity);
   const dispatcher = new Dispatcher(handler, slots, ends, counters);
   const settings = {
-    mostQueued: config.network.poll_event_capacity,
+    maxQueued: config.network.poll_event_capacity,
     doorbell: doorbellWord(worker),
     wakeEvent: setup.wakeEvents[worker] ?? -1,
     channels,

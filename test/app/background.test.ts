@@ -3,11 +3,10 @@
 import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
 import { keepClean, keepClock, keepStatistics, reportFullTable } from "../../src/app/background.ts";
 import { allocateCounters, Counters } from "../../src/app/counters.ts";
-import { COUNTER } from "../../src/app/metrics.ts";
+import { COUNTER, listFaults } from "../../src/app/metrics.ts";
 import { standardError, standardOutput } from "../../src/app/output.ts";
 import { readClock } from "../../src/memory/clock.ts";
 import { TableHarness } from "../swarm/harness.ts";
-import { udpStatistics } from "../../src/udp/statistics.ts";
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -121,7 +120,7 @@ test("keepStatistics writes the lines of each interval to standard output", asyn
     written.push(text);
     return true;
   });
-  void keepStatistics(3, [harness.table], buffer, udpStatistics);
+  void keepStatistics(3, [harness.table], buffer, { faults: listFaults("udp") });
   await isOver;
   jest.restoreAllMocks();
   expect(sleeps).toEqual([3000, 3000, 3000]);

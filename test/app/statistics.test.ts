@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { allocateCounters, Counters } from "../../src/app/counters.ts";
-import { COUNTER } from "../../src/app/metrics.ts";
+import { COUNTER, listFaults } from "../../src/app/metrics.ts";
 import { Statistics } from "../../src/app/statistics.ts";
 import { Census } from "../../src/swarm/census.ts";
 import { TableHarness } from "../swarm/harness.ts";
-import { udpStatistics } from "../../src/udp/statistics.ts";
+
+const options = { faults: listFaults("udp") };
 
 function takeCensus(...harnesses: TableHarness[]): Census {
   const census = new Census(harnesses.map(({ table }) => table));
@@ -16,7 +17,7 @@ const NO_SWARMS = "peers per torrent: min 0, p50 0, p75 0, p90 0, p99 0, p99.9 0
 
 describe("the lines of statistics", () => {
   test("are zeros when nothing has happened", () => {
-    const statistics = new Statistics(allocateCounters(2), udpStatistics);
+    const statistics = new Statistics(allocateCounters(2), options);
     expect(statistics.report(5, takeCensus())).toEqual([
       "requests/s: 0.00, responses/s: 0.00, requests per batch: 0.00",
       "bandwidth: 0.00 Mbit/s in, 0.00 Mbit/s out",
@@ -27,7 +28,7 @@ describe("the lines of statistics", () => {
   test("are rates over the time since the last ones, of all workers together", () => {
     const buffer = allocateCounters(2);
     const [one, other] = [0, 1].map((worker) => new Counters(buffer, worker));
-    const statistics = new Statistics(buffer, udpStatistics);
+    const statistics = new Statistics(buffer, options);
     one.add(COUNTER.requests, 600);
     other.add(COUNTER.requests, 400);
     other.add(COUNTER.responses, 999);
@@ -53,7 +54,7 @@ describe("the lines of statistics", () => {
     for (let peer = 0; peer < 7; peer++) ipv4.announce({ torrent: 1, peer });
     for (let peer = 0; peer < 2; peer++) ipv6.announce({ torrent: 1, peer, status: "seeder" });
     ipv6.announce({ torrent: 2, peer: 1 });
-    const statistics = new Statistics(allocateCounters(1), udpStatistics);
+    const statistics = new Statistics(allocateCounters(1), options);
     expect(statistics.report(1, takeCensus(ipv4, ipv6))[2]).toBe(
       "peers per torrent: min 1, p50 2, p75 7, p90 7, p99 7, p99.9 7, max 7",
     );
@@ -69,9 +70,9 @@ describe("the lines of statistics", () => {
     ["send failed", COUNTER.sendFailed],
   ])("have a fourth while there is something to say: %s", (name, counter) => {
     const buffer = allocateCounters(1);
-    const statistics = new Statistics(buffer, udpStatistics);
+    const statistics = new Statistics(buffer, options);
     new Counters(buffer, 0).add(counter, 3);
-    const names = udpStatistics.faults.map(([fault]) => fault);
+    const names = options.faults.map(([fault]) => fault);
     const list = names.map((other) => `${other} ${other === name ? 3 : 0}`).join(", ");
     expect(statistics.report(7, takeCensus()).slice(3)).toEqual([`not served: ${list}`]);
     expect(statistics.report(7, takeCensus()).slice(3)).toEqual([]);

@@ -5,8 +5,8 @@ import { describe, expect, test } from "bun:test";
 import {
   awaitDoorbell,
   claimSleeper,
-  getUp,
-  lieDown,
+  markAwake,
+  markAsleep,
   ringDoorbell,
   sleepAtDoorbell,
 } from "../../src/memory/doorbell.ts";
@@ -84,10 +84,10 @@ describe("awaitDoorbell", () => {
 test("a sleeper by other means is claimed by one thread, and only while it lies", () => {
   const words = newBell();
   expect(claimSleeper(words, BELL)).toBe(false);
-  lieDown(words, BELL);
+  markAsleep(words, BELL);
   expect([claimSleeper(words, BELL), claimSleeper(words, BELL)]).toEqual([true, false]);
-  lieDown(words, BELL);
-  getUp(words, BELL);
+  markAsleep(words, BELL);
+  markAwake(words, BELL);
   expect(claimSleeper(words, BELL)).toBe(false);
   expect([...words]).toEqual([0, 0, 0, 0]);
 });

@@ -62,9 +62,9 @@ type Step =
   | { do: "publish" | "read" | "release" };
 
 const CAPACITY = 32;
-const LONGEST = (CAPACITY - 1) >> 1;
+const MAX_LENGTH = (CAPACITY - 1) >> 1;
 
-const length = fc.nat({ max: LONGEST });
+const length = fc.nat({ max: MAX_LENGTH });
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
@@ -174,10 +174,10 @@ describe.each(starts)("a ring whose counters start at %i", (start) => {
 test("an empty ring takes the longest message wherever it stands", () => {
   for (let skip = 0; skip < CAPACITY; skip++) {
     const ends = new Ends(CAPACITY, skip);
-    const message = Array.from({ length: LONGEST }, (_, i) => 100 + i);
+    const message = Array.from({ length: MAX_LENGTH }, (_, i) => 100 + i);
     expect(ends.write(message)).toBe(true);
     ends.writer.publish();
-    expect(ends.read(LONGEST)).toEqual(message);
+    expect(ends.read(MAX_LENGTH)).toEqual(message);
     ends.checkGuards();
   }
 });

@@ -12,7 +12,7 @@ interface Stretch {
 
 /** All free blocks, by their offset. Throws when a list, a mark or a block is wrong. */
 export function listFree(words: Int32Array, plan: TablePlan): Stretch[] {
-  const unitWords = plan.peerWords * 2 ** plan.unitKind;
+  const unitWords = plan.peerWords * 2 ** plan.unitSizeClass;
   const marks = new Uint8Array(words.buffer, plan.arenaMarks * 4, plan.units);
   const free: Stretch[] = [];
   for (let order = 0; order < ORDERS; order++) {

@@ -7,7 +7,7 @@ import { countUsed, listFree } from "./arena-audit.ts";
 /** An arena of so many units, of a table otherwise small. */
 function newArena(identityBytes: IdentityBytes, units: number) {
   const whole = planTable(identityBytes, { maxTorrents: 1, maxPeers: 1 });
-  const unitWords = whole.peerWords << whole.unitKind;
+  const unitWords = whole.peerWords << whole.unitSizeClass;
   const plan: TablePlan = { ...whole, units, words: whole.arena + units * unitWords };
   // Words behind its end show whether it keeps to it.
   const words = new Int32Array(new SharedArrayBuffer((plan.words + 64) * 4));
@@ -18,16 +18,16 @@ function newArena(identityBytes: IdentityBytes, units: number) {
 describe.each([4, 16, 20] as const)(
   "the arena for peers of %i-byte identities",
   (identityBytes) => {
-    const { peerWords, unitKind } = planTable(identityBytes, { maxTorrents: 1, maxPeers: 1 });
-    const sizeOf = (kind: number) => peerWords * 2 ** Math.max(kind, unitKind);
+    const { peerWords, unitSizeClass } = planTable(identityBytes, { maxTorrents: 1, maxPeers: 1 });
+    const sizeOf = (sizeClass: number) => peerWords * 2 ** Math.max(sizeClass, unitSizeClass);
 
     test("hands out blocks at multiples of their sizes, and the gaps between them later", () => {
       const { arena, plan, unitWords } = newArena(identityBytes, 16);
       const unitOf = (offset: number) => (offset - plan.arena) / unitWords;
-      expect(unitOf(arena.allocateBlock(unitKind))).toBe(0);
-      expect(unitOf(arena.allocateBlock(unitKind + 2))).toBe(4);
-      expect(unitOf(arena.allocateBlock(unitKind))).toBe(1);
-      expect(unitOf(arena.allocateBlock(unitKind + 1))).toBe(2);
+      expect(unitOf(arena.allocateBlock(unitSizeClass))).toBe(0);
+      expect(unitOf(arena.allocateBlock(unitSizeClass + 2))).toBe(4);
+      expect(unitOf(arena.allocateBlock(unitSizeClass))).toBe(1);
+      expect(unitOf(arena.allocateBlock(unitSizeClass + 1))).toBe(2);
       expect(unitOf(arena.allocateBlock(0))).toBe(8);
     });
 
@@ -44,16 +44,20 @@ describe.each([4, 16, 20] as const)(
 
     test("serves any size from what was freed in another", () => {
       const { arena, plan, unitWords, words } = newArena(identityBytes, 64);
-      const allocateAll = (kind: number): number[] => {
+      const allocateAll = (sizeClass: number): number[] => {
         const offsets: number[] = [];
-        for (let at = arena.allocateBlock(kind); at !== 0; at = arena.allocateBlock(kind)) {
+        for (
+          let at = arena.allocateBlock(sizeClass);
+          at !== 0;
+          at = arena.allocateBlock(sizeClass)
+        ) {
           offsets.push(at);
         }
-        expect(offsets.length * sizeOf(kind)).toBe(64 * unitWords);
+        expect(offsets.length * sizeOf(sizeClass)).toBe(64 * unitWords);
         return offsets;
       };
-      for (const kind of [0, 6, 3, 7, 0, 7]) {
-        for (const offset of allocateAll(kind)) arena.freeBlock(offset, kind);
+      for (const sizeClass of [0, 6, 3, 7, 0, 7]) {
+        for (const offset of allocateAll(sizeClass)) arena.freeBlock(offset, sizeClass);
         expect(countUsed(words, plan)).toBe(0);
         // All is one block again.
         expect(listFree(words, plan)).toEqual([{ start: plan.arena, end: plan.words }]);
@@ -65,49 +69,52 @@ describe.each([4, 16, 20] as const)(
 
     test("gives 0 when memory is used up, and smaller or freed blocks even then", () => {
       const { arena, plan, unitWords, words } = newArena(identityBytes, 7);
-      const first = arena.allocateBlock(unitKind + 2);
-      expect(arena.allocateBlock(unitKind + 2)).toBe(0);
-      expect(arena.allocateBlock(unitKind + 1)).toBe(plan.arena + 4 * unitWords);
-      expect(arena.allocateBlock(unitKind + 1)).toBe(0);
+      const first = arena.allocateBlock(unitSizeClass + 2);
+      expect(arena.allocateBlock(unitSizeClass + 2)).toBe(0);
+      expect(arena.allocateBlock(unitSizeClass + 1)).toBe(plan.arena + 4 * unitWords);
+      expect(arena.allocateBlock(unitSizeClass + 1)).toBe(0);
       // The very last words are used as well.
-      expect(arena.allocateBlock(unitKind)).toBe(plan.arena + 6 * unitWords);
+      expect(arena.allocateBlock(unitSizeClass)).toBe(plan.arena + 6 * unitWords);
       expect(arena.allocateBlock(0)).toBe(0);
       expect(arena.allocateDirectory(0)).toBe(0);
       expect(words[HEADER.arenaFresh]).toBe(plan.words);
-      arena.freeBlock(first, unitKind + 2);
-      expect(arena.allocateBlock(unitKind + 3)).toBe(0);
-      expect(arena.allocateBlock(unitKind + 2)).toBe(first);
+      arena.freeBlock(first, unitSizeClass + 2);
+      expect(arena.allocateBlock(unitSizeClass + 3)).toBe(0);
+      expect(arena.allocateBlock(unitSizeClass + 2)).toBe(first);
     });
 
     test("never hands out what is in use, and loses nothing", () => {
       const { arena, plan, words } = newArena(identityBytes, 250);
       const random = new Random(identityBytes, 1, 2);
-      const used: { offset: number; kind: number; isBlock: boolean; mark: number }[] = [];
-      const size = (kind: number, isBlock: boolean) => (isBlock ? sizeOf(kind) : 2 * 2 ** kind);
+      const used: { offset: number; sizeClass: number; isBlock: boolean; mark: number }[] = [];
+      const size = (sizeClass: number, isBlock: boolean) =>
+        isBlock ? sizeOf(sizeClass) : 2 * 2 ** sizeClass;
       let isRefused = false;
       for (let i = 0; i < 20_000; i++) {
         if (used.length > 0 && random.below(2) === 0) {
           const at = random.below(used.length);
-          const [{ isBlock, kind, mark, offset }] = used.splice(at, 1);
-          const content = words.subarray(offset, offset + size(kind, isBlock));
+          const [{ isBlock, sizeClass, mark, offset }] = used.splice(at, 1);
+          const content = words.subarray(offset, offset + size(sizeClass, isBlock));
           expect(content.every((word) => word === mark)).toBe(true);
-          if (isBlock) arena.freeBlock(offset, kind);
-          else arena.freeDirectory(offset, kind);
+          if (isBlock) arena.freeBlock(offset, sizeClass);
+          else arena.freeDirectory(offset, sizeClass);
         } else {
-          const kind = unitKind + random.below(5);
+          const sizeClass = unitSizeClass + random.below(5);
           const isBlock = random.below(3) > 0;
-          const offset = isBlock ? arena.allocateBlock(kind) : arena.allocateDirectory(kind);
+          const offset = isBlock
+            ? arena.allocateBlock(sizeClass)
+            : arena.allocateDirectory(sizeClass);
           if (offset === 0) isRefused = true;
           if (offset === 0) continue;
-          words.fill(i + 1, offset, offset + size(kind, isBlock));
-          used.push({ offset, kind, isBlock, mark: i + 1 });
+          words.fill(i + 1, offset, offset + size(sizeClass, isBlock));
+          used.push({ offset, sizeClass, isBlock, mark: i + 1 });
         }
         if (i % 100 === 0) listFree(words, plan);
       }
       expect(isRefused).toBe(true);
-      for (const { isBlock, kind, offset } of used) {
-        if (isBlock) arena.freeBlock(offset, kind);
-        else arena.freeDirectory(offset, kind);
+      for (const { isBlock, sizeClass, offset } of used) {
+        if (isBlock) arena.freeBlock(offset, sizeClass);
+        else arena.freeDirectory(offset, sizeClass);
       }
       expect(countUsed(words, plan)).toBe(0);
       expect(words.subarray(plan.words).every((word) => word === 0)).toBe(true);
@@ -117,7 +124,7 @@ describe.each([4, 16, 20] as const)(
     test("gives large free blocks back to the system once, until they have been used", () => {
       const { arena, plan, unitWords, words } = newArena(identityBytes, 2 ** 16);
       const order = Math.ceil(Math.log2(2 ** 18 / unitWords));
-      const [first, second] = [1, 2].map(() => arena.allocateBlock(unitKind + order));
+      const [first, second] = [1, 2].map(() => arena.allocateBlock(unitSizeClass + order));
       const returned: [number, number][] = [];
       const returnAll = () => {
         const before = returned.length;
@@ -125,14 +132,14 @@ describe.each([4, 16, 20] as const)(
         return returned.slice(before);
       };
       expect(returnAll()).toEqual([]);
-      arena.freeBlock(first, unitKind + order);
+      arena.freeBlock(first, unitSizeClass + order);
       expect(returnAll()).toEqual([[first, unitWords << order]]);
       expect(returnAll()).toEqual([]);
       const small = arena.allocateBlock(0);
       expect(small).toBe(first);
       arena.freeBlock(small, 0);
       expect(returnAll()).toEqual([[first, unitWords << order]]);
-      arena.freeBlock(second, unitKind + order);
+      arena.freeBlock(second, unitSizeClass + order);
       expect(returnAll()).toEqual([[first, unitWords << (order + 1)]]);
       expect(countUsed(words, plan)).toBe(0);
     });

@@ -37,15 +37,19 @@ function fill(harness: TableHarness, size: number): number {
 }
 
 /** Fills the table with swarms that shrink once they have grown, and leaves them there. */
-function growAndShrink(harness: TableHarness, most: number, least: number): [number, number][] {
+function growAndShrink(
+  harness: TableHarness,
+  maxPeers: number,
+  minPeers: number,
+): [number, number][] {
   const left: [number, number][] = [];
   let peer = 0;
   for (let torrent = 0; torrent < MAX_PEERS; torrent++) {
     const first = peer;
-    while (peer < first + most && harness.announce({ torrent, peer, wanted: 0 })) peer++;
-    for (let i = first + least; i < peer; i++) stop(harness, torrent, i);
-    for (let i = first; i < Math.min(peer, first + least); i++) left.push([torrent, i]);
-    if (peer < first + most) break;
+    while (peer < first + maxPeers && harness.announce({ torrent, peer, wanted: 0 })) peer++;
+    for (let i = first + minPeers; i < peer; i++) stop(harness, torrent, i);
+    for (let i = first; i < Math.min(peer, first + minPeers); i++) left.push([torrent, i]);
+    if (peer < first + maxPeers) break;
   }
   return left;
 }
@@ -64,8 +68,8 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
 
   test("accepts as many after phases that took its memory in every size", () => {
     const harness = new TableHarness(identityBytes, LIMITS);
-    for (const [most, least] of PHASES) {
-      const left = growAndShrink(harness, most, least);
+    for (const [maxPeers, minPeers] of PHASES) {
+      const left = growAndShrink(harness, maxPeers, minPeers);
       for (const [torrent, peer] of left) stop(harness, torrent, peer);
       expect(harness.table.peerCount).toBe(0);
     }
@@ -85,8 +89,8 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
 function shareBesidePinned(identityBytes: IdentityBytes): number {
   const harness = new TableHarness(identityBytes, LIMITS);
   let pinned = 0;
-  for (const [most, least] of PHASES) {
-    for (const [torrent, peer] of growAndShrink(harness, most, least)) {
+  for (const [maxPeers, minPeers] of PHASES) {
+    for (const [torrent, peer] of growAndShrink(harness, maxPeers, minPeers)) {
       if (torrent % 50 === 0) pinned++;
       else stop(harness, torrent, peer);
     }

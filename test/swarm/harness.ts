@@ -20,7 +20,7 @@ export interface AnnounceResult {
   peers: number[];
 }
 
-const MOST_WANTED = 4000;
+const MAX_WANTED = 4000;
 
 /** Peer n has a name of its own, told apart by different words for different n. */
 function peerKey(peer: number, identityBytes: IdentityBytes): number[] {
@@ -35,7 +35,7 @@ export class TableHarness {
   readonly table: Table;
   readonly memory: TableMemory;
   readonly #request = new Int32Array(ANNOUNCE.words);
-  readonly #halves = new Uint16Array(MOST_WANTED * 13);
+  readonly #halves = new Uint16Array(MAX_WANTED * 13);
 
   constructor(
     readonly identityBytes: IdentityBytes,

@@ -41,7 +41,7 @@ describe.each(families)("the plan of a table of %i-byte identities", (identityBy
         );
         expect(plan.torrents).toBeGreaterThanOrEqual(plan.arenaMarks + plan.units / 4);
         expect(plan.arena).toBe(plan.torrents + plan.maxChunks * CHUNK_SLOTS * TORRENT.words);
-        expect(plan.words).toBe(plan.arena + plan.units * (plan.peerWords << plan.unitKind));
+        expect(plan.words).toBe(plan.arena + plan.units * (plan.peerWords << plan.unitSizeClass));
         expect(plan.words).toBeGreaterThanOrEqual(plan.arena + maxPeers * plan.peerWords * 2.25);
         expect(plan.words).toBeLessThanOrEqual(MAX_WORDS);
       }),
@@ -74,7 +74,7 @@ describe.each(families)("the plan of a table of %i-byte identities", (identityBy
     [50_000_000, 100_000_000],
   ])("of %i torrents and %i peers would need too much, and says what to lower", (...limits) => {
     const [maxTorrents, maxPeers] = limits;
-    const plan = (most: number) => planTable(identityBytes, { maxTorrents, maxPeers: most });
+    const plan = (maxPeers: number) => planTable(identityBytes, { maxTorrents, maxPeers });
     const refusal = () => {
       try {
         plan(maxPeers);

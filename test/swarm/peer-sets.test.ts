@@ -56,7 +56,7 @@ describe.each([4, 16, 20] as const)("a large swarm of %i-byte identities", (iden
       expect(harness.scrape(1)).toEqual({ leechers: 64, seeders: 0 });
       expect(harness.announce({ torrent: 1, peer: 0 })).toMatchObject({ leechers: 64 });
       expect(countUsed(words, plan)).toBe(
-        64 * plan.peerWords + taken.length * (plan.peerWords << plan.unitKind),
+        64 * plan.peerWords + taken.length * (plan.peerWords << plan.unitSizeClass),
       );
       arena.freeBlock(taken.shift()!, 0);
     }

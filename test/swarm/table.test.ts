@@ -161,7 +161,7 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
     const { words } = harness.table;
     const plan = planTable(identityBytes, { maxTorrents: 50, maxPeers: 5000 });
     // As if blocks of other sizes had taken all but a little.
-    words[HEADER.arenaFresh] = plan.words - 300 * (plan.peerWords << plan.unitKind);
+    words[HEADER.arenaFresh] = plan.words - 300 * (plan.peerWords << plan.unitSizeClass);
     const random = new Random(4, 5, identityBytes);
     let refused = 0;
     for (let i = 0; i < 8000; i++) {

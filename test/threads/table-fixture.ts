@@ -85,9 +85,9 @@ function checkPrivate(
   const now = readClock(control, TABLE.clock);
   const own = [...(model.torrents.get(torrent)?.values() ?? [])];
   for (const [seeder, count] of [leechers, seeders].entries()) {
-    const most = own.filter((peer) => peer.seeder === (seeder === 1));
-    const young = most.filter(({ tick }) => now - tick <= job.maxAge);
-    check(count >= young.length && count <= most.length, `${count} of ${most.length}`);
+    const all = own.filter((peer) => peer.seeder === (seeder === 1));
+    const young = all.filter(({ tick }) => now - tick <= job.maxAge);
+    check(count >= young.length && count <= all.length, `${count} of ${all.length}`);
   }
 }
 

@@ -132,18 +132,21 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     }
   });
 
-  test.each([255, 3600])("of %i peers allowed, an answer has as many as fit one packet", (most) => {
-    const harness = new HandlerHarness({ maxResponsePeers: most, maxScrapeTorrents: 1 });
-    for (let host = 1; host <= 300; host++) announce(harness, family, host, { numwant: 1 });
-    const connectionId = harness.connect(source(family, 1));
-    for (const numwant of [-1, 255, 299]) {
-      const request = buildAnnounce({ connectionId, infoHash, left: 1n, numwant });
-      const fitting = family === 4 ? 242 : 79;
-      const bytes = 20 + fitting * (family + 2);
-      expect(harness.send(request, source(family, 1))).toHaveLength(bytes);
-      expect(bytes + (family === 4 ? 28 : 48)).toBeLessThanOrEqual(1500);
-    }
-  });
+  test.each([255, 3600])(
+    "of %i peers allowed, an answer has as many as fit one packet",
+    (maxResponsePeers) => {
+      const harness = new HandlerHarness({ maxResponsePeers, maxScrapeTorrents: 1 });
+      for (let host = 1; host <= 300; host++) announce(harness, family, host, { numwant: 1 });
+      const connectionId = harness.connect(source(family, 1));
+      for (const numwant of [-1, 255, 299]) {
+        const request = buildAnnounce({ connectionId, infoHash, left: 1n, numwant });
+        const fitting = family === 4 ? 242 : 79;
+        const bytes = 20 + fitting * (family + 2);
+        expect(harness.send(request, source(family, 1))).toHaveLength(bytes);
+        expect(bytes + (family === 4 ? 28 : 48)).toBeLessThanOrEqual(1500);
+      }
+    },
+  );
 
   test("an address beyond its limit of peers gets an error, and is counted", () => {
     const limits = { maxTorrents: 10, maxPeers: 10, maxPeersPerAddress: 1 };

@@ -129,9 +129,9 @@ export class HandlerHarness {
       exchange.request = request.slice(0, AT + exchange.requestWords);
       bytes = handler.answer(exchange);
     }
-    const most = outcome === OUTCOME.requested ? maxResponseBytes : Math.max(bytes, 16);
+    const writable = outcome === OUTCOME.requested ? maxResponseBytes : Math.max(bytes, 16);
     checkGuard(output.bytes.subarray(0, start));
-    checkGuard(output.bytes.subarray(start + most));
+    checkGuard(output.bytes.subarray(start + writable));
     return Buffer.from(output.bytes.subarray(start, start + bytes));
   }
 

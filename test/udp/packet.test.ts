@@ -231,13 +231,13 @@ describe("responses", () => {
 
   test("that are errors are cut to the bytes allowed, and no more is written", () => {
     const whole = 8 + ERRORS.connection.length;
-    for (let most = 16; most < 60; most++) {
+    for (let maxBytes = 16; maxBytes < 60; maxBytes++) {
       const output = Bytes.allocate(100);
-      const bytes = writeError(output, PACKET, transaction, ERRORS.connection, most);
-      expect(bytes).toBe(Math.min(most, whole));
+      const bytes = writeError(output, PACKET, transaction, ERRORS.connection, maxBytes);
+      expect(bytes).toBe(Math.min(maxBytes, whole));
       expect(output.bytes.subarray(PACKET * 4 + bytes).every((byte) => byte === 0)).toBe(true);
       const response = parseResponse(Buffer.from(written(output, bytes), "hex"), 4);
-      const message = "Connection invalid or expired".slice(0, most - 8);
+      const message = "Connection invalid or expired".slice(0, maxBytes - 8);
       expect(response).toEqual({ kind: "error", transactionId: 0x01020304, message });
     }
   });

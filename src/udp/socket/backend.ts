@@ -10,7 +10,7 @@ export type BackendName = "bun" | "mmsg";
 /** What every backend is told. */
 export interface SocketSettings {
   /** Most responses collected before they go to the kernel. */
-  readonly mostQueued: number;
+  readonly maxQueued: number;
   /** The word in the control memory at which this worker sleeps. */
   readonly doorbell: number;
   /** The eventfd that wakes this worker from a poll; negative where there is none. */

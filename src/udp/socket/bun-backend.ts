@@ -145,7 +145,7 @@ export class BunBackend implements SocketBackend {
   #makeRoom(): void {
     const { maxResponseBytes } = this.dispatcher.handler;
     const isFull = this.#outputUsed + maxResponseBytes > this.#exchange.output.bytes.length;
-    if (isFull || this.#queued >= this.settings.mostQueued) this.#send();
+    if (isFull || this.#queued >= this.settings.maxQueued) this.#send();
   }
 
   #queue(socket: number, datagram: Uint8Array, port: number, address: string): void {
@@ -160,7 +160,7 @@ export class BunBackend implements SocketBackend {
 
   readonly #queueResponse = (at: number): void => {
     const { words, bytes } = this.settings.channels;
-    if (this.#queued >= this.settings.mostQueued) this.#send();
+    if (this.#queued >= this.settings.maxQueued) this.#send();
     const datagram = (at + RESPONSE.datagram) * 4;
     const source = at + RESPONSE.source;
     const addressBytes = words[source + SOURCE.addressBytes];

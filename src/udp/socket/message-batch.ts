@@ -7,7 +7,7 @@ import { Bytes } from "../../memory/bytes.ts";
 import {
   type BatchLayout,
   type BatchShape,
-  HEADER,
+  MESSAGE,
   layOutBatch,
   NAME_SLOT_WORDS,
   VECTOR,
@@ -54,17 +54,17 @@ export class MessageBatch {
   }
 
   /**
-   * Receives what is there, up to `most` datagrams, into the first slots. Never waits. Returns how
+   * Receives what is there, up to `max` datagrams, into the first slots. Never waits. Returns how
    * many, or minus the error number: EAGAIN when there are none.
    */
-  receive(fd: number, most = this.slots): number {
+  receive(fd: number, max = this.slots): number {
     const words = this.#words;
     const controlBytes = this.#controlBytes;
-    for (let header = (this.#used - 1) * HEADER.words; header >= 0; header -= HEADER.words) {
-      words[header + HEADER.nameLength] = NAME_BYTES;
-      words[header + HEADER.controlLength] = controlBytes;
+    for (let header = (this.#used - 1) * MESSAGE.words; header >= 0; header -= MESSAGE.words) {
+      words[header + MESSAGE.nameLength] = NAME_BYTES;
+      words[header + MESSAGE.controlLength] = controlBytes;
     }
-    const count = receiveMessages(fd, this.#address, most, MSG_DONTWAIT);
+    const count = receiveMessages(fd, this.#address, max, MSG_DONTWAIT);
     this.#used = count > 0 ? count : 0;
     return count;
   }
@@ -74,24 +74,24 @@ export class MessageBatch {
    * least one, or minus the error number of the first.
    */
   send(fd: number, first: number, count: number): number {
-    return sendMessages(fd, this.#address + first * HEADER.words * 4, count, MSG_DONTWAIT);
+    return sendMessages(fd, this.#address + first * MESSAGE.words * 4, count, MSG_DONTWAIT);
   }
 
   /** Bytes received into the slot, at most those of its payload. */
   length(slot: number): number {
-    return this.#words[slot * HEADER.words + HEADER.messageLength];
+    return this.#words[slot * MESSAGE.words + MESSAGE.messageLength];
   }
 
   /** Whether the datagram had more bytes than the slot. */
   isTruncated(slot: number): boolean {
-    return (this.#words[slot * HEADER.words + HEADER.flags] & MSG_TRUNC) !== 0;
+    return (this.#words[slot * MESSAGE.words + MESSAGE.flags] & MSG_TRUNC) !== 0;
   }
 
   /** Whether the slot holds a whole control message. */
   hasControl(slot: number): boolean {
-    const header = slot * HEADER.words;
-    const isCut = (this.#words[header + HEADER.flags] & MSG_CTRUNC) !== 0;
-    return !isCut && this.#words[header + HEADER.controlLength] > 0;
+    const header = slot * MESSAGE.words;
+    const isCut = (this.#words[header + MESSAGE.flags] & MSG_CTRUNC) !== 0;
+    return !isCut && this.#words[header + MESSAGE.controlLength] > 0;
   }
 
   /** The first word of the slot's own payload. */
@@ -135,45 +135,45 @@ export class MessageBatch {
   setTarget(slot: number, other: MessageBatch, otherSlot: number): void {
     const words = this.#words;
     const from = other.#words;
-    const header = slot * HEADER.words;
-    const otherHeader = otherSlot * HEADER.words;
-    words[header + HEADER.namePointer] = from[otherHeader + HEADER.namePointer];
-    words[header + HEADER.namePointer + 1] = from[otherHeader + HEADER.namePointer + 1];
-    words[header + HEADER.nameLength] = from[otherHeader + HEADER.nameLength];
+    const header = slot * MESSAGE.words;
+    const otherHeader = otherSlot * MESSAGE.words;
+    words[header + MESSAGE.namePointer] = from[otherHeader + MESSAGE.namePointer];
+    words[header + MESSAGE.namePointer + 1] = from[otherHeader + MESSAGE.namePointer + 1];
+    words[header + MESSAGE.nameLength] = from[otherHeader + MESSAGE.nameLength];
   }
 
   /** Sends with the control message in a slot of another batch; nothing is copied. */
   setControl(slot: number, other: MessageBatch, otherSlot: number): void {
     const words = this.#words;
     const from = other.#words;
-    const header = slot * HEADER.words;
-    const otherHeader = otherSlot * HEADER.words;
-    words[header + HEADER.controlPointer] = from[otherHeader + HEADER.controlPointer];
-    words[header + HEADER.controlPointer + 1] = from[otherHeader + HEADER.controlPointer + 1];
-    words[header + HEADER.controlLength] = from[otherHeader + HEADER.controlLength];
+    const header = slot * MESSAGE.words;
+    const otherHeader = otherSlot * MESSAGE.words;
+    words[header + MESSAGE.controlPointer] = from[otherHeader + MESSAGE.controlPointer];
+    words[header + MESSAGE.controlPointer + 1] = from[otherHeader + MESSAGE.controlPointer + 1];
+    words[header + MESSAGE.controlLength] = from[otherHeader + MESSAGE.controlLength];
   }
 
   /** Sends to the name written to the slot's own, of `bytes`; 0 for a connected socket. */
   setOwnTarget(slot: number, bytes: number): void {
-    const header = slot * HEADER.words;
-    this.#writePointer(header + HEADER.namePointer, this.addressOf(this.name(slot)));
-    this.#words[header + HEADER.nameLength] = bytes;
+    const header = slot * MESSAGE.words;
+    this.#writePointer(header + MESSAGE.namePointer, this.addressOf(this.name(slot)));
+    this.#words[header + MESSAGE.nameLength] = bytes;
   }
 
   /** Sends with `bytes` of the slot's own control memory; 0 for none. */
   setOwnControl(slot: number, bytes: number): void {
-    const header = slot * HEADER.words;
-    this.#writePointer(header + HEADER.controlPointer, this.addressOf(this.control(slot)));
-    this.#words[header + HEADER.controlLength] = bytes;
+    const header = slot * MESSAGE.words;
+    this.#writePointer(header + MESSAGE.controlPointer, this.addressOf(this.control(slot)));
+    this.#words[header + MESSAGE.controlLength] = bytes;
   }
 
   #build(slot: number, payloadBytes: number): void {
-    const header = slot * HEADER.words;
+    const header = slot * MESSAGE.words;
     const vector = this.#layout.vectors + slot * VECTOR.words;
     this.setOwnTarget(slot, NAME_BYTES);
     this.setOwnControl(slot, this.#controlBytes);
-    this.#writePointer(header + HEADER.vectorPointer, this.addressOf(vector));
-    this.#words[header + HEADER.vectorCount] = 1;
+    this.#writePointer(header + MESSAGE.vectorPointer, this.addressOf(vector));
+    this.#words[header + MESSAGE.vectorCount] = 1;
     this.setPayload(slot, this.addressOf(this.payload(slot)), payloadBytes);
   }
 

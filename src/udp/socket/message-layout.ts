@@ -23,7 +23,7 @@
 // Its cmsg_len is made in the same way.
 
 /** Words of a header's fields; the high words of lengths stay zero. */
-export const HEADER = {
+export const MESSAGE = {
   namePointer: 0,
   nameLength: 2,
   vectorPointer: 4,
@@ -71,7 +71,7 @@ export function layOutBatch({ slots, payloadBytes, controlBytes }: BatchShape): 
   const payloadLines = Math.ceil(payloadBytes / CACHE_LINE) | 1;
   const payloadWords = (payloadLines * CACHE_LINE) / 4;
   const controlWords = controlBytes / 4;
-  const vectors = slots * HEADER.words;
+  const vectors = slots * MESSAGE.words;
   const names = vectors + slots * VECTOR.words;
   const controls = names + slots * NAME_SLOT_WORDS;
   const payloads = (controls + slots * controlWords + 15) & ~15;

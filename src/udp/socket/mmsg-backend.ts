@@ -5,7 +5,7 @@ import { ptr } from "bun:ffi";
 import type { Counters } from "../../app/counters.ts";
 import type { SocketAddress } from "../../app/socket-address.ts";
 import { readClock } from "../../memory/clock.ts";
-import { getUp, lieDown } from "../../memory/doorbell.ts";
+import { markAwake, markAsleep } from "../../memory/doorbell.ts";
 import { CONTROL } from "../../app/control.ts";
 import type { Dispatcher } from "../dispatcher.ts";
 import { MessageBatch } from "./message-batch.ts";
@@ -18,7 +18,7 @@ import { setReceiveBuffer } from "./options.ts";
 import { clearWakeEvent } from "../../app/wake-event.ts";
 
 /** Whoever has work for this thread rings; this is for a bell that was not heard. */
-const LONGEST_SLEEP_MICROSECONDS = 1e6;
+const MAX_SLEEP_MICROSECONDS = 1e6;
 
 /** recvmmsg and sendmmsg as a SocketBackend. */
 export class MmsgBackend implements SocketBackend {
@@ -96,10 +96,10 @@ export class MmsgBackend implements SocketBackend {
   #sleep(polls: PollSet): void {
     const { control, dispatcher } = this;
     const { doorbell, wakeEvent } = this.settings;
-    lieDown(control, doorbell);
+    markAsleep(control, doorbell);
     const hasWork = Atomics.load(control, CONTROL.stop) !== 0 || dispatcher.hasResponses();
-    polls.wait(hasWork ? 0 : LONGEST_SLEEP_MICROSECONDS);
-    getUp(control, doorbell);
+    polls.wait(hasWork ? 0 : MAX_SLEEP_MICROSECONDS);
+    markAwake(control, doorbell);
     if (polls.isReadable(this.#sockets.length)) clearWakeEvent(wakeEvent);
   }
 }

@@ -26,7 +26,7 @@ export interface TransmissionOptions extends ClientOptions {
 const STARTED = /^(Progress|Seeding)/;
 
 const START_TIMEOUT_MS = 40_000;
-const MOST_STARTS = 5;
+const MAX_STARTS = 5;
 
 /**
  * Starts the client, again if need be: it looks at its torrent every fifth of a second, and ends
@@ -41,7 +41,7 @@ export async function startTransmission(options: TransmissionOptions): Promise<C
       return asClient(child);
     } catch (error) {
       await child[Symbol.asyncDispose]();
-      if (starts === MOST_STARTS) throw error;
+      if (starts === MAX_STARTS) throw error;
     }
   }
 }
