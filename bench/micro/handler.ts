@@ -46,7 +46,7 @@ group("a request and its answer, IPv4", () => {
   request[SOURCE.address] = 0x0100007f;
   request[SOURCE.port] = 5;
   const answer = (length: number): number => {
-    exchange.length = length;
+    exchange.inputBytes = length;
     const outcome = handler.read(exchange);
     return outcome === OUTCOME.requested ? handler.answer(exchange) : exchange.responseBytes;
   };

@@ -25,9 +25,9 @@ export function createPageReturner(words: Int32Array): ReturnPages {
   const { madvise } = libc;
   const address = ptr(words);
   const pageBytes = libc.getpagesize();
-  return (offset, count) => {
-    const start = Math.ceil((address + offset * 4) / pageBytes) * pageBytes;
-    const end = Math.floor((address + (offset + count) * 4) / pageBytes) * pageBytes;
+  return (word, count) => {
+    const start = Math.ceil((address + word * 4) / pageBytes) * pageBytes;
+    const end = Math.floor((address + (word + count) * 4) / pageBytes) * pageBytes;
     if (end > start) madvise(start as Pointer, end - start, MADV_DONTNEED);
   };
 }

@@ -17,7 +17,7 @@ export class CountingSketch {
   /** The sketch is in `words` from `offset` on. */
   constructor(
     private readonly words: Int32Array,
-    private readonly offset: number,
+    private readonly baseWord: number,
   ) {}
 
   /** Adds one for the key with this hash, unless its count is `max` already: false then. */
@@ -48,11 +48,11 @@ export class CountingSketch {
   }
 
   #first(hash: number): number {
-    return this.offset + (hash & (CELLS - 1));
+    return this.baseWord + (hash & (CELLS - 1));
   }
 
   // Keys that share the first counter differ in the high bits of their hashes, and so here.
   #second(hash: number): number {
-    return this.offset + CELLS + (Math.imul(hash, SPREAD) >>> (32 - CELL_BITS));
+    return this.baseWord + CELLS + (Math.imul(hash, SPREAD) >>> (32 - CELL_BITS));
   }
 }

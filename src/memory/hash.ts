@@ -15,7 +15,7 @@ export function halfSipHash13(
   key: Int32Array,
   keyWord: number,
   words: Int32Array,
-  offset: number,
+  word: number,
   count: number,
 ): number {
   let v0 = key[keyWord];
@@ -26,7 +26,7 @@ export function halfSipHash13(
   // The length block holds the length in bytes in its highest byte, modulo 256.
   const lengthBlock = count << 26;
   for (let i = 0; i < count + 4; i++) {
-    const block = i < count ? words[offset + i] : i === count ? lengthBlock : 0;
+    const block = i < count ? words[word + i] : i === count ? lengthBlock : 0;
     v3 ^= block;
     v0 = (v0 + v1) | 0;
     v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0;
@@ -52,7 +52,7 @@ export function halfSipHash24(
   key: Int32Array,
   keyWord: number,
   words: Int32Array,
-  offset: number,
+  word: number,
   count: number,
 ): number {
   let v0 = key[keyWord];
@@ -63,7 +63,7 @@ export function halfSipHash24(
   const lengthBlock = count << 26;
   // Two rounds for each block, so two blocks of zeros are the four final rounds.
   for (let i = 0; i < count + 3; i++) {
-    const block = i < count ? words[offset + i] : i === count ? lengthBlock : 0;
+    const block = i < count ? words[word + i] : i === count ? lengthBlock : 0;
     v3 ^= block;
     for (let round = 0; round < 2; round++) {
       v0 = (v0 + v1) | 0;

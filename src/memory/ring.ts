@@ -31,44 +31,44 @@ export class RingWriter {
    */
   constructor(
     readonly words: Int32Array,
-    private readonly base: number,
+    private readonly baseWord: number,
     private readonly capacity: number,
   ) {
     this.#mask = capacity - 1;
-    this.#written = Atomics.load(words, base + WRITTEN);
-    this.#read = Atomics.load(words, base + READ);
+    this.#written = Atomics.load(words, baseWord + WRITTEN);
+    this.#read = Atomics.load(words, baseWord + READ);
   }
 
   /**
    * The word at which a message of up to `length` words can be written now, or -1 when the ring
    * is full. Nothing is queued before `commit`.
    */
-  reserve(length: number): number {
+  reserve(count: number): number {
     const position = this.#written & this.#mask;
     const toEnd = this.capacity - position;
-    const skip = length + 1 > toEnd ? toEnd : 0;
-    const need = skip + length + 1;
+    const skip = count + 1 > toEnd ? toEnd : 0;
+    const need = skip + count + 1;
     if (this.capacity - ((this.#written - this.#read) | 0) < need) {
       // Pairs with the store in RingReader.release: those words are free to write again.
-      this.#read = Atomics.load(this.words, this.base + READ);
+      this.#read = Atomics.load(this.words, this.baseWord + READ);
       if (this.capacity - ((this.#written - this.#read) | 0) < need) return -1;
     }
-    if (skip === 0) return this.base + DATA + position + 1;
-    this.words[this.base + DATA + position] = TO_START;
+    if (skip === 0) return this.baseWord + DATA + position + 1;
+    this.words[this.baseWord + DATA + position] = TO_START;
     this.#written = (this.#written + skip) | 0;
-    return this.base + DATA + 1;
+    return this.baseWord + DATA + 1;
   }
 
   /** Queues the message just written at the reserved place; `length` is what it came to. */
-  commit(length: number): void {
-    this.words[this.base + DATA + (this.#written & this.#mask)] = length;
-    this.#written = (this.#written + length + 1) | 0;
+  commit(count: number): void {
+    this.words[this.baseWord + DATA + (this.#written & this.#mask)] = count;
+    this.#written = (this.#written + count + 1) | 0;
   }
 
   /** Shows all that was committed to the reader. */
   publish(): void {
     // Pairs with the load in RingReader.peek: the reader sees the messages before the count.
-    Atomics.store(this.words, this.base + WRITTEN, this.#written);
+    Atomics.store(this.words, this.baseWord + WRITTEN, this.#written);
   }
 }
 
@@ -81,36 +81,37 @@ export class RingReader {
   /** The same ring as its RingWriter's. */
   constructor(
     readonly words: Int32Array,
-    private readonly base: number,
+    private readonly baseWord: number,
     capacity: number,
   ) {
     this.#mask = capacity - 1;
-    this.#written = Atomics.load(words, base + WRITTEN);
-    this.#read = Atomics.load(words, base + READ);
+    this.#written = Atomics.load(words, baseWord + WRITTEN);
+    this.#read = Atomics.load(words, baseWord + READ);
   }
 
   /** The word at which the oldest message begins, or -1 when there is none. */
   peek(): number {
     if (this.#read === this.#written) {
-      this.#written = Atomics.load(this.words, this.base + WRITTEN);
+      this.#written = Atomics.load(this.words, this.baseWord + WRITTEN);
       if (this.#read === this.#written) return -1;
     }
     let position = this.#read & this.#mask;
-    if (this.words[this.base + DATA + position] === TO_START) {
+    if (this.words[this.baseWord + DATA + position] === TO_START) {
       this.#read = (this.#read + this.#mask + 1 - position) | 0;
       position = 0;
       if (this.#read === this.#written) return this.peek();
     }
-    return this.base + DATA + position + 1;
+    return this.baseWord + DATA + position + 1;
   }
 
   /** Passes over the message that `peek` gave. Its words stay as they are until `release`. */
   advance(): void {
-    this.#read = (this.#read + this.words[this.base + DATA + (this.#read & this.#mask)] + 1) | 0;
+    this.#read =
+      (this.#read + this.words[this.baseWord + DATA + (this.#read & this.#mask)] + 1) | 0;
   }
 
   /** Gives the words of all messages passed over back to the writer. */
   release(): void {
-    Atomics.store(this.words, this.base + READ, this.#read);
+    Atomics.store(this.words, this.baseWord + READ, this.#read);
   }
 }

@@ -23,16 +23,16 @@ export class AddressCounts {
   }
 
   /** Counts the peer at `key[at]`, which begins with its address; false when that has enough. */
-  add(key: Int32Array, at: number): boolean {
-    return this.#sketch.add(this.#hash(key, at), this.#max);
+  add(key: Int32Array, keyWord: number): boolean {
+    return this.#sketch.add(this.#hash(key, keyWord), this.#max);
   }
 
   /** Counts the peer at `key[at]` no more. */
-  remove(key: Int32Array, at: number): void {
-    this.#sketch.remove(this.#hash(key, at));
+  remove(key: Int32Array, keyWord: number): void {
+    this.#sketch.remove(this.#hash(key, keyWord));
   }
 
-  #hash(key: Int32Array, at: number): number {
-    return halfSipHash13(this.words, HEADER.key, key, at, this.#networkWords);
+  #hash(key: Int32Array, keyWord: number): number {
+    return halfSipHash13(this.words, HEADER.key, key, keyWord, this.#networkWords);
   }
 }

@@ -27,8 +27,8 @@ const MIN_RETURNED_WORDS = 1 << 18;
 
 /** The allocator of one table. */
 export class Arena {
-  readonly #start: number;
-  readonly #end: number;
+  readonly #startWord: number;
+  readonly #endWord: number;
   readonly #unitWords: number;
   readonly #unitSizeClass: number;
   readonly #marks: Uint8Array;
@@ -37,8 +37,8 @@ export class Arena {
     private readonly words: Int32Array,
     plan: TablePlan,
   ) {
-    this.#start = plan.arena;
-    this.#end = plan.words;
+    this.#startWord = plan.arena;
+    this.#endWord = plan.words;
     this.#unitWords = plan.peerWords << plan.unitSizeClass;
     this.#unitSizeClass = plan.unitSizeClass;
     this.#marks = new Uint8Array(words.buffer, plan.arenaMarks * 4, plan.units);
@@ -49,8 +49,8 @@ export class Arena {
     return this.#allocate(this.#blockOrder(sizeClass));
   }
 
-  freeBlock(offset: number, sizeClass: SizeClass): void {
-    this.#free(offset, this.#blockOrder(sizeClass), 0);
+  freeBlock(block: number, sizeClass: SizeClass): void {
+    this.#free(block, this.#blockOrder(sizeClass), 0);
   }
 
   /** The offset of a directory of 2^bits entries, its words undefined; 0 when memory is used up. */
@@ -58,8 +58,8 @@ export class Arena {
     return this.#allocate(this.#directoryOrder(bits));
   }
 
-  freeDirectory(offset: number, bits: number): void {
-    this.#free(offset, this.#directoryOrder(bits), 0);
+  freeDirectory(block: number, bits: number): void {
+    this.#free(block, this.#directoryOrder(bits), 0);
   }
 
   /**
@@ -67,24 +67,24 @@ export class Arena {
    * offset and the number of words. False when there is none left. The block cannot be allocated
    * meanwhile, but no lock is held.
    */
-  returnBlock(returnPages: (offset: number, words: number) => void): boolean {
+  returnBlock(returnPages: (word: number, count: number) => void): boolean {
     const { words } = this;
     let order = 0;
-    let offset = 0;
+    let block = 0;
     acquire(words, HEADER.arenaLock);
-    for (; this.#unitWords << order <= this.#end - this.#start; order++) {
+    for (; this.#unitWords << order <= this.#endWord - this.#startWord; order++) {
       if (this.#unitWords << order < MIN_RETURNED_WORDS) continue;
-      offset = words[HEADER.arenaFree + order];
-      while (offset !== 0 && (this.#marks[this.#unit(offset)] & RETURNED) !== 0) {
-        offset = words[offset + NEXT];
+      block = words[HEADER.arenaFree + order];
+      while (block !== 0 && (this.#marks[this.#unit(block)] & RETURNED) !== 0) {
+        block = words[block + NEXT];
       }
-      if (offset !== 0) break;
+      if (block !== 0) break;
     }
-    if (offset !== 0) this.#unlink(offset, order);
+    if (block !== 0) this.#unlink(block, order);
     release(words, HEADER.arenaLock);
-    if (offset === 0) return false;
-    returnPages(offset, this.#unitWords << order);
-    this.#free(offset, order, RETURNED);
+    if (block === 0) return false;
+    returnPages(block, this.#unitWords << order);
+    this.#free(block, order, RETURNED);
     return true;
   }
 
@@ -101,14 +101,14 @@ export class Arena {
   #allocate(order: number): number {
     const { words } = this;
     acquire(words, HEADER.arenaLock);
-    const offset = this.#extend(order) ? this.#take(order) : 0;
+    const block = this.#extend(order) ? this.#take(order) : 0;
     release(words, HEADER.arenaLock);
-    return offset;
+    return block;
   }
 
-  #free(offset: number, order: number, returned: number): void {
+  #free(block: number, order: number, returned: number): void {
     acquire(this.words, HEADER.arenaLock);
-    this.#put(offset, order, returned);
+    this.#put(block, order, returned);
     release(this.words, HEADER.arenaLock);
   }
 
@@ -121,7 +121,7 @@ export class Arena {
       const unit = this.#unit(fresh);
       const added = unit === 0 ? order : Math.min(order, 31 - Math.clz32(unit & -unit));
       const end = fresh + (this.#unitWords << added);
-      if (end > this.#end) return false;
+      if (end > this.#endWord) return false;
       words[HEADER.arenaFresh] = end;
       this.#put(fresh, added, 0);
     }
@@ -133,56 +133,56 @@ export class Arena {
     const { words } = this;
     const larger = words[HEADER.arenaOrders] & (-1 << order);
     let found = 31 - Math.clz32(larger & -larger);
-    const offset = words[HEADER.arenaFree + found];
-    const returned = this.#unlink(offset, found) & RETURNED;
+    const block = words[HEADER.arenaFree + found];
+    const returned = this.#unlink(block, found) & RETURNED;
     while (found > order) {
       found--;
-      this.#link(offset + (this.#unitWords << found), found, returned);
+      this.#link(block + (this.#unitWords << found), found, returned);
     }
-    return offset;
+    return block;
   }
 
   // Makes a block free, together with those beside it that are.
-  #put(offset: number, order: number, returned: number): void {
+  #put(block: number, order: number, returned: number): void {
     const marks = this.#marks;
-    let unit = this.#unit(offset);
+    let unit = this.#unit(block);
     for (;;) {
       const buddy = unit ^ (1 << order);
       if ((marks[buddy] & ~RETURNED) !== (FREE | order)) break;
-      returned &= this.#unlink(this.#start + buddy * this.#unitWords, order);
+      returned &= this.#unlink(this.#startWord + buddy * this.#unitWords, order);
       unit &= buddy;
       order++;
     }
-    this.#link(this.#start + unit * this.#unitWords, order, returned);
+    this.#link(this.#startWord + unit * this.#unitWords, order, returned);
   }
 
-  #unit(offset: number): number {
-    return ((offset - this.#start) / this.#unitWords) | 0;
+  #unit(word: number): number {
+    return ((word - this.#startWord) / this.#unitWords) | 0;
   }
 
-  #link(offset: number, order: number, returned: number): void {
+  #link(block: number, order: number, returned: number): void {
     const { words } = this;
     const list = HEADER.arenaFree + order;
     const next = words[list];
-    words[offset + NEXT] = next;
-    words[offset + PREVIOUS] = 0;
-    if (next !== 0) words[next + PREVIOUS] = offset;
-    words[list] = offset;
+    words[block + NEXT] = next;
+    words[block + PREVIOUS] = 0;
+    if (next !== 0) words[next + PREVIOUS] = block;
+    words[list] = block;
     words[HEADER.arenaOrders] |= 1 << order;
-    this.#marks[this.#unit(offset)] = FREE | returned | order;
+    this.#marks[this.#unit(block)] = FREE | returned | order;
   }
 
   // Takes a free block out of its list, and returns its mark.
-  #unlink(offset: number, order: number): number {
+  #unlink(block: number, order: number): number {
     const { words } = this;
     const list = HEADER.arenaFree + order;
-    const next = words[offset + NEXT];
-    const previous = words[offset + PREVIOUS];
+    const next = words[block + NEXT];
+    const previous = words[block + PREVIOUS];
     if (next !== 0) words[next + PREVIOUS] = previous;
     if (previous !== 0) words[previous + NEXT] = next;
     else words[list] = next;
     if (words[list] === 0) words[HEADER.arenaOrders] &= ~(1 << order);
-    const unit = this.#unit(offset);
+    const unit = this.#unit(block);
     const mark = this.#marks[unit];
     this.#marks[unit] = 0;
     return mark;

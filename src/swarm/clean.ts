@@ -12,7 +12,7 @@ import { type TableVisitor, TableWalk } from "./walk.ts";
 const FUTURE_TICKS = 256;
 
 /** Gives memory back to the system: so many words of the table from the offset on. */
-export type ReturnPages = (offset: number, words: number) => void;
+export type ReturnPages = (word: number, count: number) => void;
 
 /** One pass over a table, step by step. */
 export class CleaningPass implements TableVisitor {

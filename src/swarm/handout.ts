@@ -6,7 +6,7 @@ export class Handout {
   /** The memory that the answer is written to. */
   halves: Uint16Array = new Uint16Array(0);
   /** The half-word where the next peer goes. */
-  at = 0;
+  half = 0;
   /** How many more to copy. */
   wanted = 0;
   /** The offset of the peer that asked, which is not to find itself; 0 for none. */

@@ -52,20 +52,20 @@ export class PeerBlocks {
   }
 
   /** The offset of the peer at `key[at]` among the `count` at `block`, or 0. */
-  find(block: number, count: number, key: Int32Array, at: number): number {
+  find(block: number, count: number, key: Int32Array, keyWord: number): number {
     const { words, stride } = this;
     // The last word of an address or a peer id tells most peers apart.
     const last = this.#last;
-    const lastWord = key[at + last];
+    const lastWord = key[keyWord + last];
     const tail = this.#tail;
     const tailMask = this.#tailMask;
-    const tailWord = key[at + tail] & tailMask;
+    const tailWord = key[keyWord + tail] & tailMask;
     const end = block + count * stride;
     for (let peer = block; peer < end; peer += stride) {
       if (
         words[peer + last] === lastWord &&
         (words[peer + tail] & tailMask) === tailWord &&
-        (last === 0 || this.#isSamePrefix(peer, key, at))
+        (last === 0 || this.#isSamePrefix(peer, key, keyWord))
       ) {
         return peer;
       }
@@ -74,11 +74,11 @@ export class PeerBlocks {
   }
 
   /** Whether the connection that holds `peer` is that at `key[at]`. Peers by address have none. */
-  isHeldBy(peer: number, key: Int32Array, at: number): boolean {
+  isHeldBy(peer: number, key: Int32Array, keyWord: number): boolean {
     if (this.#tailMask !== 0) return true;
     return (
-      this.connectionOf(peer) === key[at + this.#tail - 1] &&
-      this.generationOf(peer) === (key[at + this.#tail] & 0xffff)
+      this.connectionOf(peer) === key[keyWord + this.#tail - 1] &&
+      this.generationOf(peer) === (key[keyWord + this.#tail] & 0xffff)
     );
   }
 
@@ -93,11 +93,11 @@ export class PeerBlocks {
   }
 
   /** Writes the peer at `key[at]` to the offset `peer`, announced at the time `tick`. */
-  write(peer: number, key: Int32Array, at: number, tick: number): void {
+  write(peer: number, key: Int32Array, keyWord: number, tick: number): void {
     const { words } = this;
     const tail = this.#tail;
-    for (let i = 0; i < tail; i++) words[peer + i] = key[at + i];
-    words[peer + tail] = (key[at + tail] & 0xffff) | (tick << 16);
+    for (let i = 0; i < tail; i++) words[peer + i] = key[keyWord + i];
+    words[peer + tail] = (key[keyWord + tail] & 0xffff) | (tick << 16);
   }
 
   /** The low 16 bits of the clock when the peer announced itself. */
@@ -122,8 +122,8 @@ export class PeerBlocks {
   }
 
   /** The seeded hash of the peer key at `key[at]`. */
-  hashKey(key: Int32Array, at: number): number {
-    return halfSipHash13(this.words, HEADER.key, key, at, this.#keyWords);
+  hashKey(key: Int32Array, keyWord: number): number {
+    return halfSipHash13(this.words, HEADER.key, key, keyWord, this.#keyWords);
   }
 
   /** The same of a peer in the table. */
@@ -153,26 +153,26 @@ export class PeerBlocks {
     const { words, stride } = this;
     const tail = this.#tail;
     const { halves, requester } = handout;
-    let { at, wanted } = handout;
+    let { half, wanted } = handout;
     for (; peer < end && wanted > 0; peer += stride) {
       if (peer === requester) continue;
       for (let i = 0; i < tail; i++) {
         const word = words[peer + i];
-        halves[at] = word;
-        halves[at + 1] = word >>> 16;
-        at += 2;
+        halves[half] = word;
+        halves[half + 1] = word >>> 16;
+        half += 2;
       }
-      halves[at++] = words[peer + tail];
+      halves[half++] = words[peer + tail];
       wanted--;
     }
-    handout.at = at;
+    handout.half = half;
     handout.wanted = wanted;
   }
 
-  #isSamePrefix(peer: number, key: Int32Array, at: number): boolean {
+  #isSamePrefix(peer: number, key: Int32Array, keyWord: number): boolean {
     const { words } = this;
     const last = this.#last;
-    for (let i = 0; i < last; i++) if (words[peer + i] !== key[at + i]) return false;
+    for (let i = 0; i < last; i++) if (words[peer + i] !== key[keyWord + i]) return false;
     return true;
   }
 }

@@ -36,7 +36,7 @@ const MIN_SIZE_CLASS: SizeClass = 3;
  * each peer is as likely as any other. A bucket that is about to be split holds 32 on average;
  * that one holds more than 64 has odds of one in ten million.
  */
-const PLACES = 64;
+const INDICES_PER_BUCKET = 64;
 /** Below so many buckets, counting through them is quicker than drawing until one is hit. */
 const FEW_BUCKETS = 8;
 
@@ -58,7 +58,7 @@ export class PeerSets {
     const { words } = this;
     const directory = this.arena.allocateDirectory(MIN_DIRECTORY_BITS);
     if (directory === 0) return false;
-    const set = setOffset(record, status);
+    const set = wordOfSet(record, status);
     words[set] = directory;
     words[set + BUCKETS] = 1;
     words[set + DIRECTORY_BITS] = MIN_DIRECTORY_BITS;
@@ -71,7 +71,7 @@ export class PeerSets {
   /** Frees all that a set holds. */
   destroy(record: number, status: number): void {
     const { words } = this;
-    const set = setOffset(record, status);
+    const set = wordOfSet(record, status);
     const directory = words[set];
     for (let bucket = 0; bucket < words[set + BUCKETS]; bucket++) {
       const entry = directory + bucket * ENTRY_WORDS;
@@ -81,20 +81,20 @@ export class PeerSets {
   }
 
   /** The offset of the peer at `key[at]`, whose hash is `hash`, or 0. */
-  find(record: number, status: number, hash: number, key: Int32Array, at: number): number {
-    const entry = this.#entry(setOffset(record, status), hash);
-    return this.blocks.find(this.words[entry], this.words[entry + FILL] & 0xffff, key, at);
+  find(record: number, status: number, hash: number, key: Int32Array, keyWord: number): number {
+    const entry = this.#entry(wordOfSet(record, status), hash);
+    return this.blocks.find(this.words[entry], this.words[entry + FILL] & 0xffff, key, keyWord);
   }
 
   /** Where the block is noted that a peer with this hash would be in. */
   entry(record: number, status: number, hash: number): number {
-    return this.#entry(setOffset(record, status), hash);
+    return this.#entry(wordOfSet(record, status), hash);
   }
 
   /** Makes room for a peer with this hash, counts it, and returns its offset; 0 when full. */
   insert(record: number, status: number, hash: number): number {
     const { words } = this;
-    const set = setOffset(record, status);
+    const set = wordOfSet(record, status);
     const count = words[record + TORRENT.leechers + status];
     if (count >= words[set + BUCKETS] * MAX_PEERS_PER_BUCKET) this.#split(set);
     const peer = this.#append(this.#entry(set, hash));
@@ -104,7 +104,7 @@ export class PeerSets {
 
   /** Removes the peer at `peer`, whose hash is `hash`. */
   remove(record: number, status: number, hash: number, peer: number): void {
-    this.#take(this.#entry(setOffset(record, status), hash), peer);
+    this.#take(this.#entry(wordOfSet(record, status), hash), peer);
     this.words[record + TORRENT.leechers + status]--;
     this.#mergeSparse(record, status);
   }
@@ -120,7 +120,7 @@ export class PeerSets {
     isUnwanted: (peer: number) => boolean,
   ): void {
     const { words, blocks } = this;
-    const entry = words[setOffset(record, status)] + bucket * ENTRY_WORDS;
+    const entry = words[wordOfSet(record, status)] + bucket * ENTRY_WORDS;
     let removed = 0;
     for (let i = (words[entry + FILL] & 0xffff) - 1; i >= 0; i--) {
       const peer = words[entry] + i * blocks.stride;
@@ -134,18 +134,18 @@ export class PeerSets {
 
   /** Buckets of a set. */
   buckets(record: number, status: number): number {
-    return this.words[setOffset(record, status) + BUCKETS];
+    return this.words[wordOfSet(record, status) + BUCKETS];
   }
 
   /** Peers in one bucket of a set. */
   bucketSize(record: number, status: number, bucket: number): number {
-    return this.words[this.words[setOffset(record, status)] + bucket * ENTRY_WORDS + FILL] & 0xffff;
+    return this.words[this.words[wordOfSet(record, status)] + bucket * ENTRY_WORDS + FILL] & 0xffff;
   }
 
   /** Copies all peers of a set to `to`, one behind the other, and returns where they end. */
   copyAll(record: number, status: number, to: number): number {
     const { words, blocks } = this;
-    const set = setOffset(record, status);
+    const set = wordOfSet(record, status);
     for (let bucket = 0; bucket < words[set + BUCKETS]; bucket++) {
       const entry = words[set] + bucket * ENTRY_WORDS;
       const peers = (words[entry + FILL] & 0xffff) * blocks.stride;
@@ -162,7 +162,7 @@ export class PeerSets {
   handOutFromRandom(record: number, status: number, handout: Handout): void {
     const { words } = this;
     this.#drawStart(record, status, handout.requester);
-    const set = setOffset(record, status);
+    const set = wordOfSet(record, status);
     const bucket = this.#startBucket;
     const entry = words[set] + bucket * ENTRY_WORDS;
     this.blocks.handOut(this.#startPeer, this.#endOf(entry), handout);
@@ -171,7 +171,7 @@ export class PeerSets {
 
   /** Hands out the peers of the set from its first bucket on, as far as they are wanted. */
   handOutRest(record: number, status: number, handout: Handout): void {
-    this.#handOutBuckets(setOffset(record, status), 0, handout);
+    this.#handOutBuckets(wordOfSet(record, status), 0, handout);
   }
 
   #handOutBuckets(set: number, first: number, handout: Handout): void {
@@ -185,33 +185,33 @@ export class PeerSets {
 
   #drawStart(record: number, status: number, requester: number): void {
     const { words, random } = this;
-    const set = setOffset(record, status);
+    const set = wordOfSet(record, status);
     const directory = words[set];
     const buckets = words[set + BUCKETS];
     const count = words[record + TORRENT.leechers + status];
     do {
       let bucket: number;
-      let place: number;
+      let index: number;
       if (buckets < FEW_BUCKETS) {
         bucket = 0;
-        place = random.below(count);
+        index = random.below(count);
         for (;;) {
           const fill = words[directory + bucket * ENTRY_WORDS + FILL] & 0xffff;
-          if (place < fill) break;
-          place -= fill;
+          if (index < fill) break;
+          index -= fill;
           bucket++;
         }
       } else {
         let fill: number;
         do {
           bucket = random.below(buckets);
-          place = random.below(PLACES);
+          index = random.below(INDICES_PER_BUCKET);
           fill = words[directory + bucket * ENTRY_WORDS + FILL] & 0xffff;
-        } while (place >= fill);
-        if (fill > PLACES) place = random.below(fill);
+        } while (index >= fill);
+        if (fill > INDICES_PER_BUCKET) index = random.below(fill);
       }
       this.#startBucket = bucket;
-      this.#startPeer = words[directory + bucket * ENTRY_WORDS] + place * this.blocks.stride;
+      this.#startPeer = words[directory + bucket * ENTRY_WORDS] + index * this.blocks.stride;
     } while (this.#startPeer === requester);
   }
 
@@ -308,7 +308,7 @@ export class PeerSets {
 
   #mergeSparse(record: number, status: number): void {
     const { words } = this;
-    const set = setOffset(record, status);
+    const set = wordOfSet(record, status);
     const count = words[record + TORRENT.leechers + status];
     while (
       words[set + BUCKETS] > 1 &&
@@ -353,6 +353,6 @@ export class PeerSets {
   }
 }
 
-function setOffset(record: number, status: number): number {
+function wordOfSet(record: number, status: number): number {
   return record + TORRENT.inline + status * SET_WORDS;
 }

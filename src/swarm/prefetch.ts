@@ -15,7 +15,7 @@ export class Prefetch {
   /** Read by nobody; but for it, the compiler would leave out reads whose values are not used. */
   sink = 0;
   readonly #announces: Int32Array;
-  readonly #offsets: Int32Array;
+  readonly #targets: Int32Array;
   #count = 0;
 
   constructor(
@@ -23,33 +23,33 @@ export class Prefetch {
     maxAnnounces: number,
   ) {
     this.#announces = new Int32Array(maxAnnounces);
-    this.#offsets = new Int32Array(maxAnnounces);
+    this.#targets = new Int32Array(maxAnnounces);
   }
 
   /** Adds the announce at the offset `at`, with its hashes, to the batch. */
-  add(at: number): void {
-    this.#announces[this.#count++] = at;
+  add(announceWord: number): void {
+    this.#announces[this.#count++] = announceWord;
   }
 
   /** Prefetches for the batch, whose announces are all in `request`, and begins the next. */
   run(request: Int32Array): void {
     const { sets, torrents, words } = this.table;
     const announces = this.#announces;
-    const offsets = this.#offsets;
+    const targets = this.#targets;
     const count = this.#count;
     let sink = 0;
     for (let i = 0; i < count; i++) {
-      offsets[i] = torrents.guess(request[announces[i] + ANNOUNCE.torrentHash]);
+      targets[i] = torrents.guess(request[announces[i] + ANNOUNCE.torrentHash]);
     }
     for (let i = 0; i < count; i++) {
-      const record = offsets[i];
-      const at = announces[i];
-      const status = request[at + ANNOUNCE.flags] & FLAG_SEEDER;
+      const record = targets[i];
+      const announce = announces[i];
+      const status = request[announce + ANNOUNCE.flags] & FLAG_SEEDER;
       const isLarge = words[record + TORRENT.storage] === STORAGE_SETS;
-      offsets[i] = isLarge ? sets.entry(record, status, request[at + ANNOUNCE.peerHash]) : 0;
+      targets[i] = isLarge ? sets.entry(record, status, request[announce + ANNOUNCE.peerHash]) : 0;
     }
-    for (let i = 0; i < count; i++) offsets[i] = words[offsets[i]];
-    for (let i = 0; i < count; i++) sink ^= words[offsets[i]] ^ words[offsets[i] + LINE];
+    for (let i = 0; i < count; i++) targets[i] = words[targets[i]];
+    for (let i = 0; i < count; i++) sink ^= words[targets[i]] ^ words[targets[i] + LINE];
     this.sink = sink;
     this.#count = 0;
   }

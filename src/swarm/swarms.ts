@@ -43,16 +43,16 @@ export class Swarms {
    * The offset of the peer at `key[at]`, whose hash is `hash`, or 0; good until the swarm changes, and for `update` and
    * `remove`. A peer mostly stays the leecher (0) or seeder (1) that it was: looks there first.
    */
-  find(record: number, hash: number, key: Int32Array, at: number, status: number): number {
+  find(record: number, hash: number, key: Int32Array, keyWord: number, status: number): number {
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
-      return this.blocks.find(this.#block(record), this.count(record), key, at);
+      return this.blocks.find(this.#block(record), this.count(record), key, keyWord);
     }
     this.#hash = hash;
     this.#set = status;
-    const peer = this.sets.find(record, status, hash, key, at);
+    const peer = this.sets.find(record, status, hash, key, keyWord);
     if (peer !== 0) return peer;
     this.#set = 1 - status;
-    return this.sets.find(record, 1 - status, hash, key, at);
+    return this.sets.find(record, 1 - status, hash, key, keyWord);
   }
 
   /** Peers of the swarm. */
@@ -64,16 +64,23 @@ export class Swarms {
    * Notes that the peer at `key[at]`, just found at `peer`, has announced itself as a leecher (0) or
    * seeder (1), and returns its offset. 0 when memory is used up: then it stays what it was.
    */
-  update(record: number, peer: number, key: Int32Array, at: number, tick: number, status: number) {
+  update(
+    record: number,
+    peer: number,
+    key: Int32Array,
+    keyWord: number,
+    tick: number,
+    status: number,
+  ) {
     let place = peer;
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
       place = this.#setStatus(record, peer, status);
     } else if (this.#set !== status) {
-      place = this.#addToSet(record, status, this.#hash, key, at, tick);
+      place = this.#addToSet(record, status, this.#hash, key, keyWord, tick);
       if (place === 0) return 0;
       this.sets.remove(record, 1 - status, this.#hash, peer);
     }
-    this.blocks.write(place, key, at, tick);
+    this.blocks.write(place, key, keyWord, tick);
     return place;
   }
 
@@ -85,18 +92,18 @@ export class Swarms {
     record: number,
     hash: number,
     key: Int32Array,
-    at: number,
+    keyWord: number,
     tick: number,
     status: number,
   ): number {
     const { words, blocks } = this;
     if (words[record + TORRENT.storage] === STORAGE_SETS) {
-      return this.#addToSet(record, status, hash, key, at, tick);
+      return this.#addToSet(record, status, hash, key, keyWord, tick);
     }
     const count = this.count(record);
     if (count === this.#capacity(record)) {
       if (count === MAX_PEERS_IN_BLOCK) {
-        return this.#toSets(record) ? this.#addToSet(record, status, hash, key, at, tick) : 0;
+        return this.#toSets(record) ? this.#addToSet(record, status, hash, key, keyWord, tick) : 0;
       }
       if (!this.#resize(record, this.#nextSizeClass(record))) return 0;
     }
@@ -106,7 +113,7 @@ export class Swarms {
       blocks.move(boundary, peer);
       peer = boundary;
     }
-    blocks.write(peer, key, at, tick);
+    blocks.write(peer, key, keyWord, tick);
     words[record + TORRENT.leechers + status]++;
     return peer;
   }
@@ -227,11 +234,11 @@ export class Swarms {
     status: number,
     hash: number,
     key: Int32Array,
-    at: number,
+    keyWord: number,
     tick: number,
   ): number {
     const peer = this.sets.insert(record, status, hash);
-    if (peer !== 0) this.blocks.write(peer, key, at, tick);
+    if (peer !== 0) this.blocks.write(peer, key, keyWord, tick);
     return peer;
   }
 

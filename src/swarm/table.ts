@@ -26,7 +26,7 @@ import {
 import { PeerBlocks } from "./peer-blocks.ts";
 import { PeerSets } from "./peer-sets.ts";
 import { Swarms } from "./swarms.ts";
-import { shardOffset, Torrents } from "./torrents.ts";
+import { shardWord, Torrents } from "./torrents.ts";
 
 /** What `announce` returns when a new peer or torrent would exceed the table's limits. */
 export const TABLE_FULL = -1;
@@ -113,9 +113,15 @@ export class Table {
   }
 
   /** Completes the announce at `request[at]` with the hashes of its torrent and its peer. */
-  hashAnnounce(request: Int32Array, at: number): void {
-    request[at + ANNOUNCE.torrentHash] = this.#hashInfoHash(request, at + ANNOUNCE.infoHash);
-    request[at + ANNOUNCE.peerHash] = this.blocks.hashKey(request, at + ANNOUNCE.peer);
+  hashAnnounce(request: Int32Array, requestWord: number): void {
+    request[requestWord + ANNOUNCE.torrentHash] = this.#hashInfoHash(
+      request,
+      requestWord + ANNOUNCE.infoHash,
+    );
+    request[requestWord + ANNOUNCE.peerHash] = this.blocks.hashKey(
+      request,
+      requestWord + ANNOUNCE.peer,
+    );
   }
 
   /**
@@ -127,32 +133,39 @@ export class Table {
    */
   announce(
     request: Int32Array,
-    at: number,
+    requestWord: number,
     tick: number,
     halves: Uint16Array,
-    halfAt: number,
+    half: number,
   ): number {
     const { words, torrents } = this;
-    const key = at + ANNOUNCE.infoHash;
-    const flags = request[at + ANNOUNCE.flags];
-    const hash = request[at + ANNOUNCE.torrentHash];
-    const lock = shardOffset(hash) + SHARD.lock;
+    const infoHashWord = requestWord + ANNOUNCE.infoHash;
+    const flags = request[requestWord + ANNOUNCE.flags];
+    const hash = request[requestWord + ANNOUNCE.torrentHash];
+    const lock = shardWord(hash) + SHARD.lock;
     acquire(words, lock);
-    let record = torrents.find(hash, request, key);
+    let record = torrents.find(hash, request, infoHashWord);
     let peers = 0;
     if ((flags & FLAG_STOPPED) !== 0) {
-      if (record !== 0) record = this.#removePeer(record, request, at);
+      if (record !== 0) record = this.#removePeer(record, request, requestWord);
     } else {
       const isNew = record === 0;
-      if (isNew) record = torrents.add(hash, request, key);
-      const peer = record === 0 ? TABLE_FULL : this.#putPeer(record, request, at, tick);
+      if (isNew) record = torrents.add(hash, request, infoHashWord);
+      const peer = record === 0 ? TABLE_FULL : this.#putPeer(record, request, requestWord, tick);
       if (peer < 0) {
         if (isNew && record !== 0) torrents.remove(record);
         release(words, lock);
         return peer;
       }
       const status = flags & FLAG_SEEDER;
-      peers = this.#handOut(record, status, peer, request[at + ANNOUNCE.numwant], halves, halfAt);
+      peers = this.#handOut(
+        record,
+        status,
+        peer,
+        request[requestWord + ANNOUNCE.numwant],
+        halves,
+        half,
+      );
     }
     this.#readCounts(record);
     release(words, lock);
@@ -160,12 +173,12 @@ export class Table {
   }
 
   /** Leaves the counts of the info hash at `request[at]` in `leechers` and `seeders`. */
-  scrape(request: Int32Array, at: number): void {
+  scrape(request: Int32Array, infoHashWord: number): void {
     const { words } = this;
-    const hash = this.#hashInfoHash(request, at);
-    const lock = shardOffset(hash) + SHARD.lock;
+    const hash = this.#hashInfoHash(request, infoHashWord);
+    const lock = shardWord(hash) + SHARD.lock;
     acquire(words, lock);
-    this.#readCounts(this.torrents.find(hash, request, at));
+    this.#readCounts(this.torrents.find(hash, request, infoHashWord));
     release(words, lock);
   }
 
@@ -173,15 +186,17 @@ export class Table {
    * Looks for the peer of the announce at `request[at]`, whose hashes are there. Leaves who holds
    * it in `connection` and `generation`; false when there is none.
    */
-  findPeer(request: Int32Array, at: number): boolean {
+  findPeer(request: Int32Array, requestWord: number): boolean {
     const { words } = this;
-    const hash = request[at + ANNOUNCE.torrentHash];
-    const lock = shardOffset(hash) + SHARD.lock;
+    const hash = request[requestWord + ANNOUNCE.torrentHash];
+    const lock = shardWord(hash) + SHARD.lock;
     acquire(words, lock);
-    const record = this.torrents.find(hash, request, at + ANNOUNCE.infoHash);
-    const peerHash = request[at + ANNOUNCE.peerHash];
+    const record = this.torrents.find(hash, request, requestWord + ANNOUNCE.infoHash);
+    const peerHash = request[requestWord + ANNOUNCE.peerHash];
     const peer =
-      record === 0 ? 0 : this.swarms.find(record, peerHash, request, at + ANNOUNCE.peer, 0);
+      record === 0
+        ? 0
+        : this.swarms.find(record, peerHash, request, requestWord + ANNOUNCE.peer, 0);
     if (peer !== 0) this.#readHolder(peer);
     release(words, lock);
     return peer !== 0;
@@ -199,38 +214,39 @@ export class Table {
   }
 
   // Returns the peer's offset, TABLE_FULL, ADDRESS_FULL or PEER_HELD.
-  #putPeer(record: number, request: Int32Array, at: number, tick: number): number {
+  #putPeer(record: number, request: Int32Array, requestWord: number, tick: number): number {
     const { words, swarms } = this;
-    const key = at + ANNOUNCE.peer;
-    const hash = request[at + ANNOUNCE.peerHash];
-    const flags = request[at + ANNOUNCE.flags];
+    const keyWord = requestWord + ANNOUNCE.peer;
+    const hash = request[requestWord + ANNOUNCE.peerHash];
+    const flags = request[requestWord + ANNOUNCE.flags];
     const status = flags & FLAG_SEEDER;
-    const known = swarms.find(record, hash, request, key, status);
+    const known = swarms.find(record, hash, request, keyWord, status);
     if (known !== 0) {
-      this.isNewcomer = !this.blocks.isHeldBy(known, request, key);
+      this.isNewcomer = !this.blocks.isHeldBy(known, request, keyWord);
       if (this.isNewcomer && (flags & FLAG_TAKE_OVER) === 0) {
         this.#readHolder(known);
         return PEER_HELD;
       }
-      return swarms.update(record, known, request, key, tick, status) || TABLE_FULL;
+      return swarms.update(record, known, request, keyWord, tick, status) || TABLE_FULL;
     }
     this.isNewcomer = true;
-    if (this.#addresses?.add(request, key) === false) return ADDRESS_FULL;
+    if (this.#addresses?.add(request, keyWord) === false) return ADDRESS_FULL;
     if (Atomics.add(words, HEADER.peers, 1) < this.#plan.maxPeers) {
-      const peer = swarms.add(record, hash, request, key, tick, status);
+      const peer = swarms.add(record, hash, request, keyWord, tick, status);
       if (peer !== 0) return peer;
     }
     Atomics.sub(words, HEADER.peers, 1);
-    this.#addresses?.remove(request, key);
+    this.#addresses?.remove(request, keyWord);
     return TABLE_FULL;
   }
 
   // Returns the record, or 0 when the torrent went with its last peer.
-  #removePeer(record: number, request: Int32Array, at: number): number {
+  #removePeer(record: number, request: Int32Array, requestWord: number): number {
     const { words, swarms } = this;
-    const hash = request[at + ANNOUNCE.peerHash];
-    const peer = swarms.find(record, hash, request, at + ANNOUNCE.peer, 0);
-    if (peer === 0 || !this.blocks.isHeldBy(peer, request, at + ANNOUNCE.peer)) return record;
+    const hash = request[requestWord + ANNOUNCE.peerHash];
+    const peer = swarms.find(record, hash, request, requestWord + ANNOUNCE.peer, 0);
+    if (peer === 0 || !this.blocks.isHeldBy(peer, request, requestWord + ANNOUNCE.peer))
+      return record;
     this.#addresses?.remove(words, peer);
     swarms.remove(record, peer);
     Atomics.sub(words, HEADER.peers, 1);
@@ -245,15 +261,15 @@ export class Table {
     requester: number,
     wanted: number,
     halves: Uint16Array,
-    halfAt: number,
+    half: number,
   ): number {
     const handout = this.#handout;
     handout.halves = halves;
-    handout.at = halfAt;
+    handout.half = half;
     handout.wanted = wanted;
     handout.requester = requester;
     this.swarms.handOut(record, status, handout);
-    return (handout.at - halfAt) / (this.#plan.peerWords * 2 - 1);
+    return (handout.half - half) / (this.#plan.peerWords * 2 - 1);
   }
 
   #readHolder(peer: number): void {
@@ -261,8 +277,8 @@ export class Table {
     this.generation = this.blocks.generationOf(peer);
   }
 
-  #hashInfoHash(key: Int32Array, at: number): number {
-    return halfSipHash13(this.words, HEADER.key, key, at, INFO_HASH_WORDS);
+  #hashInfoHash(key: Int32Array, keyWord: number): number {
+    return halfSipHash13(this.words, HEADER.key, key, keyWord, INFO_HASH_WORDS);
   }
 
   #readCounts(record: number): void {

@@ -59,12 +59,13 @@ export class Torrents {
   }
 
   /** The record of the info hash at `key[at]`, whose seeded hash is `hash`, or 0. */
-  find(hash: number, key: Int32Array, at: number): number {
+  find(hash: number, key: Int32Array, keyWord: number): number {
     const { words } = this;
     let slot = words[this.#head(hash)];
     while (slot !== 0) {
       const record = this.#slotZero + slot * TORRENT.words;
-      if (words[record] === hash && this.#isSame(record + TORRENT.infoHash, key, at)) return record;
+      if (words[record] === hash && this.#isSame(record + TORRENT.infoHash, key, keyWord))
+        return record;
       slot = words[record + TORRENT.next];
     }
     return 0;
@@ -77,13 +78,13 @@ export class Torrents {
   }
 
   /** Adds a record, its storage INLINE and without peers; 0 when the table is full. */
-  add(hash: number, key: Int32Array, at: number): number {
+  add(hash: number, key: Int32Array, keyWord: number): number {
     const { words } = this;
     if (Atomics.add(words, HEADER.torrents, 1) >= this.#maxTorrents) {
       Atomics.sub(words, HEADER.torrents, 1);
       return 0;
     }
-    const shard = shardOffset(hash);
+    const shard = shardWord(hash);
     if (words[shard + SHARD.freeChunk] === 0 && !this.#takeChunk(shard)) {
       Atomics.sub(words, HEADER.torrents, 1);
       return 0;
@@ -95,7 +96,8 @@ export class Torrents {
       this.#splitBucket(shard, hash);
     const head = this.#head(hash);
     words[record + TORRENT.hash] = hash;
-    for (let i = 0; i < INFO_HASH_WORDS; i++) words[record + TORRENT.infoHash + i] = key[at + i];
+    for (let i = 0; i < INFO_HASH_WORDS; i++)
+      words[record + TORRENT.infoHash + i] = key[keyWord + i];
     words[record + TORRENT.next] = words[head];
     words[record + TORRENT.leechers] = 0;
     words[record + TORRENT.seeders] = 0;
@@ -109,7 +111,7 @@ export class Torrents {
     const { words } = this;
     const slot = (record - this.#slotZero) / TORRENT.words;
     const hash = words[record + TORRENT.hash];
-    const shard = shardOffset(hash);
+    const shard = shardWord(hash);
     let link = this.#head(hash);
     while (words[link] !== slot) {
       link = this.#slotZero + words[link] * TORRENT.words + TORRENT.next;
@@ -139,7 +141,7 @@ export class Torrents {
    * Gives the page of a chunk that no shard has back to the system by `returnPages`, unless that has
    * been done: it takes the offset and the number of words, which read as before or as zeros then.
    */
-  returnChunk(chunk: number, returnPages: (offset: number, words: number) => void): void {
+  returnChunk(chunk: number, returnPages: (word: number, count: number) => void): void {
     const { words } = this;
     const touched = this.#chunk(chunk) + CHUNK.isTouched;
     acquire(words, HEADER.chunksLock);
@@ -194,12 +196,12 @@ export class Torrents {
     const { words } = this;
     const chunk = words[shard + SHARD.freeChunk] - 1;
     const free = this.#chunk(chunk) + CHUNK.free;
-    const half = words[free] !== 0 ? 0 : 1;
-    const bits = words[free + half];
+    const part = words[free] !== 0 ? 0 : 1;
+    const bits = words[free + part];
     const bit = 31 - Math.clz32(bits & -bits);
-    words[free + half] = bits & (bits - 1);
+    words[free + part] = bits & (bits - 1);
     if ((words[free] | words[free + 1]) === 0) this.#unlistChunk(shard, chunk);
-    return chunk * CHUNK_SLOTS + half * 32 + bit + 1;
+    return chunk * CHUNK_SLOTS + part * 32 + bit + 1;
   }
 
   #giveSlot(shard: number, slot: number): void {
@@ -257,14 +259,14 @@ export class Torrents {
     return this.#heads + shard * this.#bucketsPerShard + linearBucket(hash >>> SHARD_BITS, buckets);
   }
 
-  #isSame(a: number, key: Int32Array, at: number): boolean {
+  #isSame(word: number, key: Int32Array, keyWord: number): boolean {
     const { words } = this;
     return (
-      words[a] === key[at] &&
-      words[a + 1] === key[at + 1] &&
-      words[a + 2] === key[at + 2] &&
-      words[a + 3] === key[at + 3] &&
-      words[a + 4] === key[at + 4]
+      words[word] === key[keyWord] &&
+      words[word + 1] === key[keyWord + 1] &&
+      words[word + 2] === key[keyWord + 2] &&
+      words[word + 3] === key[keyWord + 3] &&
+      words[word + 4] === key[keyWord + 4]
     );
   }
 }
@@ -274,6 +276,6 @@ function shardOf(hash: number): number {
 }
 
 /** The offset of the shard of `hash`. */
-export function shardOffset(hash: number): number {
+export function shardWord(hash: number): number {
   return HEADER.words + shardOf(hash) * SHARD.words;
 }

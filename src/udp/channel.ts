@@ -36,7 +36,7 @@ export function allocateChannels(socketWorkers: number, requestWorkers: number):
 }
 
 /** Which channel, and the doorbell at its other end. */
-export interface ChannelPlace {
+export interface ChannelSetup {
   /** Index of the channel: the socket worker's times the request workers, plus the latter's. */
   readonly index: number;
   readonly control: Int32Array;
@@ -54,25 +54,25 @@ export class SocketEnd {
 
   constructor(
     channels: Bytes,
-    private readonly place: ChannelPlace,
+    private readonly setup: ChannelSetup,
   ) {
-    const base = place.index * CHANNEL_WORDS;
+    const requestsWord = setup.index * CHANNEL_WORDS;
     const { words } = channels;
-    this.requests = new RingWriter(words, base, REQUEST_RING_WORDS);
+    this.requests = new RingWriter(words, requestsWord, REQUEST_RING_WORDS);
     this.responses = new RingReader(
       words,
-      base + ringWords(REQUEST_RING_WORDS),
+      requestsWord + ringWords(REQUEST_RING_WORDS),
       RESPONSE_RING_WORDS,
     );
   }
 
   /** Queues the `length` words of the request at `request[from]`; false when there is no room. */
-  send(request: Int32Array, from: number, length: number): boolean {
+  send(request: Int32Array, requestWord: number, count: number): boolean {
     const { requests } = this;
-    const at = requests.reserve(length);
-    if (at < 0) return false;
-    for (let i = 0; i < length; i++) requests.words[at + i] = request[from + i];
-    requests.commit(length);
+    const word = requests.reserve(count);
+    if (word < 0) return false;
+    for (let i = 0; i < count; i++) requests.words[word + i] = request[requestWord + i];
+    requests.commit(count);
     this.#hasUnpublished = true;
     return true;
   }
@@ -82,7 +82,7 @@ export class SocketEnd {
     if (!this.#hasUnpublished) return;
     this.#hasUnpublished = false;
     this.requests.publish();
-    ringDoorbell(this.place.control, this.place.doorbell);
+    ringDoorbell(this.setup.control, this.setup.doorbell);
   }
 }
 
@@ -97,21 +97,21 @@ export class RequestEnd {
 
   constructor(
     channels: Bytes,
-    private readonly place: ChannelPlace,
+    private readonly setup: ChannelSetup,
   ) {
-    const base = place.index * CHANNEL_WORDS;
+    const requestsWord = setup.index * CHANNEL_WORDS;
     const { words } = channels;
-    this.requests = new RingReader(words, base, REQUEST_RING_WORDS);
+    this.requests = new RingReader(words, requestsWord, REQUEST_RING_WORDS);
     this.responses = new RingWriter(
       words,
-      base + ringWords(REQUEST_RING_WORDS),
+      requestsWord + ringWords(REQUEST_RING_WORDS),
       RESPONSE_RING_WORDS,
     );
   }
 
   /** Queues the response written to the reserved place; `length` is what it came to, in words. */
-  commit(length: number): void {
-    this.responses.commit(length);
+  commit(count: number): void {
+    this.responses.commit(count);
   }
 
   /**
@@ -134,7 +134,7 @@ export class RequestEnd {
     const left = this.#unwokenSince + maxMilliseconds - now;
     if (left > 0 && this.#unwoken < max) return left;
     this.#unwoken = 0;
-    const { control, doorbell, wakeEvent } = this.place;
+    const { control, doorbell, wakeEvent } = this.setup;
     if (wakeEvent < 0) ringDoorbell(control, doorbell);
     else if (claimSleeper(control, doorbell)) signalWakeEvent(wakeEvent);
     return Infinity;

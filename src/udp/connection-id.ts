@@ -30,10 +30,10 @@ export function keyPeriod(maxAge: number): number {
 export function renewConnectionKeys(keys: Int32Array, maxAge: number, now: number): void {
   const current = Math.floor(now / keyPeriod(maxAge));
   for (const period of [current, current + 1]) {
-    const offset = (period % KEYS) * KEY.words;
-    if (keys[offset + KEY.period] === period + 1) continue;
-    keys.set(crypto.getRandomValues(new Int32Array(2)), offset + KEY.key);
-    keys[offset + KEY.period] = period + 1;
+    const slotWord = (period % KEYS) * KEY.words;
+    if (keys[slotWord + KEY.period] === period + 1) continue;
+    keys.set(crypto.getRandomValues(new Int32Array(2)), slotWord + KEY.key);
+    keys[slotWord + KEY.period] = period + 1;
   }
 }
 
@@ -54,39 +54,42 @@ export class ConnectionIds {
   /** Writes the id for the address at `address[at]`, of `count` words, made at second `now`. */
   write(
     output: Int32Array,
-    offset: number,
+    outputWord: number,
     address: Int32Array,
-    at: number,
-    count: number,
+    addressWord: number,
+    addressWords: number,
     now: number,
   ): void {
-    output[offset + TIME] = now;
-    output[offset + HASH] = this.#hash(address, at, count, now);
+    output[outputWord + TIME] = now;
+    output[outputWord + HASH] = this.#hash(address, addressWord, addressWords, now);
   }
 
   /** Whether the id at `input[offset]` was given to this address and is not too old. */
   isValid(
     input: Int32Array,
-    offset: number,
+    inputWord: number,
     address: Int32Array,
-    at: number,
-    count: number,
+    addressWord: number,
+    addressWords: number,
     now: number,
   ): boolean {
-    const time = input[offset + TIME];
+    const time = input[inputWord + TIME];
     const age = (now - time) | 0;
     // Its sign is set when the age is negative or above the most allowed. No branch tells a
     // stranger which part of a guess was wrong.
     const stale = (age | (this.maxAge - age)) >>> 31;
-    return ((input[offset + HASH] ^ this.#hash(address, at, count, time)) | stale) === 0;
+    return (
+      ((input[inputWord + HASH] ^ this.#hash(address, addressWord, addressWords, time)) | stale) ===
+      0
+    );
   }
 
-  #hash(address: Int32Array, at: number, count: number, time: number): number {
+  #hash(address: Int32Array, addressWord: number, addressWords: number, time: number): number {
     const message = this.#message;
-    for (let i = 0; i < count; i++) message[i] = address[at + i];
-    message[count] = time;
+    for (let i = 0; i < addressWords; i++) message[i] = address[addressWord + i];
+    message[addressWords] = time;
     // A time of no period that has a key is too old, or from the future.
     const slot = Math.floor((time >>> 0) / this.#period) % KEYS;
-    return halfSipHash24(this.keys, slot * KEY.words + KEY.key, message, 0, count + 1);
+    return halfSipHash24(this.keys, slot * KEY.words + KEY.key, message, 0, addressWords + 1);
   }
 }

@@ -16,7 +16,7 @@ export const ANSWER_LATER = -1;
 export class Dispatcher {
   /** The requests of a batch, for the backend to write their sources to: see `place` and SOURCE. */
   readonly requests: Bytes;
-  readonly #places: Int32Array;
+  readonly #requestWords: Int32Array;
 
   constructor(
     readonly handler: Handler,
@@ -27,7 +27,7 @@ export class Dispatcher {
     private readonly counters: Counters,
   ) {
     this.requests = Bytes.allocate(slots * handler.maxRequestWords * 4);
-    this.#places = new Int32Array(slots);
+    this.#requestWords = new Int32Array(slots);
   }
 
   /** Whether responses come back by way of `takeResponses`. */
@@ -36,7 +36,7 @@ export class Dispatcher {
   }
 
   /** The word of `requests` at which the request in a slot begins. */
-  place(slot: number): number {
+  requestWord(slot: number): number {
     return slot * this.handler.maxRequestWords;
   }
 
@@ -46,9 +46,9 @@ export class Dispatcher {
    * ANSWER_LATER.
    */
   read(slot: number, exchange: Exchange): number {
-    exchange.requestWord = this.place(slot);
+    exchange.requestWord = this.requestWord(slot);
     this.counters.add(COUNTER.requests, 1);
-    this.counters.add(COUNTER.bytesIn, exchange.length);
+    this.counters.add(COUNTER.bytesIn, exchange.inputBytes);
     const outcome = this.handler.read(exchange);
     if (outcome === OUTCOME.answered) return exchange.responseBytes;
     if (outcome === OUTCOME.ignored) return 0;
@@ -62,13 +62,13 @@ export class Dispatcher {
 
   /** Prefetches for the first `count` of these slots, all to be answered later. */
   prefetch(slots: Int32Array, count: number): void {
-    for (let i = 0; i < count; i++) this.#places[i] = this.place(slots[i]);
-    this.handler.prefetch(this.requests.words, this.#places, count);
+    for (let i = 0; i < count; i++) this.#requestWords[i] = this.requestWord(slots[i]);
+    this.handler.prefetch(this.requests.words, this.#requestWords, count);
   }
 
   /** Answers the request in a slot; returns the bytes that were written. */
   answer(slot: number, exchange: Exchange): number {
-    exchange.requestWord = this.place(slot);
+    exchange.requestWord = this.requestWord(slot);
     return this.handler.answer(exchange);
   }
 
@@ -86,12 +86,12 @@ export class Dispatcher {
    * Calls `queue` with the place of each response handed back so far (see RESPONSE), then `send`;
    * until that returns the responses stay where they are. Returns how many there were.
    */
-  takeResponses(queue: (at: number) => void, send: () => void): number {
+  takeResponses(queue: (responseWord: number) => void, send: () => void): number {
     let count = 0;
     for (const { responses } of this.channels) {
       const before = count;
-      for (let at = responses.peek(); at >= 0; at = responses.peek()) {
-        queue(at);
+      for (let word = responses.peek(); word >= 0; word = responses.peek()) {
+        queue(word);
         responses.advance();
         count++;
       }

@@ -17,10 +17,10 @@ export const OUTCOME = {
 export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 
 export class Exchange {
-  /** The datagram, `length` bytes from `input.words[inputWord]` on. */
+  /** The datagram, `inputBytes` bytes from `input.words[inputWord]` on. */
   input: Bytes;
   inputWord = 0;
-  length = 0;
+  inputBytes = 0;
   /** The request, which begins with the source (see request.ts), from `request[requestWord]` on. */
   request: Int32Array;
   requestWord = 0;

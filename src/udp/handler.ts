@@ -91,9 +91,9 @@ export class Handler {
    * completes the request of an announce or a scrape, which `answer` is for.
    */
   read(exchange: Exchange): Outcome {
-    const { input, inputWord, length, request, requestWord } = exchange;
+    const { input, inputWord, inputBytes, request, requestWord } = exchange;
     const source = requestWord + REQUEST.source;
-    if (length < HEADER_BYTES || request[source + SOURCE.port] === 0) return this.#ignore();
+    if (inputBytes < HEADER_BYTES || request[source + SOURCE.port] === 0) return this.#ignore();
     const { words } = input;
     const action = words[inputWord + PACKET.action];
     const address = source + SOURCE.address;
@@ -115,7 +115,7 @@ export class Handler {
     if (!this.ids.isValid(words, inputWord, request, address, idWords, exchange.now)) {
       if (!isKnown) return this.#ignore();
       this.counters.add(COUNTER.invalidConnection, 1);
-      return this.#refuse(exchange, ERRORS.connection, length);
+      return this.#refuse(exchange, ERRORS.connection, inputBytes);
     }
 
     // From here on the sender has shown that it receives what is sent to its address.
@@ -124,7 +124,7 @@ export class Handler {
       if (token !== TOKEN.taken) {
         this.counters.add(COUNTER.rateLimited, 1);
         if (token === TOKEN.flood) return OUTCOME.ignored;
-        return this.#refuse(exchange, ERRORS.rateLimited, length);
+        return this.#refuse(exchange, ERRORS.rateLimited, inputBytes);
       }
     }
     return this.#readRequest(exchange, action, isIpv4);
@@ -134,9 +134,9 @@ export class Handler {
    * Prefetches from the tables what the `count` announces will need whose requests begin at the words
    * in `places`.
    */
-  prefetch(requests: Int32Array, places: Int32Array, count: number): void {
+  prefetch(requests: Int32Array, requestWords: Int32Array, count: number): void {
     for (let i = 0; i < count; i++) {
-      const word = places[i];
+      const word = requestWords[i];
       const isIpv4 = requests[word + SOURCE.addressBytes] === 4;
       (isIpv4 ? this.#prefetchIpv4 : this.#prefetchIpv6).add(word + REQUEST.announce);
     }
@@ -151,11 +151,11 @@ export class Handler {
   }
 
   #readRequest(exchange: Exchange, action: number, isIpv4: boolean): Outcome {
-    const { length, request, requestWord } = exchange;
+    const { inputBytes, request, requestWord } = exchange;
     let problem: Uint8Array = ERRORS.action;
     if (action === ACTION_ANNOUNCE) {
       const maxPeers = isIpv4 ? this.#maxPeersIpv4 : this.#maxPeersIpv6;
-      if (length < ANNOUNCE_BYTES) problem = ERRORS.announceLength;
+      if (inputBytes < ANNOUNCE_BYTES) problem = ERRORS.announceLength;
       else if (!readAnnounce(exchange, maxPeers)) problem = ERRORS.port;
       else {
         this.#tableOf(exchange).hashAnnounce(request, requestWord + REQUEST.announce);

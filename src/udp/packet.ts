@@ -33,7 +33,7 @@ const LEFT = 16;
 const EVENT = 20;
 const NUMWANT = 23;
 /** A half-word: the 16 bits at byte 96. */
-const PORT = 48;
+const PORT_HALF = 48;
 
 const encoder = new TextEncoder();
 
@@ -82,9 +82,9 @@ export function maxRequestWords(maxTorrents: number): number {
 }
 
 /** Whether the packet at `input.words[word]` begins with the protocol id of a connect. */
-export function hasProtocolId(input: Bytes, word: number): boolean {
+export function hasProtocolId(input: Bytes, inputWord: number): boolean {
   const { words } = input;
-  return words[word] === PROTOCOL_ID_HIGH && words[word + 1] === PROTOCOL_ID_LOW;
+  return words[inputWord] === PROTOCOL_ID_HIGH && words[inputWord + 1] === PROTOCOL_ID_LOW;
 }
 
 /**
@@ -117,7 +117,7 @@ export function readAnnounce(exchange: Exchange, maxPeers: number): boolean {
   for (let i = 0; i < addressWords; i++) {
     request[announce + ANNOUNCE.peer + i] = request[source + SOURCE.address + i];
   }
-  const port = input.halves[inputWord * 2 + PORT];
+  const port = input.halves[inputWord * 2 + PORT_HALF];
   request[announce + ANNOUNCE.peer + addressWords] = port;
   return port !== 0;
 }
@@ -126,7 +126,7 @@ export function readAnnounce(exchange: Exchange, maxPeers: number): boolean {
 export function readScrape(exchange: Exchange, maxTorrents: number): boolean {
   const { input, inputWord, request, requestWord } = exchange;
   const { words } = input;
-  const sent = Math.floor((exchange.length - HEADER_BYTES) / INFO_HASH_BYTES);
+  const sent = Math.floor((exchange.inputBytes - HEADER_BYTES) / INFO_HASH_BYTES);
   const count = Math.min(sent, maxTorrents);
   request[requestWord + REQUEST.kind] = SCRAPE_REQUEST;
   request[requestWord + REQUEST.transaction] = words[inputWord + PACKET.transaction];
@@ -148,43 +148,43 @@ export function announceResponseBytes(peers: number, addressBytes: number): numb
 }
 
 /** The half-word at which the peers of a response at `output.words[word]` begin. */
-export function peersHalf(word: number): number {
-  return word * 2 + 10;
+export function peersHalf(outputWord: number): number {
+  return outputWord * 2 + 10;
 }
 
 /** Writes all of an announce response but the peers. */
 export function writeAnnounceHead(
   output: Bytes,
-  word: number,
+  outputWord: number,
   transaction: number,
   interval: number,
   leechers: number,
   seeders: number,
 ): void {
   const { words } = output;
-  words[word] = ACTION_ANNOUNCE;
-  words[word + 1] = transaction;
-  words[word + 2] = swapWord(interval);
-  words[word + 3] = swapWord(leechers);
-  words[word + 4] = swapWord(seeders);
+  words[outputWord] = ACTION_ANNOUNCE;
+  words[outputWord + 1] = transaction;
+  words[outputWord + 2] = swapWord(interval);
+  words[outputWord + 3] = swapWord(leechers);
+  words[outputWord + 4] = swapWord(seeders);
 }
 
 /** Writes the head of a scrape response. */
-export function writeScrapeHead(output: Bytes, word: number, transaction: number): void {
-  output.words[word] = ACTION_SCRAPE;
-  output.words[word + 1] = transaction;
+export function writeScrapeHead(output: Bytes, outputWord: number, transaction: number): void {
+  output.words[outputWord] = ACTION_SCRAPE;
+  output.words[outputWord + 1] = transaction;
 }
 
 /** Writes the counts of the torrent number `index` of a scrape response; downloads are 0. */
 export function writeScrapeCounts(
   output: Bytes,
-  word: number,
+  outputWord: number,
   index: number,
   seeders: number,
   leechers: number,
 ): void {
   const { words } = output;
-  const entry = word + 2 + index * 3;
+  const entry = outputWord + 2 + index * 3;
   words[entry] = swapWord(seeders);
   words[entry + 1] = 0;
   words[entry + 2] = swapWord(leechers);
@@ -198,15 +198,15 @@ export function scrapeResponseBytes(count: number): number {
 /** Writes an error response, cut to at most `maxBytes`, and returns its length in bytes. */
 export function writeError(
   output: Bytes,
-  word: number,
+  outputWord: number,
   transaction: number,
   message: Uint8Array,
   maxBytes: number,
 ): number {
-  output.words[word] = ACTION_ERROR;
-  output.words[word + 1] = transaction;
+  output.words[outputWord] = ACTION_ERROR;
+  output.words[outputWord + 1] = transaction;
   const length = Math.min(message.length, maxBytes - 8);
-  const start = word * 4 + 8;
+  const start = outputWord * 4 + 8;
   for (let i = 0; i < length; i++) output.bytes[start + i] = message[i];
   return 8 + length;
 }

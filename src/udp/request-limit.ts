@@ -23,7 +23,7 @@ export class RequestLimit {
   }
 
   /** Counts a request from the network of `count` words at `address[at]`. Returns one of TOKEN. */
-  take(address: Int32Array, at: number, count: number, now: number): number {
-    return this.#buckets.take(halfSipHash13(this.key, 0, address, at, count), now);
+  take(address: Int32Array, addressWord: number, addressWords: number, now: number): number {
+    return this.#buckets.take(halfSipHash13(this.key, 0, address, addressWord, addressWords), now);
   }
 }

@@ -8,7 +8,7 @@ import { RequestEnd } from "./channel.ts";
 import { CONTROL, doorbellWord } from "../app/control.ts";
 import { Exchange } from "./exchange.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
-import { placeForRequest, type RequestWorkerSetup, viewSetup } from "./setup.ts";
+import { channelForRequestWorker, type RequestWorkerSetup, viewSetup } from "./setup.ts";
 
 /** Requests of one socket worker that are answered before it sees the responses, if it is awake. */
 const MAX_AT_ONCE = 64;
@@ -24,7 +24,7 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
   const { channels, control, handler } = viewSetup(setup, worker);
   const requestWorker = worker - config.socket_workers;
   const ends = Array.from({ length: config.socket_workers }, (_, socketWorker) => {
-    return new RequestEnd(channels, placeForRequest(setup, socketWorker, requestWorker));
+    return new RequestEnd(channels, channelForRequestWorker(setup, socketWorker, requestWorker));
   });
   const { channel_recv_timeout_microseconds, max_requests_per_iter } = config.handlers;
   const gatherMilliseconds = channel_recv_timeout_microseconds / 1000;
@@ -39,16 +39,20 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
     const { requests, responses } = end;
     exchange.now = readClock(control, CONTROL.clock);
     let count = 0;
-    for (let request = requests.peek(); request >= 0 && count < max; request = requests.peek()) {
-      const at = responses.reserve(responseWords);
+    for (
+      let requestWord = requests.peek();
+      requestWord >= 0 && count < max;
+      requestWord = requests.peek()
+    ) {
+      const responseWord = responses.reserve(responseWords);
       // Requests wait in their ring for room, and those that find none there are dropped.
-      if (at < 0) break;
+      if (responseWord < 0) break;
       const { words } = channels;
-      for (let i = 0; i < SOURCE.words; i++) words[at + i] = words[request + i];
-      exchange.requestWord = request;
-      exchange.outputWord = at + RESPONSE.datagram;
+      for (let i = 0; i < SOURCE.words; i++) words[responseWord + i] = words[requestWord + i];
+      exchange.requestWord = requestWord;
+      exchange.outputWord = responseWord + RESPONSE.datagram;
       const bytes = handler.answer(exchange);
-      words[at + RESPONSE.bytes] = bytes;
+      words[responseWord + RESPONSE.bytes] = bytes;
       end.commit(RESPONSE.datagram + ((bytes + 3) >> 2));
       requests.advance();
       count++;

@@ -128,20 +128,20 @@ function createRequestLimit(setup: Setup, rate: number): RequestLimit | undefine
 }
 
 /** The channel between a socket and a request worker, as the socket worker sees it. */
-export function placeForSocket(setup: Setup, socketWorker: number, requestWorker: number) {
+export function channelForSocketWorker(setup: Setup, socketWorker: number, requestWorker: number) {
   const { socket_workers } = setup.config;
   const doorbell = doorbellWord(socket_workers + requestWorker);
-  return { ...channelPlace(setup, socketWorker, requestWorker), doorbell, wakeEvent: -1 };
+  return { ...channelSetup(setup, socketWorker, requestWorker), doorbell, wakeEvent: -1 };
 }
 
 /** The same channel as the request worker sees it. */
-export function placeForRequest(setup: Setup, socketWorker: number, requestWorker: number) {
+export function channelForRequestWorker(setup: Setup, socketWorker: number, requestWorker: number) {
   const doorbell = doorbellWord(socketWorker);
   const wakeEvent = setup.wakeEvents[socketWorker] ?? -1;
-  return { ...channelPlace(setup, socketWorker, requestWorker), doorbell, wakeEvent };
+  return { ...channelSetup(setup, socketWorker, requestWorker), doorbell, wakeEvent };
 }
 
-function channelPlace(setup: Setup, socketWorker: number, requestWorker: number) {
+function channelSetup(setup: Setup, socketWorker: number, requestWorker: number) {
   const index = socketWorker * setup.config.request_workers + requestWorker;
   return { index, control: new Int32Array(setup.control) };
 }

@@ -6,7 +6,7 @@ import { isDualStack } from "../app/address-claim.ts";
 import { awaitServing, doorbellWord } from "../app/control.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { MAX_BATCH } from "./handler.ts";
-import { type Bound, placeForSocket, type SocketWorkerSetup, viewSetup } from "./setup.ts";
+import { type Bound, channelForSocketWorker, type SocketWorkerSetup, viewSetup } from "./setup.ts";
 import { BunBackend } from "./socket/bun-backend.ts";
 import { MmsgBackend } from "./socket/mmsg-backend.ts";
 import { serveWorker } from "../app/worker-thread.ts";
@@ -15,7 +15,7 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const { addresses, config, worker } = setup;
   const { channels, control, counters, handler } = viewSetup(setup, worker);
   const ends = Array.from({ length: config.request_workers }, (_, requestWorker) => {
-    return new SocketEnd(channels, placeForSocket(setup, worker, requestWorker));
+    return new SocketEnd(channels, channelForSocketWorker(setup, worker, requestWorker));
   });
   const slots = Math.min(MAX_BATCH, config.network.poll_event_capacity);
   const dispatcher = new Dispatcher(handler, slots, ends, counters);

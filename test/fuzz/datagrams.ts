@@ -79,15 +79,15 @@ export class Datagrams {
   #damage(request: Buffer): Buffer {
     const { random } = this;
     const datagram = Buffer.from(request);
-    const at = random.below(datagram.length + 1);
+    const offset = random.below(datagram.length + 1);
     switch (random.below(7)) {
       case 0:
-        return datagram.subarray(0, at);
+        return datagram.subarray(0, offset);
       case 1:
         return Buffer.concat([datagram, this.#bytes(random.below(3000))]);
       case 2:
         // The header of one request, the rest of the one before.
-        return Buffer.concat([datagram.subarray(0, at), this.#last.subarray(at)]);
+        return Buffer.concat([datagram.subarray(0, offset), this.#last.subarray(offset)]);
       case 3:
         if (datagram.length >= 12) datagram.writeUInt32BE(this.#pick([0, 1, 2, 3, 4]), 8);
         return datagram;
@@ -95,10 +95,10 @@ export class Datagrams {
         if (datagram.length >= 8) datagram.writeBigUInt64BE(PROTOCOL_ID, 0);
         return datagram;
       case 5:
-        datagram[at] = random.next();
+        datagram[offset] = random.next();
         return datagram;
       default:
-        datagram[at] ^= 1 << random.below(8);
+        datagram[offset] ^= 1 << random.below(8);
         return datagram;
     }
   }

@@ -153,9 +153,9 @@ export class TrackerModel {
 
   #scrape(datagram: Buffer, client: Client, transactionId: number): Expected {
     const swarms: [number, number][] = [];
-    for (let at = 16; at + 20 <= datagram.length; at += 20) {
+    for (let offset = 16; offset + 20 <= datagram.length; offset += 20) {
       if (swarms.length === this.settings.maxScrapeTorrents) break;
-      const infoHash = datagram.toString("hex", at, at + 20);
+      const infoHash = datagram.toString("hex", offset, offset + 20);
       const { leechers, seeders } = count(this.swarms[client.addressBytes].get(infoHash));
       swarms.push([seeders, leechers]);
     }

@@ -64,7 +64,9 @@ const almostValidText = fc
     fc.nat(3),
     fc.string({ unit: fc.constantFrom(..."01:.%fFg".split("")), maxLength: 3 }),
   )
-  .map(([text, at, removed, added]) => text.slice(0, at) + added + text.slice(at + removed));
+  .map(
+    ([text, start, removed, added]) => text.slice(0, start) + added + text.slice(start + removed),
+  );
 
 describe("readAddress", () => {
   test("reads what the platform reads", () => {

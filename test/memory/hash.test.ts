@@ -47,11 +47,12 @@ function round([v0, v1, v2, v3]: bigint[]): bigint[] {
 
 /** HalfSipHash-c-d of whole words, as bytes in hexadecimal. */
 function halfSipHash(c: number, d: number, key: Uint8Array, message: Uint8Array): string {
-  const word = (bytes: Uint8Array, at: number) =>
-    BigInt(new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true));
+  const word = (bytes: Uint8Array, offset: number) =>
+    BigInt(new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset, true));
   const [k0, k1] = [word(key, 0), word(key, 4)];
   const blocks = [BigInt(message.length & 255) << 24n];
-  for (let at = message.length - 4; at >= 0; at -= 4) blocks.unshift(word(message, at));
+  for (let offset = message.length - 4; offset >= 0; offset -= 4)
+    blocks.unshift(word(message, offset));
 
   let state = [k0, k1, k0 ^ 0x6c796765n, k1 ^ 0x74656462n];
   for (const block of blocks) {

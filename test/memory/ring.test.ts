@@ -31,20 +31,20 @@ class Ends {
 
   /** Writes a message without publishing it; false when the ring is full. */
   write(message: number[], reserved = message.length): boolean {
-    const at = this.writer.reserve(reserved);
-    if (at < 0) return false;
+    const messageWord = this.writer.reserve(reserved);
+    if (messageWord < 0) return false;
     // All that was reserved may be written, even if less of it is queued.
-    this.words.fill(-1, at, at + reserved);
-    this.words.set(message, at);
+    this.words.fill(-1, messageWord, messageWord + reserved);
+    this.words.set(message, messageWord);
     this.writer.commit(message.length);
     return true;
   }
 
   /** Takes the oldest message, or undefined; its words are not given back. */
   read(length: number): number[] | undefined {
-    const at = this.reader.peek();
-    if (at < 0) return undefined;
-    const message = [...this.words.subarray(at, at + length)];
+    const messageWord = this.reader.peek();
+    if (messageWord < 0) return undefined;
+    const message = [...this.words.subarray(messageWord, messageWord + length)];
     this.reader.advance();
     return message;
   }
@@ -91,7 +91,7 @@ describe.each(starts)("a ring whose counters start at %i", (start) => {
           const ends = new Ends(CAPACITY, start + skip);
           const unpublished: number[][] = [];
           const published: number[][] = [];
-          const unreleased: { at: number; message: number[] }[] = [];
+          const unreleased: { messageWord: number; message: number[] }[] = [];
           let serial = 0;
           for (const todo of steps) {
             switch (todo.do) {
@@ -104,8 +104,8 @@ describe.each(starts)("a ring whose counters start at %i", (start) => {
                 break;
               }
               case "abandon": {
-                const at = ends.writer.reserve(todo.length);
-                if (at >= 0) ends.words.fill(-2, at, at + todo.length);
+                const messageWord = ends.writer.reserve(todo.length);
+                if (messageWord >= 0) ends.words.fill(-2, messageWord, messageWord + todo.length);
                 break;
               }
               case "publish":
@@ -113,13 +113,13 @@ describe.each(starts)("a ring whose counters start at %i", (start) => {
                 published.push(...unpublished.splice(0));
                 break;
               case "read": {
-                const at = ends.reader.peek();
-                expect(ends.reader.peek()).toBe(at);
+                const messageWord = ends.reader.peek();
+                expect(ends.reader.peek()).toBe(messageWord);
                 const message = published.shift();
                 if (message === undefined) {
-                  expect(at).toBe(-1);
+                  expect(messageWord).toBe(-1);
                 } else {
-                  unreleased.push({ at, message });
+                  unreleased.push({ messageWord, message });
                   ends.reader.advance();
                 }
                 break;
@@ -128,8 +128,10 @@ describe.each(starts)("a ring whose counters start at %i", (start) => {
                 ends.reader.release();
                 unreleased.length = 0;
             }
-            for (const { at, message } of unreleased) {
-              expect([...ends.words.subarray(at, at + message.length)]).toEqual(message);
+            for (const { messageWord, message } of unreleased) {
+              expect([...ends.words.subarray(messageWord, messageWord + message.length)]).toEqual(
+                message,
+              );
             }
           }
           ends.checkGuards();
@@ -217,8 +219,8 @@ test("ends made later go on where the first ones were", () => {
   ends.reader.release();
   const reader = new RingReader(ends.words, BASE, CAPACITY);
   const writer = new RingWriter(ends.words, BASE, CAPACITY);
-  const at = writer.reserve(1);
-  ends.words[at] = 5;
+  const messageWord = writer.reserve(1);
+  ends.words[messageWord] = 5;
   writer.commit(1);
   writer.publish();
   expect(ends.words[reader.peek() + 1]).toBe(4);

@@ -21,16 +21,17 @@ export function listFree(words: Int32Array, plan: TablePlan): Stretch[] {
       throw new Error(`order ${order} has a wrong bit`);
     }
     let previous = 0;
-    for (let at = first; at !== 0; at = words[at]) {
-      const unit = (at - plan.arena) / unitWords;
-      if (words[at + 1] !== previous) throw new Error(`${at} does not lead back to ${previous}`);
+    for (let block = first; block !== 0; block = words[block]) {
+      const unit = (block - plan.arena) / unitWords;
+      if (words[block + 1] !== previous)
+        throw new Error(`${block} does not lead back to ${previous}`);
       if ((marks[unit] & ~0x40) !== (0x80 | order)) throw new Error(`unit ${unit} is not marked`);
       if (unit % 2 ** order !== 0) throw new Error(`unit ${unit} is no place for order ${order}`);
       const buddy = unit ^ (2 ** order);
       if ((marks[buddy] & ~0x40) === (0x80 | order)) throw new Error(`${unit} has a free buddy`);
-      free.push({ start: at, end: at + unitWords * 2 ** order });
+      free.push({ start: block, end: block + unitWords * 2 ** order });
       if (free.length > plan.words) throw new Error(`the list of order ${order} has no end`);
-      previous = at;
+      previous = block;
     }
   }
   const marked = marks.filter((mark) => mark !== 0).length;

@@ -23,7 +23,7 @@ describe.each([4, 16, 20] as const)(
 
     test("hands out blocks at multiples of their sizes, and the gaps between them later", () => {
       const { arena, plan, unitWords } = newArena(identityBytes, 16);
-      const unitOf = (offset: number) => (offset - plan.arena) / unitWords;
+      const unitOf = (block: number) => (block - plan.arena) / unitWords;
       expect(unitOf(arena.allocateBlock(unitSizeClass))).toBe(0);
       expect(unitOf(arena.allocateBlock(unitSizeClass + 2))).toBe(4);
       expect(unitOf(arena.allocateBlock(unitSizeClass))).toBe(1);
@@ -45,19 +45,19 @@ describe.each([4, 16, 20] as const)(
     test("serves any size from what was freed in another", () => {
       const { arena, plan, unitWords, words } = newArena(identityBytes, 64);
       const allocateAll = (sizeClass: number): number[] => {
-        const offsets: number[] = [];
+        const blocks: number[] = [];
         for (
-          let at = arena.allocateBlock(sizeClass);
-          at !== 0;
-          at = arena.allocateBlock(sizeClass)
+          let block = arena.allocateBlock(sizeClass);
+          block !== 0;
+          block = arena.allocateBlock(sizeClass)
         ) {
-          offsets.push(at);
+          blocks.push(block);
         }
-        expect(offsets.length * sizeOf(sizeClass)).toBe(64 * unitWords);
-        return offsets;
+        expect(blocks.length * sizeOf(sizeClass)).toBe(64 * unitWords);
+        return blocks;
       };
       for (const sizeClass of [0, 6, 3, 7, 0, 7]) {
-        for (const offset of allocateAll(sizeClass)) arena.freeBlock(offset, sizeClass);
+        for (const block of allocateAll(sizeClass)) arena.freeBlock(block, sizeClass);
         expect(countUsed(words, plan)).toBe(0);
         // All is one block again.
         expect(listFree(words, plan)).toEqual([{ start: plan.arena, end: plan.words }]);
@@ -86,35 +86,35 @@ describe.each([4, 16, 20] as const)(
     test("never hands out what is in use, and loses nothing", () => {
       const { arena, plan, words } = newArena(identityBytes, 250);
       const random = new Random(identityBytes, 1, 2);
-      const used: { offset: number; sizeClass: number; isBlock: boolean; mark: number }[] = [];
+      const used: { block: number; sizeClass: number; isBlock: boolean; mark: number }[] = [];
       const size = (sizeClass: number, isBlock: boolean) =>
         isBlock ? sizeOf(sizeClass) : 2 * 2 ** sizeClass;
       let isRefused = false;
       for (let i = 0; i < 20_000; i++) {
         if (used.length > 0 && random.below(2) === 0) {
-          const at = random.below(used.length);
-          const [{ isBlock, sizeClass, mark, offset }] = used.splice(at, 1);
-          const content = words.subarray(offset, offset + size(sizeClass, isBlock));
+          const index = random.below(used.length);
+          const [{ isBlock, sizeClass, mark, block }] = used.splice(index, 1);
+          const content = words.subarray(block, block + size(sizeClass, isBlock));
           expect(content.every((word) => word === mark)).toBe(true);
-          if (isBlock) arena.freeBlock(offset, sizeClass);
-          else arena.freeDirectory(offset, sizeClass);
+          if (isBlock) arena.freeBlock(block, sizeClass);
+          else arena.freeDirectory(block, sizeClass);
         } else {
           const sizeClass = unitSizeClass + random.below(5);
           const isBlock = random.below(3) > 0;
-          const offset = isBlock
+          const block = isBlock
             ? arena.allocateBlock(sizeClass)
             : arena.allocateDirectory(sizeClass);
-          if (offset === 0) isRefused = true;
-          if (offset === 0) continue;
-          words.fill(i + 1, offset, offset + size(sizeClass, isBlock));
-          used.push({ offset, sizeClass, isBlock, mark: i + 1 });
+          if (block === 0) isRefused = true;
+          if (block === 0) continue;
+          words.fill(i + 1, block, block + size(sizeClass, isBlock));
+          used.push({ block, sizeClass, isBlock, mark: i + 1 });
         }
         if (i % 100 === 0) listFree(words, plan);
       }
       expect(isRefused).toBe(true);
-      for (const { isBlock, sizeClass, offset } of used) {
-        if (isBlock) arena.freeBlock(offset, sizeClass);
-        else arena.freeDirectory(offset, sizeClass);
+      for (const { isBlock, sizeClass, block } of used) {
+        if (isBlock) arena.freeBlock(block, sizeClass);
+        else arena.freeDirectory(block, sizeClass);
       }
       expect(countUsed(words, plan)).toBe(0);
       expect(words.subarray(plan.words).every((word) => word === 0)).toBe(true);
@@ -128,7 +128,7 @@ describe.each([4, 16, 20] as const)(
       const returned: [number, number][] = [];
       const returnAll = () => {
         const before = returned.length;
-        while (arena.returnBlock((offset, count) => returned.push([offset, count])));
+        while (arena.returnBlock((word, count) => returned.push([word, count])));
         return returned.slice(before);
       };
       expect(returnAll()).toEqual([]);

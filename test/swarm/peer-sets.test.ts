@@ -48,7 +48,8 @@ describe.each([4, 16, 20] as const)("a large swarm of %i-byte identities", (iden
     for (let peer = 0; peer < 64; peer++) harness.announce({ torrent: 1, peer });
     const { arena, words } = harness.table;
     const taken: number[] = [];
-    for (let at = arena.allocateBlock(0); at !== 0; at = arena.allocateBlock(0)) taken.push(at);
+    for (let block = arena.allocateBlock(0); block !== 0; block = arena.allocateBlock(0))
+      taken.push(block);
     // From nothing at all to enough for one directory, two, and a few blocks.
     let refused = 0;
     while (harness.announce({ torrent: 1, peer: 64 }) === undefined) {

@@ -14,7 +14,7 @@ import {
   TORRENT,
 } from "../../src/swarm/layout.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
-import { linearBucket, shardOffset, splitSource, Torrents } from "../../src/swarm/torrents.ts";
+import { linearBucket, shardWord, splitSource, Torrents } from "../../src/swarm/torrents.ts";
 
 function newTorrents(maxTorrents: number) {
   const plan = planTable(4, { maxTorrents, maxPeers: 1 });
@@ -104,14 +104,14 @@ describe.each(spreads)("torrents with hashes %s", (_name, hashOf) => {
     for (const [n, record] of records.entries()) {
       expect(torrents.find(hashOf(n), infoHash(n), 2)).toBe(record);
     }
-    const shards = new Set(records.map((_, n) => shardOffset(hashOf(n))));
+    const shards = new Set(records.map((_, n) => shardWord(hashOf(n))));
     for (let shard = 0; shard < SHARDS; shard++) {
-      const offset = HEADER.words + shard * SHARD.words;
+      const word = HEADER.words + shard * SHARD.words;
       const heads = plan.heads + shard * plan.bucketsPerShard;
       const isUsed = words.subarray(heads, heads + plan.bucketsPerShard).some((slot) => slot !== 0);
-      expect(isUsed).toBe(shards.has(offset));
-      expect(words[offset + SHARD.torrents] > 0).toBe(shards.has(offset));
-      expect(words[offset + SHARD.buckets]).toBeLessThanOrEqual(plan.bucketsPerShard);
+      expect(isUsed).toBe(shards.has(word));
+      expect(words[word + SHARD.torrents] > 0).toBe(shards.has(word));
+      expect(words[word + SHARD.buckets]).toBeLessThanOrEqual(plan.bucketsPerShard);
     }
     const chunks = torrents.chunks();
     for (const record of records) torrents.remove(record);
@@ -193,7 +193,7 @@ test("a torrent is told from others by each word of its info hash, and by its ha
 
 test("a chunk without torrents serves any shard, and its page goes back to the system once", () => {
   const { torrents } = newTorrents(1000);
-  const [other, third] = [6, 7].map((hash) => shardOffset(hash));
+  const [other, third] = [6, 7].map((hash) => shardWord(hash));
   // Two chunks of one shard, each used in full.
   const records = Array.from({ length: 2 * CHUNK_SLOTS }, (_, n) => {
     return torrents.add(5 + n * SHARDS, infoHash(n), 2);
@@ -202,18 +202,18 @@ test("a chunk without torrents serves any shard, and its page goes back to the s
   const returned: number[][] = [];
   const returnAll = () => {
     for (const chunk of [0, 1]) {
-      torrents.returnChunk(chunk, (offset, words) => returned.push([offset, words]));
+      torrents.returnChunk(chunk, (word, count) => returned.push([word, count]));
     }
   };
   returnAll();
   expect(returned).toEqual([]);
   for (const record of records.slice(0, CHUNK_SLOTS)) torrents.remove(record);
-  expect([0, 1].map((chunk) => torrents.chunkShard(chunk))).toEqual([0, shardOffset(5)]);
+  expect([0, 1].map((chunk) => torrents.chunkShard(chunk))).toEqual([0, shardWord(5)]);
   returnAll();
   returnAll();
   expect(returned).toEqual([[torrents.chunkRecord(0), CHUNK_SLOTS * TORRENT.words]]);
   const record = torrents.add(6, infoHash(1), 2);
-  expect([0, 1].map((chunk) => torrents.chunkShard(chunk))).toEqual([other, shardOffset(5)]);
+  expect([0, 1].map((chunk) => torrents.chunkShard(chunk))).toEqual([other, shardWord(5)]);
   torrents.remove(record);
   torrents.add(7, infoHash(1), 2);
   expect(torrents.chunkShard(0)).toBe(third);
@@ -238,9 +238,9 @@ test("a table takes all of max_torrents, whatever its shards held before", () =>
     expect(add()).toBe(false);
     // The half that goes leaves holes in the chunks of every shard.
     for (let i = 0; i < limit / 2; i++) {
-      const at = random.below(records.length);
-      torrents.remove(records[at]);
-      records[at] = records.at(-1)!;
+      const index = random.below(records.length);
+      torrents.remove(records[index]);
+      records[index] = records.at(-1)!;
       records.pop();
     }
   }
@@ -254,8 +254,8 @@ test("chunks belong to the shard that took them, and follow one another", () => 
   const second = torrents.add(6, infoHash(1), 2);
   expect(torrents.chunks()).toBe(2);
   expect([0, 1, 2].map((chunk) => torrents.chunkShard(chunk))).toEqual([
-    shardOffset(5),
-    shardOffset(6),
+    shardWord(5),
+    shardWord(6),
     0,
   ]);
   expect([first, second]).toEqual([torrents.chunkRecord(0), torrents.chunkRecord(1)]);

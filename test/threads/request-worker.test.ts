@@ -13,7 +13,12 @@ import { CONTROL, doorbellWord } from "../../src/app/control.ts";
 import { Dispatcher } from "../../src/udp/dispatcher.ts";
 import { Exchange } from "../../src/udp/exchange.ts";
 import { RESPONSE, SOURCE } from "../../src/udp/request.ts";
-import { allocateSetup, placeForSocket, type Setup, viewSetup } from "../../src/udp/setup.ts";
+import {
+  allocateSetup,
+  channelForSocketWorker,
+  type Setup,
+  viewSetup,
+} from "../../src/udp/setup.ts";
 import { buildAnnounce, buildConnect, parseResponse } from "../support/bep15.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -29,7 +34,7 @@ class SocketStandIn {
 
   constructor(setup: Setup, worker: number) {
     const { channels, counters, handler } = viewSetup(setup, worker);
-    const end = new SocketEnd(channels, placeForSocket(setup, worker, 0));
+    const end = new SocketEnd(channels, channelForSocketWorker(setup, worker, 0));
     this.#dispatcher = new Dispatcher(handler, 1, [end], counters);
     this.#channels = channels;
     const { requests } = this.#dispatcher;
@@ -44,7 +49,7 @@ class SocketStandIn {
     words[SOURCE.address] = 0x0100000a;
     const { input, output } = this.#exchange;
     input.bytes.set(datagram);
-    this.#exchange.length = datagram.length;
+    this.#exchange.inputBytes = datagram.length;
     const bytes = this.#dispatcher.read(0, this.#exchange);
     return Buffer.from(output.bytes.subarray(0, bytes));
   }
@@ -64,10 +69,12 @@ class SocketStandIn {
 
   take(): void {
     const { bytes, words } = this.#channels;
-    const keep = (at: number): void => {
-      const start = (at + RESPONSE.datagram) * 4;
-      const datagram = Buffer.from(bytes.slice(start, start + words[at + RESPONSE.bytes]));
-      this.responses.push({ port: words[at + RESPONSE.source + SOURCE.port], datagram });
+    const keep = (responseWord: number): void => {
+      const start = (responseWord + RESPONSE.datagram) * 4;
+      const datagram = Buffer.from(
+        bytes.slice(start, start + words[responseWord + RESPONSE.bytes]),
+      );
+      this.responses.push({ port: words[responseWord + RESPONSE.source + SOURCE.port], datagram });
     };
     this.#dispatcher.takeResponses(keep, () => {});
   }

@@ -47,15 +47,15 @@ function writeAll(job: RingJob, ring: Int32Array, control: Int32Array): RingRepo
   };
   for (let i = 0; i < job.messages; i++) {
     const length = content.below(job.lengths);
-    let at = writer.reserve(length);
-    while (at < 0) {
+    let messageWord = writer.reserve(length);
+    while (messageWord < 0) {
       show();
       sleepAtDoorbell(control, BELLS.writer, Infinity, () => writer.reserve(length) >= 0);
-      at = writer.reserve(length);
+      messageWord = writer.reserve(length);
     }
     for (let word = 0; word < length; word++) {
-      ring[at + word] = content.next();
-      report.checksum = (report.checksum * 31 + ring[at + word]) | 0;
+      ring[messageWord + word] = content.next();
+      report.checksum = (report.checksum * 31 + ring[messageWord + word]) | 0;
     }
     writer.commit(length);
     report.messages++;
@@ -78,16 +78,17 @@ function readAll(job: RingJob, ring: Int32Array, control: Int32Array): RingRepor
     batch = 1 + batches.below(job.batch);
   };
   while (report.messages < job.messages) {
-    const at = reader.peek();
-    if (at < 0) {
+    const messageWord = reader.peek();
+    if (messageWord < 0) {
       giveBack();
       sleepAtDoorbell(control, BELLS.reader, Infinity, () => reader.peek() >= 0);
       continue;
     }
     const length = content.below(job.lengths);
     for (let word = 0; word < length; word++) {
-      if (ring[at + word] !== content.next()) throw new Error(`message ${report.messages}`);
-      report.checksum = (report.checksum * 31 + ring[at + word]) | 0;
+      if (ring[messageWord + word] !== content.next())
+        throw new Error(`message ${report.messages}`);
+      report.checksum = (report.checksum * 31 + ring[messageWord + word]) | 0;
     }
     reader.advance();
     report.messages++;

@@ -265,9 +265,9 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
   test("info hashes that differ in a byte are different torrents", () => {
     const harness = new HandlerHarness();
     announce(harness, family, 1);
-    for (let at = 0; at < 20; at++) {
+    for (let index = 0; index < 20; index++) {
       const other = Buffer.from(infoHash);
-      other[at] ^= 1;
+      other[index] ^= 1;
       expect(announce(harness, family, 2, { infoHash: other }).leechers).toBe(1);
     }
     expect(harness.tables[family].torrentCount).toBe(21);

@@ -62,9 +62,9 @@ export function textOf({ address }: Source): string {
 }
 
 // All memory is used from an odd place on, so that no offset can be forgotten unnoticed.
-const PACKET = 3;
-const AT = 5;
-const RESPONSE = 7;
+const INPUT_WORD = 3;
+const REQUEST_WORD = 5;
+const OUTPUT_WORD = 7;
 const GUARD = 0xa5;
 
 /** One handler, its tables and its clock. */
@@ -100,8 +100,8 @@ export class HandlerHarness {
       new Counters(this.#counters, 1),
     );
     const { maxRequestBytes, maxResponseBytes } = this.handler;
-    this.#input = Bytes.allocate(PACKET * 4 + maxRequestBytes);
-    this.#output = Bytes.allocate(RESPONSE * 4 + maxResponseBytes + 32);
+    this.#input = Bytes.allocate(INPUT_WORD * 4 + maxRequestBytes);
+    this.#output = Bytes.allocate(OUTPUT_WORD * 4 + maxResponseBytes + 32);
   }
 
   /** Sends a datagram and returns the answer's bytes, none when there is no answer. */
@@ -110,23 +110,26 @@ export class HandlerHarness {
     const { maxRequestBytes, maxRequestWords, maxResponseBytes } = handler;
     const input = this.#input;
     const output = this.#output;
-    const start = RESPONSE * 4;
+    const start = OUTPUT_WORD * 4;
     // What earlier datagrams left behind is not to be read; nor to be answered with.
     input.bytes.fill(GUARD);
     output.bytes.fill(GUARD);
     const length = Math.min(datagram.length, maxRequestBytes);
-    input.bytes.set(datagram.subarray(0, length), PACKET * 4);
+    input.bytes.set(datagram.subarray(0, length), INPUT_WORD * 4);
 
-    const request = new Int32Array(AT + maxRequestWords).fill(-1);
-    writeSource(request.subarray(AT + REQUEST.source), from);
+    const request = new Int32Array(REQUEST_WORD + maxRequestWords).fill(-1);
+    writeSource(request.subarray(REQUEST_WORD + REQUEST.source), from);
     const exchange = new Exchange(input, request, output);
-    Object.assign(exchange, { inputWord: PACKET, length, requestWord: AT, outputWord: RESPONSE });
+    exchange.inputWord = INPUT_WORD;
+    exchange.inputBytes = length;
+    exchange.requestWord = REQUEST_WORD;
+    exchange.outputWord = OUTPUT_WORD;
     exchange.now = this.now;
     const outcome = handler.read(exchange);
     let bytes = outcome === OUTCOME.answered ? exchange.responseBytes : 0;
     if (outcome === OUTCOME.requested) {
       // Only so many words of it go over the ring to a request worker.
-      exchange.request = request.slice(0, AT + exchange.requestWords);
+      exchange.request = request.slice(0, REQUEST_WORD + exchange.requestWords);
       bytes = handler.answer(exchange);
     }
     const writable = outcome === OUTCOME.requested ? maxResponseBytes : Math.max(bytes, 16);
@@ -171,6 +174,6 @@ function writeSource(words: Int32Array, { address, port }: Source): void {
 }
 
 function checkGuard(bytes: Uint8Array): void {
-  const at = bytes.findIndex((byte) => byte !== GUARD);
-  if (at >= 0) throw new Error(`byte ${at} outside the response was written`);
+  const offset = bytes.findIndex((byte) => byte !== GUARD);
+  if (offset >= 0) throw new Error(`byte ${offset} outside the response was written`);
 }

@@ -26,12 +26,12 @@ import {
 import { ANNOUNCE_REQUEST, REQUEST, SCRAPE_REQUEST, SOURCE } from "../../src/udp/request.ts";
 import { buildAnnounce, buildScrape, EVENT, parseResponse } from "../support/bep15.ts";
 
-const PACKET = 2;
-const AT = 3;
+const PACKET_WORD = 2;
+const REQUEST_WORD = 3;
 
 function place(datagram: Uint8Array): Bytes {
-  const input = Bytes.allocate(PACKET * 4 + datagram.length);
-  input.bytes.set(datagram, PACKET * 4);
+  const input = Bytes.allocate(PACKET_WORD * 4 + datagram.length);
+  input.bytes.set(datagram, PACKET_WORD * 4);
   return input;
 }
 
@@ -41,28 +41,28 @@ function fromHex(...parts: string[]): Buffer {
 
 /** A request as words, its source being the address. */
 function newRequest(address: number[], words: number): Int32Array {
-  const request = new Int32Array(AT + words).fill(-1);
-  request[AT + SOURCE.addressBytes] = address.length * 4;
-  request.set(address, AT + SOURCE.address);
+  const request = new Int32Array(REQUEST_WORD + words).fill(-1);
+  request[REQUEST_WORD + SOURCE.addressBytes] = address.length * 4;
+  request.set(address, REQUEST_WORD + SOURCE.address);
   return request;
 }
 
 function exchangeOf(input: Bytes, request: Int32Array, length = 98): Exchange {
   const exchange = new Exchange(input, request, Bytes.allocate(4));
-  exchange.inputWord = PACKET;
-  exchange.requestWord = AT;
-  exchange.length = length;
+  exchange.inputWord = PACKET_WORD;
+  exchange.requestWord = REQUEST_WORD;
+  exchange.inputBytes = length;
   return exchange;
 }
 
 describe("hasProtocolId", () => {
   const connect = fromHex("00000417 27101980 00000000 01020304");
   test("knows the 8 bytes, and none that differ in a bit", () => {
-    expect(hasProtocolId(place(connect), PACKET)).toBe(true);
+    expect(hasProtocolId(place(connect), PACKET_WORD)).toBe(true);
     for (let bit = 0; bit < 64; bit++) {
       const turned = Buffer.from(connect);
       turned[bit >> 3] ^= 1 << (bit & 7);
-      expect(hasProtocolId(place(turned), PACKET)).toBe(false);
+      expect(hasProtocolId(place(turned), PACKET_WORD)).toBe(false);
     }
   });
 });
@@ -82,9 +82,9 @@ describe("readAnnounce", () => {
   ])("reads these bytes from an %s source", (_family, address) => {
     const request = newRequest(address, REQUEST.announceWords);
     expect(readAnnounce(exchangeOf(place(fromHex(...GOLDEN_ANNOUNCE)), request), 50)).toBe(true);
-    expect(request[AT + REQUEST.kind]).toBe(ANNOUNCE_REQUEST);
-    expect(request[AT + REQUEST.transaction]).toBe(0xefbeadde | 0);
-    const announce = request.slice(AT + REQUEST.announce);
+    expect(request[REQUEST_WORD + REQUEST.kind]).toBe(ANNOUNCE_REQUEST);
+    expect(request[REQUEST_WORD + REQUEST.transaction]).toBe(0xefbeadde | 0);
+    const announce = request.slice(REQUEST_WORD + REQUEST.announce);
     expect([announce[ANNOUNCE.numwant], announce[ANNOUNCE.flags]]).toEqual([30, 0]);
     const infoHash = Buffer.from(announce.buffer, ANNOUNCE.infoHash * 4, 20);
     expect(infoHash.toString("hex")).toBe(GOLDEN_ANNOUNCE[1]);
@@ -105,7 +105,7 @@ describe("readAnnounce", () => {
   ])("of a numwant of %i and at most 50, wants %i", (numwant, wanted) => {
     const request = newRequest([1], REQUEST.announceWords);
     readAnnounce(exchangeOf(place(buildAnnounce({ connectionId: 0n, numwant })), request), 50);
-    expect(request[AT + REQUEST.announce + ANNOUNCE.numwant]).toBe(wanted);
+    expect(request[REQUEST_WORD + REQUEST.announce + ANNOUNCE.numwant]).toBe(wanted);
   });
 
   test.each([
@@ -118,7 +118,7 @@ describe("readAnnounce", () => {
   ])("with %d left, has flags %i", (left, flags) => {
     const request = newRequest([1], REQUEST.announceWords);
     readAnnounce(exchangeOf(place(buildAnnounce({ connectionId: 0n, left })), request), 50);
-    expect(request[AT + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
+    expect(request[REQUEST_WORD + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
   });
 
   test.each([
@@ -134,7 +134,7 @@ describe("readAnnounce", () => {
     const request = newRequest([1], REQUEST.announceWords);
     const datagram = buildAnnounce({ connectionId: 0n, left: 5n, event });
     readAnnounce(exchangeOf(place(datagram), request), 50);
-    expect(request[AT + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
+    expect(request[REQUEST_WORD + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
   });
 
   test.each([
@@ -148,7 +148,7 @@ describe("readAnnounce", () => {
     const request = newRequest([1], REQUEST.announceWords);
     const datagram = buildAnnounce({ connectionId: 0n, left, event: EVENT.completed });
     readAnnounce(exchangeOf(place(datagram), request), 50);
-    expect(request[AT + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
+    expect(request[REQUEST_WORD + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
   });
 
   test.each([
@@ -169,12 +169,12 @@ describe("readScrape", () => {
     const datagram = fromHex("1122334455667788 00000002 0badcafe", ...hashes);
     const request = newRequest([1], maxRequestWords(3));
     expect(readScrape(exchangeOf(place(datagram), request, datagram.length), 3)).toBe(true);
-    expect(request[AT + REQUEST.kind]).toBe(SCRAPE_REQUEST);
-    expect(request[AT + REQUEST.transaction]).toBe(0xfecaad0b | 0);
-    expect(request[AT + REQUEST.hashCount]).toBe(2);
-    const words = request.slice(AT + REQUEST.hashes, AT + scrapeWords(2));
+    expect(request[REQUEST_WORD + REQUEST.kind]).toBe(SCRAPE_REQUEST);
+    expect(request[REQUEST_WORD + REQUEST.transaction]).toBe(0xfecaad0b | 0);
+    expect(request[REQUEST_WORD + REQUEST.hashCount]).toBe(2);
+    const words = request.slice(REQUEST_WORD + REQUEST.hashes, REQUEST_WORD + scrapeWords(2));
     expect(Buffer.from(words.buffer).toString("hex")).toBe(hashes.join(""));
-    expect(request[AT + scrapeWords(2)]).toBe(-1);
+    expect(request[REQUEST_WORD + scrapeWords(2)]).toBe(-1);
   });
 
   test.each([
@@ -190,20 +190,22 @@ describe("readScrape", () => {
     const datagram = buildScrape({ connectionId: 0n, extra: new Uint8Array(length - 16).fill(1) });
     const request = newRequest([1], maxRequestWords(3));
     expect(readScrape(exchangeOf(place(datagram), request, length), 3)).toBe(count > 0);
-    expect(request[AT + REQUEST.hashCount]).toBe(count);
+    expect(request[REQUEST_WORD + REQUEST.hashCount]).toBe(count);
   });
 });
 
 describe("responses", () => {
   const written = (output: Bytes, bytes: number): string => {
-    return Buffer.from(output.bytes.subarray(PACKET * 4, PACKET * 4 + bytes)).toString("hex");
+    return Buffer.from(output.bytes.subarray(PACKET_WORD * 4, PACKET_WORD * 4 + bytes)).toString(
+      "hex",
+    );
   };
   const transaction = 0x04030201;
 
   test("to an announce are these bytes", () => {
     const output = Bytes.allocate(100);
-    writeAnnounceHead(output, PACKET, transaction, 900, 258, 3);
-    expect(peersHalf(PACKET) * 2).toBe(PACKET * 4 + 20);
+    writeAnnounceHead(output, PACKET_WORD, transaction, 900, 258, 3);
+    expect(peersHalf(PACKET_WORD) * 2).toBe(PACKET_WORD * 4 + 20);
     const head = "00000001 01020304 00000384 00000102 00000003";
     expect(written(output, 20)).toBe(head.replaceAll(" ", ""));
     expect(announceResponseBytes(3, 4)).toBe(20 + 3 * 6);
@@ -213,9 +215,9 @@ describe("responses", () => {
   test("to a scrape are these bytes", () => {
     const output = Bytes.allocate(100);
     output.words.fill(-1);
-    writeScrapeHead(output, PACKET, transaction);
-    writeScrapeCounts(output, PACKET, 0, 1, 2);
-    writeScrapeCounts(output, PACKET, 1, 70_000, 0);
+    writeScrapeHead(output, PACKET_WORD, transaction);
+    writeScrapeCounts(output, PACKET_WORD, 0, 1, 2);
+    writeScrapeCounts(output, PACKET_WORD, 1, 70_000, 0);
     expect(scrapeResponseBytes(2)).toBe(32);
     const expected = "00000002 01020304 000000010000000000000002 000111700000000000000000";
     expect(written(output, 32)).toBe(expected.replaceAll(" ", ""));
@@ -223,7 +225,7 @@ describe("responses", () => {
 
   test("that are errors are these bytes", () => {
     const output = Bytes.allocate(100);
-    const bytes = writeError(output, PACKET, transaction, ERRORS.full, 100);
+    const bytes = writeError(output, PACKET_WORD, transaction, ERRORS.full, 100);
     expect(written(output, bytes)).toBe(
       "0000000301020304" + Buffer.from("Tracker is full").toString("hex"),
     );
@@ -233,9 +235,9 @@ describe("responses", () => {
     const whole = 8 + ERRORS.connection.length;
     for (let maxBytes = 16; maxBytes < 60; maxBytes++) {
       const output = Bytes.allocate(100);
-      const bytes = writeError(output, PACKET, transaction, ERRORS.connection, maxBytes);
+      const bytes = writeError(output, PACKET_WORD, transaction, ERRORS.connection, maxBytes);
       expect(bytes).toBe(Math.min(maxBytes, whole));
-      expect(output.bytes.subarray(PACKET * 4 + bytes).every((byte) => byte === 0)).toBe(true);
+      expect(output.bytes.subarray(PACKET_WORD * 4 + bytes).every((byte) => byte === 0)).toBe(true);
       const response = parseResponse(Buffer.from(written(output, bytes), "hex"), 4);
       const message = "Connection invalid or expired".slice(0, maxBytes - 8);
       expect(response).toEqual({ kind: "error", transactionId: 0x01020304, message });

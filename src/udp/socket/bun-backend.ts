@@ -106,7 +106,7 @@ export class BunBackend implements SocketBackend {
     this.#writeSource(socket, port, address);
     this.#makeRoom();
     const start = this.#outputUsed;
-    exchange.length = length;
+    exchange.inputBytes = length;
     exchange.outputWord = start >> 2;
     exchange.now = readClock(this.control, CONTROL.clock);
     let bytes = dispatcher.read(0, exchange);
@@ -158,16 +158,16 @@ export class BunBackend implements SocketBackend {
     this.#send();
   }
 
-  readonly #queueResponse = (at: number): void => {
+  readonly #queueResponse = (responseWord: number): void => {
     const { words, bytes } = this.settings.channels;
     if (this.#queued >= this.settings.maxQueued) this.#send();
-    const datagram = (at + RESPONSE.datagram) * 4;
-    const source = at + RESPONSE.source;
+    const datagram = (responseWord + RESPONSE.datagram) * 4;
+    const source = responseWord + RESPONSE.source;
     const addressBytes = words[source + SOURCE.addressBytes];
     const address = writeAddress(bytes, (source + SOURCE.address) * 4, addressBytes);
     this.#queue(
       words[source + REPLY.socket],
-      bytes.subarray(datagram, datagram + words[at + RESPONSE.bytes]),
+      bytes.subarray(datagram, datagram + words[responseWord + RESPONSE.bytes]),
       words[source + SOURCE.port],
       address + this.#scopes[words[source + REPLY.scope]],
     );

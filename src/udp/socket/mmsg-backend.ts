@@ -83,10 +83,10 @@ export class MmsgBackend implements SocketBackend {
     for (const socket of sockets) socket.close();
   }
 
-  readonly #queueRelayed = (at: number): void => {
+  readonly #queueRelayed = (responseWord: number): void => {
     const { words } = this.settings.channels;
-    const address = this.#channelsAddress + (at + RESPONSE.datagram) * 4;
-    this.#sockets[socketOfResponse(words, at)].queueRelayed(words, at, address);
+    const address = this.#channelsAddress + (responseWord + RESPONSE.datagram) * 4;
+    this.#sockets[socketOfResponse(words, responseWord)].queueRelayed(words, responseWord, address);
   };
 
   readonly #sendAll = (): void => {

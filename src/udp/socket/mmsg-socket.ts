@@ -35,8 +35,8 @@ const REPLY = {
 } as const;
 
 /** Index of the socket that the response at `words[at]` has to go out of. */
-export function socketOfResponse(words: Int32Array, at: number): number {
-  return words[at + RESPONSE.source + REPLY.socket];
+export function socketOfResponse(words: Int32Array, responseWord: number): number {
+  return words[responseWord + RESPONSE.source + REPLY.socket];
 }
 
 /** One bound socket. */
@@ -98,7 +98,7 @@ export class MmsgSocket {
     for (let slot = 0; slot < count; slot++) {
       this.#readSource(input, slot);
       exchange.inputWord = input.payload(slot);
-      exchange.length = input.length(slot);
+      exchange.inputBytes = input.length(slot);
       exchange.outputWord = this.#makeRoom();
       const bytes = dispatcher.read(slot, exchange);
       if (bytes > 0) this.#queueReply(input, slot, bytes);
@@ -116,10 +116,10 @@ export class MmsgSocket {
   }
 
   /** Queues the response of a request worker at `words[at]`, whose address is `address`. */
-  queueRelayed(words: Int32Array, at: number, address: number): void {
+  queueRelayed(words: Int32Array, responseWord: number, address: number): void {
     const outgoing = this.#outgoing;
     const slot = this.#queued;
-    const source = at + RESPONSE.source;
+    const source = responseWord + RESPONSE.source;
     const own = outgoing.memory.words;
     const name = outgoing.name(slot);
     for (let i = 0; i < NAME_WORDS; i++) own[name + i] = words[source + REPLY.name + i];
@@ -129,7 +129,7 @@ export class MmsgSocket {
       for (let i = 0; i < CONTROL_WORDS; i++) own[control + i] = words[source + REPLY.control + i];
     }
     outgoing.setOwnControl(slot, this.#isWildcard ? PACKET_INFO_BYTES : 0);
-    this.#queue(address, words[at + RESPONSE.bytes]);
+    this.#queue(address, words[responseWord + RESPONSE.bytes]);
   }
 
   /** Sends what is queued. What the kernel refuses is counted, and the rest still goes. */
@@ -197,20 +197,20 @@ export class MmsgSocket {
   #readSource(input: MessageBatch, slot: number): void {
     const { dispatcher } = this;
     const source = dispatcher.requests.words;
-    const at = dispatcher.place(slot);
+    const sourceWord = dispatcher.requestWord(slot);
     const { halves, words } = input.memory;
     const name = input.name(slot);
-    source[at + SOURCE.port] = halves[name * 2 + NAME.portHalf];
+    source[sourceWord + SOURCE.port] = halves[name * 2 + NAME.portHalf];
     const ipv6 = name + NAME.ipv6;
     if (halves[name * 2 + NAME.familyHalf] === AF_INET) {
-      source[at + SOURCE.addressBytes] = 4;
-      source[at + SOURCE.address] = words[name + NAME.ipv4];
+      source[sourceWord + SOURCE.addressBytes] = 4;
+      source[sourceWord + SOURCE.address] = words[name + NAME.ipv4];
     } else if (words[ipv6] === 0 && words[ipv6 + 1] === 0 && words[ipv6 + 2] === MAPPED) {
-      source[at + SOURCE.addressBytes] = 4;
-      source[at + SOURCE.address] = words[ipv6 + 3];
+      source[sourceWord + SOURCE.addressBytes] = 4;
+      source[sourceWord + SOURCE.address] = words[ipv6 + 3];
     } else {
-      source[at + SOURCE.addressBytes] = 16;
-      for (let i = 0; i < 4; i++) source[at + SOURCE.address + i] = words[ipv6 + i];
+      source[sourceWord + SOURCE.addressBytes] = 16;
+      for (let i = 0; i < 4; i++) source[sourceWord + SOURCE.address + i] = words[ipv6 + i];
     }
     if (this.#isWildcard) forgetInterface(words, input.control(slot));
     if (dispatcher.isRelaying) this.#noteWayBack(input, slot);
@@ -218,13 +218,14 @@ export class MmsgSocket {
 
   #noteWayBack(input: MessageBatch, slot: number): void {
     const source = this.dispatcher.requests.words;
-    const at = this.dispatcher.place(slot);
+    const sourceWord = this.dispatcher.requestWord(slot);
     const { words } = input.memory;
     const name = input.name(slot);
-    source[at + REPLY.socket] = this.index;
-    for (let i = 0; i < NAME_WORDS; i++) source[at + REPLY.name + i] = words[name + i];
+    source[sourceWord + REPLY.socket] = this.index;
+    for (let i = 0; i < NAME_WORDS; i++) source[sourceWord + REPLY.name + i] = words[name + i];
     if (!this.#isWildcard) return;
     const control = input.control(slot);
-    for (let i = 0; i < CONTROL_WORDS; i++) source[at + REPLY.control + i] = words[control + i];
+    for (let i = 0; i < CONTROL_WORDS; i++)
+      source[sourceWord + REPLY.control + i] = words[control + i];
   }
 }

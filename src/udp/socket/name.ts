@@ -34,25 +34,25 @@ export const NAME = {
 } as const;
 
 /** Writes the name of an address to `memory.words[at]` and returns its length in bytes. */
-export function writeName(memory: Bytes, at: number, address: SocketAddress): number {
+export function writeName(memory: Bytes, nameWord: number, address: SocketAddress): number {
   const { bytes, halves, words } = memory;
   const { family, host, port } = address;
-  words.fill(0, at, at + NAME_BYTES / 4);
-  halves[at * 2 + NAME.familyHalf] = family === 4 ? AF_INET : AF_INET6;
-  halves[at * 2 + NAME.portHalf] = swapHalf(port);
+  words.fill(0, nameWord, nameWord + NAME_BYTES / 4);
+  halves[nameWord * 2 + NAME.familyHalf] = family === 4 ? AF_INET : AF_INET6;
+  halves[nameWord * 2 + NAME.portHalf] = swapHalf(port);
   if (family === 4) {
     const address4 = new Uint8Array(16);
     readAddress(host, address4, 0);
-    bytes.set(address4.subarray(0, 4), (at + NAME.ipv4) * 4);
+    bytes.set(address4.subarray(0, 4), (nameWord + NAME.ipv4) * 4);
     return IPV4_NAME_BYTES;
   }
-  readAddress(host, bytes, (at + NAME.ipv6) * 4);
+  readAddress(host, bytes, (nameWord + NAME.ipv6) * 4);
   return NAME_BYTES;
 }
 
 /** The port of the name at `memory.words[at]`, as a number. */
-export function readNamePort(memory: Bytes, at: number): number {
-  return swapHalf(memory.halves[at * 2 + NAME.portHalf]);
+export function readNamePort(memory: Bytes, nameWord: number): number {
+  return swapHalf(memory.halves[nameWord * 2 + NAME.portHalf]);
 }
 
 function swapHalf(half: number): number {

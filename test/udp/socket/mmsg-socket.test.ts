@@ -102,12 +102,16 @@ test.skipIf(!isLinux)("sends the others when one is refused", async () => {
   const memory = Bytes.allocate(words * 4 * 10);
   const start = ptr(memory.bytes);
   for (let i = 0; i < 10; i++) {
-    const at = i * words;
+    const responseWord = i * words;
     const port = i === 0 || i === 5 || i === 9 ? 0 : client.localPort;
-    writeName(memory, at + RESPONSE.source + NAME, { host: "127.0.0.1", port, family: 4 });
-    memory.words[at + RESPONSE.bytes] = DATAGRAM_BYTES;
-    memory.words[at + RESPONSE.datagram] = i;
-    socket.queueRelayed(memory.words, at, start + (at + RESPONSE.datagram) * 4);
+    writeName(memory, responseWord + RESPONSE.source + NAME, {
+      host: "127.0.0.1",
+      port,
+      family: 4,
+    });
+    memory.words[responseWord + RESPONSE.bytes] = DATAGRAM_BYTES;
+    memory.words[responseWord + RESPONSE.datagram] = i;
+    socket.queueRelayed(memory.words, responseWord, start + (responseWord + RESPONSE.datagram) * 4);
   }
   socket.send();
   const datagrams = await client.collect(7);
