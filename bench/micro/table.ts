@@ -59,7 +59,7 @@ function fill({ addressBytes, torrents, peersEach, wanted }: Scenario) {
     scrape: (): number => {
       next = (next + 1) & (ANNOUNCES - 1);
       table.scrape(announces, next * ANNOUNCE.words + ANNOUNCE.infoHash);
-      return table.seeders;
+      return table.result.seeders;
     },
   };
 }

@@ -3,6 +3,7 @@
 // Called with the lock of the swarm's shard held.
 
 import type { Random } from "../memory/random.ts";
+import type { Announcer } from "./announcer.ts";
 import type { Arena, SizeClass } from "./arena.ts";
 import type { Handout } from "./handout.ts";
 import { STORAGE_INLINE, STORAGE_SETS, TORRENT, type TablePlan } from "./layout.ts";
@@ -23,9 +24,6 @@ const SEEDERS = 1;
 export class Swarms {
   readonly #inlinePeers: number;
   readonly #minSizeClass: SizeClass;
-  /** Of the peer that `find` found in a set: its hash, and the set. */
-  #hash = 0;
-  #set = 0;
 
   constructor(
     private readonly words: Int32Array,
@@ -43,15 +41,15 @@ export class Swarms {
    * The offset of the peer at `key[at]`, whose hash is `hash`, or 0; good until the swarm changes, and for `update` and
    * `remove`. A peer mostly stays the leecher (0) or seeder (1) that it was: looks there first.
    */
-  find(record: number, hash: number, key: Int32Array, keyWord: number, status: number): number {
+  find(record: number, announcer: Announcer): number {
+    const { key, keyWord, hash, status } = announcer;
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
       return this.blocks.find(this.#block(record), this.count(record), key, keyWord);
     }
-    this.#hash = hash;
-    this.#set = status;
+    announcer.foundStatus = status;
     const peer = this.sets.find(record, status, hash, key, keyWord);
     if (peer !== 0) return peer;
-    this.#set = 1 - status;
+    announcer.foundStatus = 1 - status;
     return this.sets.find(record, 1 - status, hash, key, keyWord);
   }
 
@@ -64,46 +62,34 @@ export class Swarms {
    * Notes that the peer at `key[at]`, just found at `peer`, has announced itself as a leecher (0) or
    * seeder (1), and returns its offset. 0 when memory is used up: then it stays what it was.
    */
-  update(
-    record: number,
-    peer: number,
-    key: Int32Array,
-    keyWord: number,
-    tick: number,
-    status: number,
-  ) {
-    let place = peer;
+  update(record: number, peer: number, announcer: Announcer): number {
+    const { status, foundStatus } = announcer;
+    let word = peer;
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
-      place = this.#setStatus(record, peer, status);
-    } else if (this.#set !== status) {
-      place = this.#addToSet(record, status, this.#hash, key, keyWord, tick);
-      if (place === 0) return 0;
-      this.sets.remove(record, 1 - status, this.#hash, peer);
+      word = this.#setStatus(record, peer, status);
+    } else if (foundStatus !== status) {
+      word = this.#addToSet(record, announcer);
+      if (word === 0) return 0;
+      this.sets.remove(record, foundStatus, announcer.hash, peer);
     }
-    this.blocks.write(place, key, keyWord, tick);
-    return place;
+    this.blocks.write(word, announcer.key, announcer.keyWord, announcer.tick);
+    return word;
   }
 
   /**
    * Adds the peer at `key[at]`, which `find` did not find, and returns its offset; 0 when memory is
    * used up.
    */
-  add(
-    record: number,
-    hash: number,
-    key: Int32Array,
-    keyWord: number,
-    tick: number,
-    status: number,
-  ): number {
+  add(record: number, announcer: Announcer): number {
     const { words, blocks } = this;
+    const { status } = announcer;
     if (words[record + TORRENT.storage] === STORAGE_SETS) {
-      return this.#addToSet(record, status, hash, key, keyWord, tick);
+      return this.#addToSet(record, announcer);
     }
     const count = this.count(record);
     if (count === this.#capacity(record)) {
       if (count === MAX_PEERS_IN_BLOCK) {
-        return this.#toSets(record) ? this.#addToSet(record, status, hash, key, keyWord, tick) : 0;
+        return this.#toSets(record) ? this.#addToSet(record, announcer) : 0;
       }
       if (!this.#resize(record, this.#nextSizeClass(record))) return 0;
     }
@@ -113,18 +99,18 @@ export class Swarms {
       blocks.move(boundary, peer);
       peer = boundary;
     }
-    blocks.write(peer, key, keyWord, tick);
+    blocks.write(peer, announcer.key, announcer.keyWord, announcer.tick);
     words[record + TORRENT.leechers + status]++;
     return peer;
   }
 
   /** Removes the peer just found at `peer`. */
-  remove(record: number, peer: number): void {
+  remove(record: number, peer: number, announcer: Announcer): void {
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
       this.removeFromBlock(record, peer);
       this.shrinkBlock(record);
     } else {
-      this.sets.remove(record, this.#set, this.#hash, peer);
+      this.sets.remove(record, announcer.foundStatus, announcer.hash, peer);
       this.leaveSets(record);
     }
   }
@@ -222,21 +208,14 @@ export class Swarms {
     const boundary = this.#boundary(record);
     const was = peer < boundary ? LEECHERS : SEEDERS;
     if (was === status) return peer;
-    const place = status === SEEDERS ? boundary - blocks.stride : boundary;
-    if (peer !== place) blocks.exchange(peer, place);
+    const target = status === SEEDERS ? boundary - blocks.stride : boundary;
+    if (peer !== target) blocks.exchange(peer, target);
     words[record + TORRENT.leechers + was]--;
     words[record + TORRENT.leechers + status]++;
-    return place;
+    return target;
   }
 
-  #addToSet(
-    record: number,
-    status: number,
-    hash: number,
-    key: Int32Array,
-    keyWord: number,
-    tick: number,
-  ): number {
+  #addToSet(record: number, { key, keyWord, hash, status, tick }: Announcer): number {
     const peer = this.sets.insert(record, status, hash);
     if (peer !== 0) this.blocks.write(peer, key, keyWord, tick);
     return peer;

@@ -5,6 +5,7 @@ import { halfSipHash13 } from "../memory/hash.ts";
 import { acquire, release } from "../memory/lock.ts";
 import { Random } from "../memory/random.ts";
 import { AddressCounts } from "./address-counts.ts";
+import { Announcer } from "./announcer.ts";
 import { Arena } from "./arena.ts";
 import { Handout } from "./handout.ts";
 import {
@@ -26,6 +27,7 @@ import {
 import { PeerBlocks } from "./peer-blocks.ts";
 import { PeerSets } from "./peer-sets.ts";
 import { Swarms } from "./swarms.ts";
+import { TableResult } from "./table-result.ts";
 import { shardWord, Torrents } from "./torrents.ts";
 
 /** What `announce` returns when a new peer or torrent would exceed the table's limits. */
@@ -70,18 +72,11 @@ export class Table {
   readonly swarms: Swarms;
   readonly sets: PeerSets;
   readonly blocks: PeerBlocks;
-  /** Leechers of the swarm that was announced to or scraped last. */
-  leechers = 0;
-  /** Seeders of it. */
-  seeders = 0;
-  /** Whether the peer that announced itself last was not there before, or was another's. */
-  isNewcomer = false;
-  /** The connection that holds the peer which was found last, or refused with PEER_HELD. */
-  connection = 0;
-  /** The generation of that connection. */
-  generation = 0;
+  /** What the last call of `announce`, `scrape` or `findPeer` came to. */
+  readonly result = new TableResult();
   readonly #addresses: AddressCounts | undefined;
   readonly #plan: TablePlan;
+  readonly #announcer = new Announcer();
   readonly #handout = new Handout();
 
   /** Throws a RangeError for memory that holds no table of this version. */
@@ -146,26 +141,25 @@ export class Table {
     acquire(words, lock);
     let record = torrents.find(hash, request, infoHashWord);
     let peers = 0;
+    this.#readAnnouncer(request, requestWord, tick);
     if ((flags & FLAG_STOPPED) !== 0) {
-      if (record !== 0) record = this.#removePeer(record, request, requestWord);
+      if (record !== 0) record = this.#removePeer(record);
     } else {
       const isNew = record === 0;
       if (isNew) record = torrents.add(hash, request, infoHashWord);
-      const peer = record === 0 ? TABLE_FULL : this.#putPeer(record, request, requestWord, tick);
+      const peer = record === 0 ? TABLE_FULL : this.#putPeer(record, flags);
       if (peer < 0) {
         if (isNew && record !== 0) torrents.remove(record);
         release(words, lock);
         return peer;
       }
-      const status = flags & FLAG_SEEDER;
-      peers = this.#handOut(
-        record,
-        status,
-        peer,
-        request[requestWord + ANNOUNCE.numwant],
-        halves,
-        half,
-      );
+      const handout = this.#handout;
+      handout.halves = halves;
+      handout.half = half;
+      handout.wanted = request[requestWord + ANNOUNCE.numwant];
+      handout.requester = peer;
+      this.swarms.handOut(record, flags & FLAG_SEEDER, handout);
+      peers = (handout.half - half) / (this.#plan.peerWords * 2 - 1);
     }
     this.#readCounts(record);
     release(words, lock);
@@ -192,11 +186,8 @@ export class Table {
     const lock = shardWord(hash) + SHARD.lock;
     acquire(words, lock);
     const record = this.torrents.find(hash, request, requestWord + ANNOUNCE.infoHash);
-    const peerHash = request[requestWord + ANNOUNCE.peerHash];
-    const peer =
-      record === 0
-        ? 0
-        : this.swarms.find(record, peerHash, request, requestWord + ANNOUNCE.peer, 0);
+    this.#readAnnouncer(request, requestWord, 0);
+    const peer = record === 0 ? 0 : this.swarms.find(record, this.#announcer);
     if (peer !== 0) this.#readHolder(peer);
     release(words, lock);
     return peer !== 0;
@@ -213,68 +204,57 @@ export class Table {
     this.#addresses?.remove(this.words, peer);
   }
 
-  // Returns the peer's offset, TABLE_FULL, ADDRESS_FULL or PEER_HELD.
-  #putPeer(record: number, request: Int32Array, requestWord: number, tick: number): number {
-    const { words, swarms } = this;
-    const keyWord = requestWord + ANNOUNCE.peer;
-    const hash = request[requestWord + ANNOUNCE.peerHash];
-    const flags = request[requestWord + ANNOUNCE.flags];
-    const status = flags & FLAG_SEEDER;
-    const known = swarms.find(record, hash, request, keyWord, status);
+  #readAnnouncer(request: Int32Array, requestWord: number, tick: number): void {
+    const announcer = this.#announcer;
+    announcer.key = request;
+    announcer.keyWord = requestWord + ANNOUNCE.peer;
+    announcer.hash = request[requestWord + ANNOUNCE.peerHash];
+    announcer.status = request[requestWord + ANNOUNCE.flags] & FLAG_SEEDER;
+    announcer.tick = tick;
+  }
+
+  // Adds or updates the announcing peer. Returns its word, TABLE_FULL, ADDRESS_FULL or PEER_HELD.
+  #putPeer(record: number, flags: number): number {
+    const { result, words, swarms } = this;
+    const announcer = this.#announcer;
+    const { key, keyWord } = announcer;
+    const known = swarms.find(record, announcer);
     if (known !== 0) {
-      this.isNewcomer = !this.blocks.isHeldBy(known, request, keyWord);
-      if (this.isNewcomer && (flags & FLAG_TAKE_OVER) === 0) {
+      result.isNewcomer = !this.blocks.isHeldBy(known, key, keyWord);
+      if (result.isNewcomer && (flags & FLAG_TAKE_OVER) === 0) {
         this.#readHolder(known);
         return PEER_HELD;
       }
-      return swarms.update(record, known, request, keyWord, tick, status) || TABLE_FULL;
+      return swarms.update(record, known, announcer) || TABLE_FULL;
     }
-    this.isNewcomer = true;
-    if (this.#addresses?.add(request, keyWord) === false) return ADDRESS_FULL;
+    result.isNewcomer = true;
+    if (this.#addresses?.add(key, keyWord) === false) return ADDRESS_FULL;
     if (Atomics.add(words, HEADER.peers, 1) < this.#plan.maxPeers) {
-      const peer = swarms.add(record, hash, request, keyWord, tick, status);
+      const peer = swarms.add(record, announcer);
       if (peer !== 0) return peer;
     }
     Atomics.sub(words, HEADER.peers, 1);
-    this.#addresses?.remove(request, keyWord);
+    this.#addresses?.remove(key, keyWord);
     return TABLE_FULL;
   }
 
   // Returns the record, or 0 when the torrent went with its last peer.
-  #removePeer(record: number, request: Int32Array, requestWord: number): number {
+  #removePeer(record: number): number {
     const { words, swarms } = this;
-    const hash = request[requestWord + ANNOUNCE.peerHash];
-    const peer = swarms.find(record, hash, request, requestWord + ANNOUNCE.peer, 0);
-    if (peer === 0 || !this.blocks.isHeldBy(peer, request, requestWord + ANNOUNCE.peer))
-      return record;
+    const announcer = this.#announcer;
+    const peer = swarms.find(record, announcer);
+    if (peer === 0 || !this.blocks.isHeldBy(peer, announcer.key, announcer.keyWord)) return record;
     this.#addresses?.remove(words, peer);
-    swarms.remove(record, peer);
+    swarms.remove(record, peer, announcer);
     Atomics.sub(words, HEADER.peers, 1);
     if (swarms.count(record) > 0) return record;
     this.removeTorrent(record);
     return 0;
   }
 
-  #handOut(
-    record: number,
-    status: number,
-    requester: number,
-    wanted: number,
-    halves: Uint16Array,
-    half: number,
-  ): number {
-    const handout = this.#handout;
-    handout.halves = halves;
-    handout.half = half;
-    handout.wanted = wanted;
-    handout.requester = requester;
-    this.swarms.handOut(record, status, handout);
-    return (handout.half - half) / (this.#plan.peerWords * 2 - 1);
-  }
-
   #readHolder(peer: number): void {
-    this.connection = this.blocks.connectionOf(peer);
-    this.generation = this.blocks.generationOf(peer);
+    this.result.connection = this.blocks.connectionOf(peer);
+    this.result.generation = this.blocks.generationOf(peer);
   }
 
   #hashInfoHash(key: Int32Array, keyWord: number): number {
@@ -282,7 +262,8 @@ export class Table {
   }
 
   #readCounts(record: number): void {
-    this.leechers = record === 0 ? 0 : this.words[record + TORRENT.leechers];
-    this.seeders = record === 0 ? 0 : this.words[record + TORRENT.seeders];
+    const { result, words } = this;
+    result.leechers = record === 0 ? 0 : words[record + TORRENT.leechers];
+    result.seeders = record === 0 ? 0 : words[record + TORRENT.seeders];
   }
 }

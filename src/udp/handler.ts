@@ -205,7 +205,7 @@ export class Handler {
       return writeError(output, outputWord, transaction, message, this.maxResponseBytes);
     }
     const { announceInterval } = this.settings;
-    const { leechers, seeders } = table;
+    const { leechers, seeders } = table.result;
     writeAnnounceHead(output, outputWord, transaction, announceInterval, leechers, seeders);
     return announceResponseBytes(peers, request[requestWord + SOURCE.addressBytes]);
   }
@@ -217,7 +217,7 @@ export class Handler {
     writeScrapeHead(output, outputWord, request[requestWord + REQUEST.transaction]);
     for (let i = 0; i < count; i++) {
       table.scrape(request, requestWord + REQUEST.hashes + i * INFO_HASH_WORDS);
-      writeScrapeCounts(output, outputWord, i, table.seeders, table.leechers);
+      writeScrapeCounts(output, outputWord, i, table.result.seeders, table.result.leechers);
     }
     return scrapeResponseBytes(count);
   }

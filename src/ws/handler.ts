@@ -184,10 +184,8 @@ export class Handler {
     }
     const infoHash = message.literal(KEY.info_hash);
     const { announceInterval } = this.settings;
-    this.#respond(
-      from,
-      writeAnnounceResponse(infoHash, table.seeders, table.leechers, announceInterval),
-    );
+    const { leechers, seeders } = table.result;
+    this.#respond(from, writeAnnounceResponse(infoHash, seeders, leechers, announceInterval));
     if (peers > 0) {
       this.#passOffers(offers, peers, writeOfferHead(infoHash, message.literal(KEY.peer_id)), now);
     }
@@ -245,7 +243,7 @@ export class Handler {
     copyId(offer, OFFER.offerer, request, ANNOUNCE.peer);
     this.table.hashAnnounce(request, 0);
     if (!this.table.findPeer(request, 0)) return this.#lose();
-    const { connection, generation } = this.table;
+    const { connection, generation } = this.table.result;
     if (!this.connections.isOpen(connection, generation)) return this.#lose();
     this.counters.add(COUNTER.answers, 1);
     const relayed = writeAnswer(
@@ -269,7 +267,7 @@ export class Handler {
         return this.#respond(from, writeError('"scrape"', literal, REFUSAL.infoHash));
       }
       table.scrape(request, ANNOUNCE.infoHash);
-      entries.push(writeScrapeEntry(literal, table.seeders, table.leechers));
+      entries.push(writeScrapeEntry(literal, table.result.seeders, table.result.leechers));
     }
     if (entries.length === 0) {
       return this.#respond(from, writeError('"scrape"', '""', REFUSAL.noInfoHash));

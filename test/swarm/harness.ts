@@ -60,8 +60,8 @@ export class TableHarness {
     const count = this.table.announce(request, 0, tick & 0xffff, this.#halves, 0);
     if (count === TABLE_FULL) return undefined;
     return {
-      leechers: this.table.leechers,
-      seeders: this.table.seeders,
+      leechers: this.table.result.leechers,
+      seeders: this.table.result.seeders,
       peers: Array.from({ length: count }, (_, i) => this.#readPeer(i)),
     };
   }
@@ -69,7 +69,7 @@ export class TableHarness {
   scrape(torrent: number): { leechers: number; seeders: number } {
     this.#request.fill(torrent, 0, 5);
     this.table.scrape(this.#request, 0);
-    return { leechers: this.table.leechers, seeders: this.table.seeders };
+    return { leechers: this.table.result.leechers, seeders: this.table.result.seeders };
   }
 
   #readPeer(index: number): number {

@@ -26,7 +26,7 @@ function announce(peer: number, connection: number, generation: number, flags = 
 
 function holderOf(peer: number): [connection: number, generation: number] | undefined {
   const found = table.findPeer(request(peer, 0, 0), 0);
-  return found ? [table.connection, table.generation] : undefined;
+  return found ? [table.result.connection, table.result.generation] : undefined;
 }
 
 // One peer lies in a small block, among two hundred it lies in a set.
@@ -34,9 +34,9 @@ test.each([0, 200])("a peer among %i others stays with its connection", (others)
   for (let peer = 1; peer <= others; peer++) announce(1000 + peer, peer, 0);
 
   expect(announce(1, 5, 65_535)).toBe(0);
-  expect(table.isNewcomer).toBe(true);
+  expect(table.result.isNewcomer).toBe(true);
   expect(announce(1, 5, 65_535, FLAG_SEEDER)).toBe(0);
-  expect(table.isNewcomer).toBe(false);
+  expect(table.result.isNewcomer).toBe(false);
   expect(holderOf(1)).toEqual([5, 65_535]);
 
   // The same slot in another generation, and another slot in the same.
@@ -44,17 +44,17 @@ test.each([0, 200])("a peer among %i others stays with its connection", (others)
     [5, 0],
     [6, 65_535],
   ]) {
-    table.connection = table.generation = -1;
+    table.result.connection = table.result.generation = -1;
     expect(announce(1, connection, generation)).toBe(PEER_HELD);
-    expect([table.connection, table.generation]).toEqual([5, 65_535]);
+    expect([table.result.connection, table.result.generation]).toEqual([5, 65_535]);
     expect(announce(1, connection, generation, FLAG_STOPPED)).toBe(0);
-    expect(table.seeders).toBe(1);
+    expect(table.result.seeders).toBe(1);
     expect(holderOf(1)).toEqual([5, 65_535]);
   }
 
   expect(announce(1, 6, 3, FLAG_TAKE_OVER)).toBe(0);
-  expect(table.isNewcomer).toBe(true);
-  expect([table.leechers, table.seeders]).toEqual([others + 1, 0]);
+  expect(table.result.isNewcomer).toBe(true);
+  expect([table.result.leechers, table.result.seeders]).toEqual([others + 1, 0]);
   expect(holderOf(1)).toEqual([6, 3]);
   announce(1, 5, 65_535, FLAG_STOPPED);
   expect(holderOf(1)).toEqual([6, 3]);
