@@ -60,7 +60,7 @@ async function serve(config: UdpConfig): Promise<void> {
   });
   for (const address of addresses) log(`listening on ${formatSocketAddress(address)}`);
 
-  const tables = [new Table(setup.ipv4), new Table(setup.ipv6)];
+  const tables = Object.values(setup.tables).map((memory) => new Table(memory));
   void keepClean(config.cleaning, tables, control, CONTROL.clock);
   reportFullTable(setup.counters);
   const { interval } = config.statistics;

@@ -28,8 +28,10 @@ function makeHandler(): Handler {
   return new Handler(
     { maxScrapeTorrents: 100, maxResponsePeers: 100, announceInterval: 900 },
     new ConnectionIds(connectionKeys, 300),
-    new Table(createTable(4, limits, key), random),
-    new Table(createTable(16, limits, key), random),
+    {
+      4: new Table(createTable(4, limits, key), random),
+      16: new Table(createTable(16, limits, key), random),
+    },
     new RequestLimit(new Int32Array(TOKEN_BUCKET_WORDS), key, 1_000_000),
     new Counters(allocateCounters(1), 0),
   );

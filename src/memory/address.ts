@@ -21,6 +21,14 @@ export function readAddress(text: string, bytes: Uint8Array, offset: number): 0 
 }
 
 /**
+ * Words of an address that identify its network: all of IPv4, the /64 of IPv6, within which a host
+ * chooses and changes its addresses.
+ */
+export function networkWords(addressBytes: number): number {
+  return addressBytes === 4 ? 1 : 2;
+}
+
+/**
  * The address of `length` bytes, 4 or 16, at `bytes[offset]` as text, that of IPv6 as RFC 5952
  * wants it: in lower case, the longest run of zero groups left out.
  */

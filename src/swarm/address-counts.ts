@@ -2,6 +2,7 @@
 // IPv6 host has a whole /64 to choose addresses from, so all of that counts as one. Called with the
 // lock of any shard held; the counters need none.
 
+import { networkWords } from "../memory/address.ts";
 import { CountingSketch } from "../memory/counting-sketch.ts";
 import { halfSipHash13 } from "../memory/hash.ts";
 import { HEADER, type TablePlan } from "./layout.ts";
@@ -19,7 +20,7 @@ export class AddressCounts {
   ) {
     this.#sketch = new CountingSketch(words, plan.addressCounts);
     this.#max = plan.maxPeersPerAddress;
-    this.#networkWords = plan.identityBytes === 4 ? 1 : 2;
+    this.#networkWords = networkWords(plan.identityBytes);
   }
 
   /** Counts the peer at `key[at]`, which begins with its address; false when that has enough. */

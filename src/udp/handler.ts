@@ -2,11 +2,11 @@
 // socket worker has requests read here; it or a request worker has them answered here.
 
 import { INFO_HASH_WORDS } from "../swarm/layout.ts";
-import { Prefetch } from "../swarm/prefetch.ts";
 import { type Table, TABLE_FULL } from "../swarm/table.ts";
 import { TOKEN } from "../memory/token-buckets.ts";
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
+import { type AddressFamily, type ByFamily, createAddressFamily } from "./address-family.ts";
 import type { ConnectionIds } from "./connection-id.ts";
 import { type Exchange, OUTCOME, type Outcome } from "./exchange.ts";
 import {
@@ -20,8 +20,6 @@ import {
   HEADER_BYTES,
   maxRequestBytes,
   maxRequestWords,
-  maxFittingPeers,
-  maxFittingTorrents,
   maxResponseBytes,
   PACKET,
   peersHalf,
@@ -59,31 +57,23 @@ export class Handler {
   readonly maxRequestWords: number;
   /** Bytes that the memory for a response must have. */
   readonly maxResponseBytes: number;
-  readonly #maxPeersIpv4: number;
-  readonly #maxPeersIpv6: number;
-  readonly #maxTorrentsIpv4: number;
-  readonly #maxTorrentsIpv6: number;
-  readonly #prefetchIpv4: Prefetch;
-  readonly #prefetchIpv6: Prefetch;
+  readonly #ipv4: AddressFamily;
+  readonly #ipv6: AddressFamily;
 
   constructor(
     private readonly settings: HandlerSettings,
     private readonly ids: ConnectionIds,
-    private readonly ipv4: Table,
-    private readonly ipv6: Table,
+    tables: ByFamily<Table>,
     private readonly limit: RequestLimit | undefined,
     private readonly counters: Counters,
   ) {
-    const { maxResponsePeers, maxScrapeTorrents } = settings;
+    const limits = { ...settings, maxBatch: MAX_BATCH };
+    this.#ipv4 = createAddressFamily(4, tables[4], limits);
+    this.#ipv6 = createAddressFamily(16, tables[16], limits);
+    // The headers of IPv4 are the shorter ones, so its responses have room for more.
     this.maxResponseBytes = maxResponseBytes(4);
-    this.#maxPeersIpv4 = Math.min(maxResponsePeers, maxFittingPeers(4));
-    this.#maxPeersIpv6 = Math.min(maxResponsePeers, maxFittingPeers(16));
-    this.#maxTorrentsIpv4 = Math.min(maxScrapeTorrents, maxFittingTorrents(4));
-    this.#maxTorrentsIpv6 = Math.min(maxScrapeTorrents, maxFittingTorrents(16));
-    this.maxRequestBytes = maxRequestBytes(this.#maxTorrentsIpv4);
-    this.maxRequestWords = maxRequestWords(this.#maxTorrentsIpv4);
-    this.#prefetchIpv4 = new Prefetch(ipv4, MAX_BATCH);
-    this.#prefetchIpv6 = new Prefetch(ipv6, MAX_BATCH);
+    this.maxRequestBytes = maxRequestBytes(this.#ipv4.maxTorrents);
+    this.maxRequestWords = maxRequestWords(this.#ipv4.maxTorrents);
   }
 
   /**
@@ -97,22 +87,21 @@ export class Handler {
     const { words } = input;
     const action = words[inputWord + PACKET.action];
     const address = source + SOURCE.address;
-    const isIpv4 = request[source + SOURCE.addressBytes] === 4;
-    // A host in an IPv6 network changes its address within the /64, and uses one id for all.
-    const idWords = isIpv4 ? 1 : 2;
+    const family = this.#familyOf(request, source);
+    const { networkWords } = family;
 
     if (action === ACTION_CONNECT) {
       if (!hasProtocolId(input, inputWord)) return this.#ignore();
       const { now, output, outputWord } = exchange;
       output.words[outputWord] = ACTION_CONNECT;
       output.words[outputWord + 1] = words[inputWord + PACKET.transaction];
-      this.ids.write(output.words, outputWord + 2, request, address, idWords, now);
+      this.ids.write(output.words, outputWord + 2, request, address, networkWords, now);
       exchange.responseBytes = 16;
       return OUTCOME.answered;
     }
 
     const isKnown = action === ACTION_ANNOUNCE || action === ACTION_SCRAPE;
-    if (!this.ids.isValid(words, inputWord, request, address, idWords, exchange.now)) {
+    if (!this.ids.isValid(words, inputWord, request, address, networkWords, exchange.now)) {
       if (!isKnown) return this.#ignore();
       this.counters.add(COUNTER.invalidConnection, 1);
       return this.#refuse(exchange, ERRORS.connection, inputBytes);
@@ -120,14 +109,14 @@ export class Handler {
 
     // From here on the sender has shown that it receives what is sent to its address.
     if (this.limit !== undefined) {
-      const token = this.limit.take(request, address, idWords, exchange.now);
+      const token = this.limit.take(request, address, networkWords, exchange.now);
       if (token !== TOKEN.taken) {
         this.counters.add(COUNTER.rateLimited, 1);
         if (token === TOKEN.flood) return OUTCOME.ignored;
         return this.#refuse(exchange, ERRORS.rateLimited, inputBytes);
       }
     }
-    return this.#readRequest(exchange, action, isIpv4);
+    return this.#readRequest(exchange, action, family);
   }
 
   /**
@@ -137,11 +126,10 @@ export class Handler {
   prefetch(requests: Int32Array, requestWords: Int32Array, count: number): void {
     for (let i = 0; i < count; i++) {
       const word = requestWords[i];
-      const isIpv4 = requests[word + SOURCE.addressBytes] === 4;
-      (isIpv4 ? this.#prefetchIpv4 : this.#prefetchIpv6).add(word + REQUEST.announce);
+      this.#familyOf(requests, word + REQUEST.source).prefetch.add(word + REQUEST.announce);
     }
-    this.#prefetchIpv4.run(requests);
-    this.#prefetchIpv6.run(requests);
+    this.#ipv4.prefetch.run(requests);
+    this.#ipv6.prefetch.run(requests);
   }
 
   /** Writes the response to the request of an exchange, and returns its bytes. */
@@ -150,21 +138,19 @@ export class Handler {
     return isAnnounce ? this.#announce(exchange) : this.#scrape(exchange);
   }
 
-  #readRequest(exchange: Exchange, action: number, isIpv4: boolean): Outcome {
+  #readRequest(exchange: Exchange, action: number, family: AddressFamily): Outcome {
     const { inputBytes, request, requestWord } = exchange;
     let problem: Uint8Array = ERRORS.action;
     if (action === ACTION_ANNOUNCE) {
-      const maxPeers = isIpv4 ? this.#maxPeersIpv4 : this.#maxPeersIpv6;
       if (inputBytes < ANNOUNCE_BYTES) problem = ERRORS.announceLength;
-      else if (!readAnnounce(exchange, maxPeers)) problem = ERRORS.port;
+      else if (!readAnnounce(exchange, family.maxPeers)) problem = ERRORS.port;
       else {
-        this.#tableOf(exchange).hashAnnounce(request, requestWord + REQUEST.announce);
+        family.table.hashAnnounce(request, requestWord + REQUEST.announce);
         exchange.requestWords = REQUEST.announceWords;
         return OUTCOME.requested;
       }
     } else if (action === ACTION_SCRAPE) {
-      const maxTorrents = isIpv4 ? this.#maxTorrentsIpv4 : this.#maxTorrentsIpv6;
-      if (readScrape(exchange, maxTorrents)) {
+      if (readScrape(exchange, family.maxTorrents)) {
         exchange.requestWords = scrapeWords(request[requestWord + REQUEST.hashCount]);
         return OUTCOME.requested;
       }
@@ -187,13 +173,13 @@ export class Handler {
     return OUTCOME.answered;
   }
 
-  #tableOf({ request, requestWord }: Exchange): Table {
-    return request[requestWord + SOURCE.addressBytes] === 4 ? this.ipv4 : this.ipv6;
+  #familyOf(request: Int32Array, sourceWord: number): AddressFamily {
+    return request[sourceWord + SOURCE.addressBytes] === 4 ? this.#ipv4 : this.#ipv6;
   }
 
   #announce(exchange: Exchange): number {
     const { request, requestWord, output, outputWord } = exchange;
-    const table = this.#tableOf(exchange);
+    const { table } = this.#familyOf(request, requestWord + REQUEST.source);
     const tick = exchange.now & 0xffff;
     const announce = requestWord + REQUEST.announce;
     const transaction = request[requestWord + REQUEST.transaction];
@@ -212,7 +198,7 @@ export class Handler {
 
   #scrape(exchange: Exchange): number {
     const { request, requestWord, output, outputWord } = exchange;
-    const table = this.#tableOf(exchange);
+    const { table } = this.#familyOf(request, requestWord + REQUEST.source);
     const count = request[requestWord + REQUEST.hashCount];
     writeScrapeHead(output, outputWord, request[requestWord + REQUEST.transaction]);
     for (let i = 0; i < count; i++) {

@@ -6,6 +6,7 @@ import { StartupError } from "../app/startup-error.ts";
 import { Bytes } from "../memory/bytes.ts";
 import { TOKEN_BUCKET_WORDS } from "../memory/token-buckets.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
+import type { ByFamily } from "./address-family.ts";
 import { allocateChannels } from "./channel.ts";
 import type { UdpConfig } from "./config.ts";
 import { CONNECTION_KEY_WORDS, ConnectionIds } from "./connection-id.ts";
@@ -18,8 +19,7 @@ import { openWakeEvent } from "../app/wake-event.ts";
 /** Memory and settings that all workers share. */
 export interface Setup {
   readonly config: UdpConfig;
-  readonly ipv4: TableMemory;
-  readonly ipv6: TableMemory;
+  readonly tables: ByFamily<TableMemory>;
   readonly control: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly channels: SharedArrayBuffer;
@@ -42,13 +42,10 @@ export function allocateSetup(config: UdpConfig, backend: BackendName): Setup {
     maxPeers: limits.max_peers,
     maxPeersPerAddress: limits.max_peers_per_ip,
   };
-  const [ipv4, ipv6] = explainRangeError("limits", () => {
-    return ([4, 16] as const).map((bytes) => createTable(bytes, tableLimits, randomWords()));
-  });
+  const create = (addressBytes: 4 | 16) => createTable(addressBytes, tableLimits, randomWords());
   return {
     config,
-    ipv4,
-    ipv6,
+    tables: explainRangeError("limits", () => ({ 4: create(4), 16: create(16) })),
     control: allocateControl(workers),
     counters: allocateCounters(workers),
     channels: explainRangeError("request_workers", () => {
@@ -113,8 +110,7 @@ export function viewSetup(setup: Setup, worker: number): WorkerViews {
       announceInterval: network.peer_announce_interval,
     },
     new ConnectionIds(new Int32Array(setup.connectionKeys), cleaning.max_connection_age),
-    new Table(setup.ipv4),
-    new Table(setup.ipv6),
+    { 4: new Table(setup.tables[4]), 16: new Table(setup.tables[16]) },
     createRequestLimit(setup, limits.max_requests_per_ip_per_second),
     counters,
   );

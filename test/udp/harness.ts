@@ -92,8 +92,7 @@ export class HandlerHarness {
     this.handler = new Handler(
       { announceInterval, maxResponsePeers, maxScrapeTorrents },
       new ConnectionIds(repeatKey(key), maxConnectionAge),
-      this.tables[4],
-      this.tables[16],
+      this.tables,
       maxRequestsPerSecond === undefined
         ? undefined
         : new RequestLimit(new Int32Array(TOKEN_BUCKET_WORDS), tokenKey, maxRequestsPerSecond),
