@@ -15,16 +15,10 @@ import {
 import { NAME_BYTES } from "./name.ts";
 import { receiveMessages, sendMessages } from "./system-calls.ts";
 
-const MSG_CTRUNC = 0x08;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 
 const HIGH_WORD = 2 ** 32;
-
-/** Bytes of memory for a batch. */
-export function messageBatchBytes(shape: BatchShape): number {
-  return layOutBatch(shape).end * 4;
-}
 
 /** A batch of datagrams. Words are indices into `memory.words` unless said otherwise. */
 export class MessageBatch {
@@ -40,11 +34,10 @@ export class MessageBatch {
   /** Slots whose header the kernel may have written to since `receive` last put them right. */
   #used = 0;
 
-  /** `buffer` may be shared with other threads, and must be zeroed; by default it is a new one. */
-  constructor(shape: BatchShape, buffer?: ArrayBuffer | SharedArrayBuffer) {
+  constructor(shape: BatchShape) {
     const layout = layOutBatch(shape);
     this.slots = shape.slots;
-    this.memory = new Bytes(buffer ?? new ArrayBuffer(layout.end * 4));
+    this.memory = Bytes.allocate(layout.end * 4);
     this.payloadWords = layout.payloadWords;
     this.#words = this.memory.words;
     this.#layout = layout;
@@ -85,13 +78,6 @@ export class MessageBatch {
   /** Whether the datagram had more bytes than the slot. */
   isTruncated(slot: number): boolean {
     return (this.#words[slot * MESSAGE.words + MESSAGE.flags] & MSG_TRUNC) !== 0;
-  }
-
-  /** Whether the slot holds a whole control message. */
-  hasControl(slot: number): boolean {
-    const header = slot * MESSAGE.words;
-    const isCut = (this.#words[header + MESSAGE.flags] & MSG_CTRUNC) !== 0;
-    return !isCut && this.#words[header + MESSAGE.controlLength] > 0;
   }
 
   /** The first word of the slot's own payload. */

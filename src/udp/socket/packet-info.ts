@@ -16,7 +16,6 @@
 
 const TYPE = 3;
 const IPV4_INTERFACE = 4;
-const IPV4_ADDRESS = 5;
 const IPV6_ADDRESS = 4;
 const IPV6_INTERFACE = 8;
 
@@ -39,11 +38,4 @@ export function forgetInterface(words: Int32Array, control: number): void {
     const isLinkLocal = (words[control + IPV6_ADDRESS] & 0xc0ff) === 0x80fe;
     if (!isLinkLocal) words[control + IPV6_INTERFACE] = 0;
   }
-}
-
-/** The first word of the address of ours in the message at `words[control]`; -1 without one. */
-export function ownAddressWord(words: Int32Array, control: number): number {
-  const type = words[control + TYPE];
-  if (type === IP_PKTINFO) return control + IPV4_ADDRESS;
-  return type === IPV6_PKTINFO ? control + IPV6_ADDRESS : -1;
 }

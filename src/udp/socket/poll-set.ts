@@ -57,9 +57,4 @@ export class PollSet {
   isReadable(index: number): boolean {
     return (this.#memory.halves[index * 4 + 3] & ~POLLOUT) !== 0;
   }
-
-  /** Whether the last wait found room to send. */
-  isWritable(index: number): boolean {
-    return (this.#memory.halves[index * 4 + 3] & POLLOUT) !== 0;
-  }
 }

@@ -8,18 +8,13 @@ import {
   readLocalPort,
   SocketError,
 } from "../../../src/udp/socket/linux-socket.ts";
-import { MessageBatch, messageBatchBytes } from "../../../src/udp/socket/message-batch.ts";
-import {
-  forgetInterface,
-  ownAddressWord,
-  PACKET_INFO_BYTES,
-} from "../../../src/udp/socket/packet-info.ts";
+import { MessageBatch } from "../../../src/udp/socket/message-batch.ts";
+import { forgetInterface, PACKET_INFO_BYTES } from "../../../src/udp/socket/packet-info.ts";
 import { PollSet } from "../../../src/udp/socket/poll-set.ts";
 import { NAME, readNamePort } from "../../../src/udp/socket/name.ts";
 import {
   EAGAIN,
   ECONNREFUSED,
-  EMSGSIZE,
   hasSystemCalls,
   receiveMessages,
 } from "../../../src/udp/socket/system-calls.ts";
@@ -69,6 +64,17 @@ function writeConnected(batch: MessageBatch, slot: number, text: string): void {
   batch.setOwnTarget(slot, 0);
   batch.setOwnControl(slot, 0);
   writeText(batch, slot, text);
+}
+
+/** The destination that a control message of packet info gives (<linux/in.h>, <linux/ipv6.h>). */
+function readOwnAddress(batch: MessageBatch, slot: number): number[] {
+  const { bytes, words } = batch.memory;
+  const start = batch.control(slot) * 4;
+  const IP_PKTINFO = 8;
+  const isIpv4 = words[batch.control(slot) + 3] === IP_PKTINFO;
+  return Array.from(
+    isIpv4 ? bytes.slice(start + 20, start + 24) : bytes.slice(start + 16, start + 32),
+  );
 }
 
 const hasIpv6 = (await findMissing(["IPv6"])).length === 0;
@@ -144,17 +150,6 @@ describe.skipIf(!hasSystemCalls)("a batch", () => {
     }
   });
 
-  test("lies in shared memory as well", () => {
-    const shape = { slots: 8, payloadBytes: 100, controlBytes: PACKET_INFO_BYTES };
-    const shared = new MessageBatch(shape, new SharedArrayBuffer(messageBatchBytes(shape)));
-    const server = openSocket("127.0.0.1");
-    writeConnected(shared, 0, "shared");
-    shared.send(openClient("127.0.0.1", "127.0.0.1", readLocalPort(server)), 0, 1);
-    const inbox = new MessageBatch(shape, new SharedArrayBuffer(messageBatchBytes(shape)));
-    expect(awaitReceive(inbox, server)).toBe(1);
-    expect(payloadText(inbox, 0)).toBe("shared");
-  });
-
   test("sends from any memory", () => {
     const server = openSocket("127.0.0.1");
     const client = openClient("127.0.0.1", "127.0.0.1", readLocalPort(server));
@@ -204,6 +199,7 @@ describe.skipIf(!hasSystemCalls)("a batch", () => {
     for (let slot = 0; slot < 4; slot++) writeConnected(batch, slot, String(slot));
     batch.setLength(2, 70_000);
     expect(batch.send(client, 0, 4)).toBe(2);
+    const EMSGSIZE = 90;
     expect(batch.send(client, 2, 2)).toBe(-EMSGSIZE);
     expect(batch.send(client, 3, 1)).toBe(1);
     const inbox = createBatch(4);
@@ -253,12 +249,10 @@ describe.skipIf(!hasSystemCalls)("packet info", () => {
 
     const inbox = createBatch(1, 64, PACKET_INFO_BYTES);
     expect(awaitReceive(inbox, server)).toBe(1);
-    expect(inbox.hasControl(0)).toBe(true);
-    const { bytes, words } = inbox.memory;
-    const own = ownAddressWord(words, inbox.control(0)) * 4 + (isDualStack ? 12 : 0);
-    expect(bytes.slice(own, own + 4).join(".")).toBe("127.0.0.2");
+    const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255];
+    expect(readOwnAddress(inbox, 0)).toEqual([...(isDualStack ? mapped : []), 127, 0, 0, 2]);
 
-    forgetInterface(words, inbox.control(0));
+    forgetInterface(inbox.memory.words, inbox.control(0));
     const outbox = createBatch(2, 64, PACKET_INFO_BYTES);
     for (const slot of [0, 1]) outbox.setTarget(slot, inbox, 0);
     outbox.setOwnControl(0, 0);
@@ -279,8 +273,7 @@ describe.skipIf(!hasSystemCalls)("packet info", () => {
     batch.send(client, 0, 1);
     const inbox = createBatch(1, 64, PACKET_INFO_BYTES);
     expect(awaitReceive(inbox, server)).toBe(1);
-    const own = ownAddressWord(inbox.memory.words, inbox.control(0));
-    expect(Array.from(inbox.memory.words.subarray(own, own + 4))).toEqual([0, 0, 0, 1 << 24]);
+    expect(readOwnAddress(inbox, 0)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     forgetInterface(inbox.memory.words, inbox.control(0));
     const outbox = createBatch(1, 64, PACKET_INFO_BYTES);
     outbox.setTarget(0, inbox, 0);
@@ -307,7 +300,9 @@ describe.skipIf(!hasSystemCalls)("packet info", () => {
     batch.send(client, 0, 1);
     const inbox = createBatch(1, 64, PACKET_INFO_BYTES);
     expect(awaitReceive(inbox, server)).toBe(1);
-    expect(inbox.hasControl(0)).toBe(false);
+    const control = inbox.control(0);
+    const words = inbox.memory.words.subarray(control, control + PACKET_INFO_BYTES / 4);
+    expect(words.every((word) => word === 0)).toBe(true);
   });
 });
 
@@ -342,10 +337,7 @@ describe.skipIf(!hasSystemCalls)("sockets", () => {
     expect([polled.isReadable(0), polled.isReadable(1)]).toEqual([false, true]);
     polled.watch(0, "either");
     expect(polled.wait(2e6)).toBe(2);
-    expect([polled.isWritable(0), polled.isReadable(0), polled.isWritable(1)]).toEqual([
-      true,
-      false,
-      false,
-    ]);
+    // The first is ready because it has room, not because it has a datagram.
+    expect([polled.isReadable(0), polled.isReadable(1)]).toEqual([false, true]);
   });
 });
