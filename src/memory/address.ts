@@ -1,16 +1,16 @@
-// IP addresses between text, as sockets give and take them, and bytes in network order, as the
-// swarms and the packets hold them. A socket worker reads the source of every datagram here, so
-// reading allocates nothing.
+// Converts IP addresses between text, which the sockets use, and bytes in network order, which the
+// swarms and packets use. A socket worker reads the source of every datagram here, so reading
+// allocates nothing.
 
 const DOT = 46;
 const COLON = 58;
 const PERCENT = 37;
 
 /**
- * Writes the address in `text` to `bytes` from `offset` on, in network order, and returns its
- * length: 4 for IPv4, dotted; 16 for IPv6 in any form of RFC 4291, a `%scope` after it ignored;
- * 0 when it is neither. An IPv4-mapped address (`::ffff:1.2.3.4`, however spelt) is IPv4. Needs 16
- * bytes of room whatever it returns, and leaves those past the length undefined.
+ * Writes the address in `text` to `bytes` at `offset` in network order and returns its length: 4
+ * for dotted IPv4, 16 for any form of IPv6 in RFC 4291, 0 if it is neither. A `%scope` after an
+ * IPv6 address is ignored. An IPv4-mapped address (`::ffff:1.2.3.4`, in any spelling) counts as
+ * IPv4. Always needs room for 16 bytes; the bytes past the length are undefined.
  */
 export function readAddress(text: string, bytes: Uint8Array, offset: number): 0 | 4 | 16 {
   if (readIpv4(text, 0, text.length, bytes, offset)) return 4;
@@ -21,23 +21,23 @@ export function readAddress(text: string, bytes: Uint8Array, offset: number): 0 
 }
 
 /**
- * Words of an address that identify its network: all of IPv4, the /64 of IPv6, within which a host
- * chooses and changes its addresses.
+ * Words of an address that identify its network: all of an IPv4 address, or the /64 of an IPv6
+ * address, because a host chooses and changes its addresses within the /64.
  */
 export function networkWords(addressBytes: number): number {
   return addressBytes === 4 ? 1 : 2;
 }
 
 /**
- * The address of `length` bytes, 4 or 16, at `bytes[offset]` as text, that of IPv6 as RFC 5952
- * wants it: in lower case, the longest run of zero groups left out.
+ * Formats the address of `length` bytes (4 or 16) at `bytes[offset]`. IPv6 follows RFC 5952: lower
+ * case, with the longest run of zero groups left out.
  */
 export function writeAddress(bytes: Uint8Array, offset: number, length: number): string {
   if (length === 4) {
     return `${bytes[offset]}.${bytes[offset + 1]}.${bytes[offset + 2]}.${bytes[offset + 3]}`;
   }
 
-  // A single zero group is written out (RFC 5952, 4.2.2), so a run has at least two.
+  // A single zero group is written out (RFC 5952, 4.2.2), so a run has at least two groups.
   let gapStart = 8;
   let gapLength = 1;
   for (let start = 0; start < 8; start++) {
@@ -117,7 +117,7 @@ function readIpv6(text: string, bytes: Uint8Array, offset: number): boolean {
     } else if (char === COLON) {
       const isDouble = i + 1 < length && text.charCodeAt(i + 1) === COLON;
       if (digits === 0) {
-        // Only `::` at the start has no group before it; a later one is a second `::`.
+        // Only a `::` at the start has no group before it. A later one is a second `::`.
         if (!isDouble) return false;
       } else {
         if (position > 14) return false;
@@ -154,15 +154,15 @@ function readIpv6(text: string, bytes: Uint8Array, offset: number): boolean {
     bytes[offset + position + 1] = value;
     position += 2;
   } else if (!dotted && gap !== position) {
-    return false; // nothing at all, or a single colon at the end
+    return false; // empty, or a single colon at the end
   }
   if (gap < 0) return position === 16;
-  if (position === 16) return false; // `::` stands for one group at least
+  if (position === 16) return false; // `::` replaces at least one group
   openGap(bytes, offset, gap, position);
   return true;
 }
 
-/** Moves what stands between `gap` and `position` to the end of the 16 bytes, zeros before it. */
+/** Moves the bytes between `gap` and `position` to the end of the 16 bytes and zeroes the rest. */
 function openGap(bytes: Uint8Array, offset: number, gap: number, position: number): void {
   let from = offset + position;
   let to = offset + 16;

@@ -1,26 +1,30 @@
-// Counts by key, for more keys than there is room for: each key has two counters, which it shares
-// with others, and its count is at most the smaller of them. So a count is never too small; it is too
-// large by as much as both counters got from other keys, a handful among millions. Nothing has to be
-// found, evicted or grown: many keys cannot push another one out, and what is added can be taken back
-// exactly (a count-min sketch, Cormode and Muthukrishnan). Any thread calls it; no lock is needed.
+// A count-min sketch (Cormode and Muthukrishnan): counts by key in fixed memory, whatever the
+// number of keys. Each key has two counters that it shares with other keys, and its count is the
+// smaller of the two. A count is therefore never too low. It is too high by what both counters got
+// from other keys: a handful among millions. Nothing is looked up, evicted or resized, so a flood
+// of keys cannot displace another key, and every addition can be undone exactly. Safe on any thread
+// without a lock.
 
 const CELL_BITS = 18;
 const CELLS = 1 << CELL_BITS;
-/** Any odd number spreads the bits; this is 2^32 over the golden ratio. */
+/** Any odd number spreads the bits. This one is 2^32 divided by the golden ratio. */
 const SPREAD = 0x9e3779b1 | 0;
 
-/** Words of zeroed shared memory that a sketch takes: 2 MiB. */
+/** Words of zeroed shared memory for one sketch: 2 MiB. */
 export const SKETCH_WORDS = 2 * CELLS;
 
 /** One thread's view of the counters. */
 export class CountingSketch {
-  /** The sketch is in `words` from `offset` on. */
+  /** The sketch begins at `words[baseWord]`. */
   constructor(
     private readonly words: Int32Array,
     private readonly baseWord: number,
   ) {}
 
-  /** Adds one for the key with this hash, unless its count is `max` already: false then. */
+  /**
+   * Adds one to the count of the key with this hash. Returns false, and adds nothing, if the count
+   * has reached `max`.
+   */
   add(hash: number, max: number): boolean {
     const { words } = this;
     const first = this.#first(hash);
@@ -32,13 +36,13 @@ export class CountingSketch {
     return false;
   }
 
-  /** Takes back one that was added. */
+  /** Undoes one addition. */
   remove(hash: number): void {
     Atomics.sub(this.words, this.#first(hash), 1);
     Atomics.sub(this.words, this.#second(hash), 1);
   }
 
-  /** The count of the key with this hash, or somewhat more. */
+  /** Returns the count of the key with this hash, or slightly more. */
   count(hash: number): number {
     const { words } = this;
     return Math.min(
@@ -51,7 +55,7 @@ export class CountingSketch {
     return this.baseWord + (hash & (CELLS - 1));
   }
 
-  // Keys that share the first counter differ in the high bits of their hashes, and so here.
+  // Keys that share the first counter differ in the high bits of their hashes, so they differ here.
   #second(hash: number): number {
     return this.baseWord + CELLS + (Math.imul(hash, SPREAD) >>> (32 - CELL_BITS));
   }

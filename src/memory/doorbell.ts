@@ -1,17 +1,17 @@
-// How a thread that has run out of work sleeps until another has some for it: one word in shared
-// memory. Ringing costs a load while the sleeper is awake, and one system call when it is not.
+// Puts a thread without work to sleep until another thread has work for it, by one word of shared
+// memory. Ringing costs a load while the sleeper is awake and one system call while it sleeps.
 
 const AWAKE = 0;
 const ASLEEP = 1;
 
-/** Wakes the sleeper, if it sleeps. Call it after the work has been published. */
+/** Wakes the sleeper if it sleeps. Call this after publishing the work. */
 export function ringDoorbell(words: Int32Array, word: number): void {
   if (claimSleeper(words, word)) Atomics.notify(words, word, 1);
 }
 
 /**
- * Whether somebody slept at the doorbell, whom the caller now has to wake: for a sleeper that waits
- * for more than the doorbell, and is woken by other means.
+ * Marks a sleeper as awake and returns true if there was one. The caller must then wake it. This is
+ * for a sleeper that blocks in another system call and needs another kind of wake-up.
  */
 export function claimSleeper(words: Int32Array, word: number): boolean {
   return (
@@ -21,22 +21,21 @@ export function claimSleeper(words: Int32Array, word: number): boolean {
 }
 
 /**
- * Announces that this thread is about to sleep by means of its own. Only then must it look for work
- * a last time: whoever published before was not going to ring.
+ * Announces that this thread is about to sleep in a system call of its own. The thread must look
+ * for work once more after this call: work published earlier rings no bell.
  */
 export function markAsleep(words: Int32Array, word: number): void {
   Atomics.store(words, word, ASLEEP);
 }
 
-/** The end of what `markAsleep` began. */
+/** Ends what `markAsleep` began. */
 export function markAwake(words: Int32Array, word: number): void {
   Atomics.store(words, word, AWAKE);
 }
 
 /**
- * Blocks this thread until the doorbell rings or `milliseconds` have passed. `hasWork` is asked
- * once more after the sleeper has announced itself: whoever published before that was not going
- * to ring.
+ * Blocks this thread until the doorbell rings or `milliseconds` pass. Calls `hasWork` once more
+ * after the thread is marked as asleep, because work published earlier rings no bell.
  */
 export function sleepAtDoorbell(
   words: Int32Array,

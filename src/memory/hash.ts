@@ -1,15 +1,15 @@
-// HalfSipHash with 32 bits of output over whole 32-bit words: SipHash's variant for 32-bit
-// arithmetic by Aumasson and Bernstein. Strangers choose what is hashed here, so every hash has a
-// secret key. Any thread calls it; nothing is allocated.
+// HalfSipHash with a 32-bit result over whole 32-bit words: the variant of SipHash for 32-bit
+// arithmetic, by Aumasson and Bernstein. Clients choose the input, so every hash has a secret key.
+// Safe on any thread; allocates nothing.
 
-// Both functions are one loop with one round written out. A final round is the same as a round
-// over a zero word, so the loop runs on for the final rounds, over zeros. A shared body with the
-// number of rounds as a parameter is a third slower; unrolling by hand gains nothing.
+// Each function is one loop with its round written out. A final round equals a round over a zero
+// word, so the loop simply continues over zeros. A shared body with the number of rounds as a
+// parameter is a third slower; unrolling by hand gains nothing.
 
 /**
- * HalfSipHash-1-3 of `count` words from `words[offset]` on: for tables, where the hash itself is
- * never shown to anyone. The key is `key[keyWord]` and the word after it. Words stand for their
- * bytes in little-endian order. Returns 32 bits as a signed integer.
+ * HalfSipHash-1-3 of the `count` words at `words[word]`. Use it for hash tables, where nobody sees
+ * the hash. The key is `key[keyWord]` and the word after it. Words are hashed as little-endian
+ * bytes. Returns 32 bits as a signed integer.
  */
 export function halfSipHash13(
   key: Int32Array,
@@ -23,7 +23,7 @@ export function halfSipHash13(
   let v2 = v0 ^ 0x6c796765;
   let v3 = v1 ^ 0x74656462;
 
-  // The length block holds the length in bytes in its highest byte, modulo 256.
+  // The length block holds the length in bytes, modulo 256, in its highest byte.
   const lengthBlock = count << 26;
   for (let i = 0; i < count + 4; i++) {
     const block = i < count ? words[word + i] : i === count ? lengthBlock : 0;
@@ -45,8 +45,8 @@ export function halfSipHash13(
 }
 
 /**
- * HalfSipHash-2-4 of `count` words from `words[offset]` on: for what is shown to strangers, who
- * must not be able to make it up. Arguments and result as for `halfSipHash13`.
+ * HalfSipHash-2-4 of the `count` words at `words[word]`. Use it for values that clients see and
+ * must not be able to forge. The arguments and the result are those of `halfSipHash13`.
  */
 export function halfSipHash24(
   key: Int32Array,
@@ -61,7 +61,7 @@ export function halfSipHash24(
   let v3 = v1 ^ 0x74656462;
 
   const lengthBlock = count << 26;
-  // Two rounds for each block, so two blocks of zeros are the four final rounds.
+  // Two rounds per block, so two zero blocks are the four final rounds.
   for (let i = 0; i < count + 3; i++) {
     const block = i < count ? words[word + i] : i === count ? lengthBlock : 0;
     v3 ^= block;

@@ -1,25 +1,24 @@
-// A mutual-exclusion lock in one word of shared memory. Every thread that touches a shared
-// table takes it for a few hundred nanoseconds; nobody sleeps on it unless its holder was
-// preempted.
+// A mutex in one word of shared memory. A thread holds a table's lock for a few hundred
+// nanoseconds, so others wait in the kernel only if the holder was preempted.
 
 const FREE = 0;
 const HELD = 1;
-/** Held, and somebody may be asleep: the holder has to wake one when it lets go. */
+/** Held, and other threads may be asleep: `release` must wake one. */
 const CONTENDED = 2;
 
-// Longer than any section under a lock takes, shorter than a switch of threads costs.
+// Longer than any critical section, shorter than a context switch.
 const SPINS = 200;
 
 /**
- * Takes the lock at `words[word]`. The thread sleeps in the kernel when the holder does not let
- * go within some spins, so that a preempted holder gets the core it needs.
+ * Takes the lock at `words[word]`. Spins briefly, then sleeps in the kernel, so that a preempted
+ * holder gets the core it needs.
  */
 export function acquire(words: Int32Array, word: number): void {
-  // Pairs with the exchange in release: what the last holder wrote is seen from here on.
+  // Pairs with the exchange in `release`: the writes of the last holder are visible from here on.
   if (Atomics.compareExchange(words, word, FREE, HELD) !== FREE) acquireContended(words, word);
 }
 
-/** Lets go of the lock at `words[word]`, and wakes one sleeper where there may be any. */
+/** Releases the lock at `words[word]` and wakes one sleeper if there may be any. */
 export function release(words: Int32Array, word: number): void {
   if (Atomics.exchange(words, word, FREE) === CONTENDED) Atomics.notify(words, word, 1);
 }
@@ -33,7 +32,7 @@ function acquireContended(words: Int32Array, word: number): void {
       return;
     }
   }
-  // From here the lock is taken as CONTENDED: this thread cannot know whether it was the only
-  // sleeper, and one needless wake is cheaper than a lost one.
+  // From here on the lock is taken as CONTENDED. This thread cannot know whether it was the only
+  // sleeper, and a needless wake-up is cheaper than a lost one.
   while (Atomics.exchange(words, word, CONTENDED) !== FREE) Atomics.wait(words, word, CONTENDED);
 }

@@ -1,25 +1,25 @@
-// Fast random numbers for picking peers: sfc32, Chris Doty-Humphrey's small fast counting
-// generator from PractRand. Each thread has its own. Not for secrets: who sees enough numbers can
-// tell the next.
+// Fast random numbers for choosing peers: sfc32, Chris Doty-Humphrey's small fast counting
+// generator from PractRand. Each thread has its own. Not for secrets: enough output reveals the
+// state.
 
 export class Random {
-  // Words of a typed array stay 32-bit integers; fields are a third slower.
+  // Elements of a typed array stay 32-bit integers. Fields are a third slower.
   readonly #state = new Int32Array(4);
 
-  /** The same three 32-bit words give the same numbers; any words will do, zeros too. */
+  /** The same three words give the same sequence. Any words will do, even zeros. */
   constructor(seed0: number, seed1: number, seed2: number) {
     this.#state.set([seed0, seed1, seed2, 1]);
-    // Until every bit of the seed has reached every bit of the state.
+    // Mixes every bit of the seed into every bit of the state.
     for (let i = 0; i < 15; i++) this.next();
   }
 
-  /** Seeded by the system's random source. */
+  /** Seeds a generator from the system's random source. */
   static fromEntropy(): Random {
     const [seed0, seed1, seed2] = crypto.getRandomValues(new Int32Array(3));
     return new Random(seed0, seed1, seed2);
   }
 
-  /** The next 32 random bits, as a signed integer. */
+  /** Returns the next 32 random bits as a signed integer. */
   next(): number {
     const state = this.#state;
     const b = state[1];
@@ -33,11 +33,10 @@ export class Random {
     return result;
   }
 
-  /** An integer from 0 to `limit - 1`, each exactly as likely; `limit` from 1 to 2 ** 31. */
+  /** Returns an integer from 0 to `limit - 1`, all equally likely. `limit` is from 1 to 2 ** 31. */
   below(limit: number): number {
-    // 31 bits hold so many whole runs of `limit` numbers and a rest. Numbers out of the rest are
-    // thrown away: there the run's last number would not fit into 31 bits, and the sum turns
-    // negative.
+    // The 31-bit numbers are whole runs of `limit` numbers plus a remainder. Numbers in the
+    // remainder are rejected: the end of their run exceeds 31 bits, so the sum is negative.
     for (;;) {
       const bits = this.next() >>> 1;
       const result = bits % limit;

@@ -1,19 +1,19 @@
-// A queue of messages from one thread to one other, in shared memory: messages are runs of words
-// of any length, written and read in place. Socket and request workers are joined by a pair of
-// these. The producer never waits: when there is no room, it is told so.
+// A queue of messages from one thread to one other, in shared memory. A message is a run of words
+// of any length, written and read in place. A pair of rings connects a socket worker and a request
+// worker. The producer never waits: `reserve` fails if there is no room.
 //
 //   word   0          16         32 ............................... 32 + capacity
 //        [ written ][ read ][ length · payload | length · payload | -1 (go to start) ]
 //
-// `written` and `read` count words for ever (modulo 2^32); their low bits are the position. They
-// stand on cache lines of their own, so that the two threads do not slow each other down.
+// `written` and `read` count words and wrap at 2^32; their low bits are the position. Each is on a
+// cache line of its own, so that the two threads do not slow each other down.
 
 const WRITTEN = 0;
 const READ = 16;
 const DATA = 32;
 const TO_START = -1;
 
-/** Words of shared memory that a ring of `capacity` words (a power of two) takes. */
+/** Words of shared memory for a ring of `capacity` words, which is a power of two. */
 export function ringWords(capacity: number): number {
   return DATA + capacity;
 }
@@ -25,9 +25,9 @@ export class RingWriter {
   readonly #mask: number;
 
   /**
-   * A ring of `capacity` words in zeroed shared memory at `words[base]`. The capacity is a power
-   * of two and more than twice the longest message, so that an empty ring takes any message
-   * wherever it stands.
+   * A ring of `capacity` words in zeroed shared memory at `words[baseWord]`. The capacity is a
+   * power of two and more than twice the longest message, so that an empty ring takes any message
+   * at any position.
    */
   constructor(
     readonly words: Int32Array,
@@ -40,8 +40,8 @@ export class RingWriter {
   }
 
   /**
-   * The word at which a message of up to `length` words can be written now, or -1 when the ring
-   * is full. Nothing is queued before `commit`.
+   * Returns the word at which a message of up to `count` words can be written, or -1 if the ring is
+   * full. The message is queued by `commit`, not before.
    */
   reserve(count: number): number {
     const position = this.#written & this.#mask;
@@ -49,7 +49,7 @@ export class RingWriter {
     const skip = count + 1 > toEnd ? toEnd : 0;
     const need = skip + count + 1;
     if (this.capacity - ((this.#written - this.#read) | 0) < need) {
-      // Pairs with the store in RingReader.release: those words are free to write again.
+      // Pairs with the store in RingReader.release: those words may be written again.
       this.#read = Atomics.load(this.words, this.baseWord + READ);
       if (this.capacity - ((this.#written - this.#read) | 0) < need) return -1;
     }
@@ -59,13 +59,13 @@ export class RingWriter {
     return this.baseWord + DATA + 1;
   }
 
-  /** Queues the message just written at the reserved place; `length` is what it came to. */
+  /** Queues the message just written to the reserved words. `count` is its actual length. */
   commit(count: number): void {
     this.words[this.baseWord + DATA + (this.#written & this.#mask)] = count;
     this.#written = (this.#written + count + 1) | 0;
   }
 
-  /** Shows all that was committed to the reader. */
+  /** Makes all committed messages visible to the reader. */
   publish(): void {
     // Pairs with the load in RingReader.peek: the reader sees the messages before the count.
     Atomics.store(this.words, this.baseWord + WRITTEN, this.#written);
@@ -78,7 +78,7 @@ export class RingReader {
   #read: number;
   readonly #mask: number;
 
-  /** The same ring as its RingWriter's. */
+  /** Reads the ring that a RingWriter writes; the arguments are the same. */
   constructor(
     readonly words: Int32Array,
     private readonly baseWord: number,
@@ -89,7 +89,7 @@ export class RingReader {
     this.#read = Atomics.load(words, baseWord + READ);
   }
 
-  /** The word at which the oldest message begins, or -1 when there is none. */
+  /** Returns the word at which the oldest message begins, or -1 if there is none. */
   peek(): number {
     if (this.#read === this.#written) {
       this.#written = Atomics.load(this.words, this.baseWord + WRITTEN);
@@ -104,13 +104,13 @@ export class RingReader {
     return this.baseWord + DATA + position + 1;
   }
 
-  /** Passes over the message that `peek` gave. Its words stay as they are until `release`. */
+  /** Skips the message that `peek` returned. Its words stay unchanged until `release`. */
   advance(): void {
     this.#read =
       (this.#read + this.words[this.baseWord + DATA + (this.#read & this.#mask)] + 1) | 0;
   }
 
-  /** Gives the words of all messages passed over back to the writer. */
+  /** Returns the words of all skipped messages to the writer. */
   release(): void {
     Atomics.store(this.words, this.baseWord + READ, this.#read);
   }

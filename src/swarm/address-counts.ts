@@ -1,17 +1,17 @@
-// How many peers of a table each address has, so that one of them cannot take the whole table. An
-// IPv6 host has a whole /64 to choose addresses from, so all of that counts as one. Called with the
-// lock of any shard held; the counters need none.
+// Counts the peers of each address in a table, so that one address cannot fill it. An IPv6 host can
+// use any address of its /64, so a /64 counts as one address. Callers hold the lock of some shard;
+// the counters themselves need none.
 
 import { networkWords } from "../memory/address.ts";
 import { CountingSketch } from "../memory/counting-sketch.ts";
 import { halfSipHash13 } from "../memory/hash.ts";
 import { HEADER, type TablePlan } from "./layout.ts";
 
-/** The counts of one table of peers that are known by their addresses. */
+/** The counts of a table whose peers are identified by their addresses. */
 export class AddressCounts {
   readonly #sketch: CountingSketch;
   readonly #max: number;
-  /** Words of an address that count. */
+  /** Words of an address that identify its network. */
   readonly #networkWords: number;
 
   constructor(
@@ -23,12 +23,15 @@ export class AddressCounts {
     this.#networkWords = networkWords(plan.identityBytes);
   }
 
-  /** Counts the peer at `key[at]`, which begins with its address; false when that has enough. */
+  /**
+   * Counts the peer at `key[keyWord]`, which begins with its address. Returns false if the address
+   * has reached its limit.
+   */
   add(key: Int32Array, keyWord: number): boolean {
     return this.#sketch.add(this.#hash(key, keyWord), this.#max);
   }
 
-  /** Counts the peer at `key[at]` no more. */
+  /** Stops counting the peer at `key[keyWord]`. */
   remove(key: Int32Array, keyWord: number): void {
     this.#sketch.remove(this.#hash(key, keyWord));
   }

@@ -1,5 +1,5 @@
-// The announcing peer while a table looks it up and writes it. A table has one such object and fills
-// it for every announce; see table-result.ts for the idea.
+// The announcing peer while a table looks it up and writes it. A table has one and fills it for
+// every announce; see table-result.ts.
 
 /** Where a peer's key is, how the peer announces itself, and where it was found. */
 export class Announcer {

@@ -1,28 +1,28 @@
-// The allocator of a table: hands out blocks of peers and directories of large swarms from one
-// stretch of shared memory. A buddy system: sizes are a unit times a power of two, a larger block is
-// halved when no block of the size is free, and two free halves become the whole again. So memory
-// that was freed serves every size, and a table that has been emptied is as good as new. Called by
-// any worker that holds a shard's lock; the arena's own lock is always the inner one.
+// The allocator of a table: provides blocks of peers and directories of large swarms from one
+// region of shared memory. It is a buddy system: sizes are a unit times a power of two, a larger
+// block is halved if no block of the size is free, and two free halves merge into the whole again.
+// Freed memory therefore serves every size, and an emptied table is as good as new. Called by any
+// worker that holds a shard's lock; the arena's own lock is always the inner one.
 //
-//   units:    [ order 0 | order 0 |   order 1   |           order 2           | … never handed out ]
+//   units:    [ order 0 | order 0 |   order 1   |           order 2           | … never allocated ]
 //   a free block's first words:   [ next free of its order | previous ]
 //   a byte for each unit:         FREE | order, where a free block begins; 0 elsewhere
 
 import { acquire, release } from "../memory/lock.ts";
 import { HEADER, type TablePlan } from "./layout.ts";
 
-/** A kind of block: one for 2^sizeClass peers. */
+/** The size of a block, as the binary logarithm of the peers that it holds. */
 export type SizeClass = number;
 
 const NEXT = 0;
 const PREVIOUS = 1;
 
-/** Marks the unit at which a free block begins; the low bits are the block's order. */
+/** Marks the unit at which a free block begins. The low bits are the order of the block. */
 const FREE = 0x80;
-/** Marks a free block whose pages have been given back to the system. */
+/** Marks a free block whose pages have been returned to the system. */
 const RETURNED = 0x40;
 
-/** Blocks of fewer words (1 MiB) are not worth a system call. */
+/** Smaller blocks (less than 1 MiB) are not worth a system call. */
 const MIN_RETURNED_WORDS = 1 << 18;
 
 /** The allocator of one table. */
@@ -44,7 +44,10 @@ export class Arena {
     this.#marks = new Uint8Array(words.buffer, plan.arenaMarks * 4, plan.units);
   }
 
-  /** The offset of a block for 2^sizeClass peers, its words undefined; 0 when memory is used up. */
+  /**
+   * Returns the word of a block for 2^sizeClass peers, or 0 if memory is used up. The contents are
+   * undefined.
+   */
   allocateBlock(sizeClass: SizeClass): number {
     return this.#allocate(this.#blockOrder(sizeClass));
   }
@@ -53,7 +56,10 @@ export class Arena {
     this.#free(block, this.#blockOrder(sizeClass), 0);
   }
 
-  /** The offset of a directory of 2^bits entries, its words undefined; 0 when memory is used up. */
+  /**
+   * Returns the word of a directory of 2^bits entries, or 0 if memory is used up. The contents are
+   * undefined.
+   */
   allocateDirectory(bits: number): number {
     return this.#allocate(this.#directoryOrder(bits));
   }
@@ -63,9 +69,9 @@ export class Arena {
   }
 
   /**
-   * Gives the pages of one large free block back to the system by `returnPages`, which takes the
-   * offset and the number of words. False when there is none left. The block cannot be allocated
-   * meanwhile, but no lock is held.
+   * Returns the pages of one large free block to the system through `returnPages`, which takes the
+   * first word and the number of words. Returns false if there is no such block. Meanwhile nobody
+   * can allocate the block, but no lock is held.
    */
   returnBlock(returnPages: (word: number, count: number) => void): boolean {
     const { words } = this;
@@ -112,8 +118,8 @@ export class Arena {
     release(this.words, HEADER.arenaLock);
   }
 
-  // Sees to it that a block of the order or a larger one is free. Adds memory that was never handed
-  // out where it must: as the largest blocks that may begin there, up to the order.
+  // Ensures that a block of this order or a larger one is free. Adds memory that was never
+  // allocated if necessary, in the largest blocks that may begin there, up to the order.
   #extend(order: number): boolean {
     const { words } = this;
     while (words[HEADER.arenaOrders] >>> order === 0) {
@@ -128,7 +134,7 @@ export class Arena {
     return true;
   }
 
-  // Takes a block of the order from the smallest free one that has it.
+  // Takes a block of this order from the smallest free block that is large enough.
   #take(order: number): number {
     const { words } = this;
     const larger = words[HEADER.arenaOrders] & (-1 << order);
@@ -142,7 +148,7 @@ export class Arena {
     return block;
   }
 
-  // Makes a block free, together with those beside it that are.
+  // Frees a block and merges it with its free buddies.
   #put(block: number, order: number, returned: number): void {
     const marks = this.#marks;
     let unit = this.#unit(block);
@@ -172,7 +178,7 @@ export class Arena {
     this.#marks[this.#unit(block)] = FREE | returned | order;
   }
 
-  // Takes a free block out of its list, and returns its mark.
+  // Removes a free block from its list and returns its mark.
   #unlink(block: number, order: number): number {
     const { words } = this;
     const list = HEADER.arenaFree + order;

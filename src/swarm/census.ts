@@ -1,15 +1,15 @@
-// How large the swarms are: counts the torrents of all tables by their number of peers, for the
-// statistics. Called by the main thread beside the workers.
+// Measures the swarms for the statistics: counts the torrents of all tables by their number of
+// peers. The main thread runs it while the workers serve.
 
 import type { Table } from "./table.ts";
 import { TableWalk } from "./walk.ts";
 
-/** Sizes up to here are counted exactly, larger ones to 1 part in 1,024. */
+/** Sizes below this are counted exactly, larger ones to 1 part in 1,024. */
 const EXACT = 2048;
 const HALF = EXACT / 2;
 const OCTAVES = 20;
 
-/** The sizes of swarms, counted step by step. */
+/** Counts the sizes of swarms, step by step. */
 export class Census {
   #torrents = 0;
   readonly #walks: TableWalk[];
@@ -22,7 +22,7 @@ export class Census {
     });
   }
 
-  /** Counts some more torrents; true when all have been. */
+  /** Counts some more torrents. Returns true once all are counted. */
   step(): boolean {
     while (this.#walks.length > 0) {
       if (!this.#walks[0].step()) return false;
@@ -36,14 +36,14 @@ export class Census {
     this.#torrents++;
   }
 
-  /** Torrents counted. */
+  /** Torrents counted so far. */
   get torrents(): number {
     return this.#torrents;
   }
 
   /**
-   * The number of peers that `fraction` (0 to 1) of the torrents do not exceed: 0 is the smallest
-   * swarm, 1 the largest. 0 when there are no torrents.
+   * Returns the number of peers that `fraction` (0 to 1) of the torrents do not exceed: 0 selects
+   * the smallest swarm, 1 the largest. Returns 0 if there are no torrents.
    */
   percentile(fraction: number): number {
     let left = Math.max(1, Math.ceil(this.#torrents * fraction));

@@ -1,17 +1,17 @@
-// Removes peers that have not announced themselves for too long, and torrents with their last peer,
-// and gives memory back that has become free. Called by the main thread beside the workers.
+// Removes expired peers and the torrents that they leave empty, then returns free memory to the
+// system. The main thread runs it while the workers serve.
 
 import { HEADER, STORAGE_INLINE, STORAGE_SETS, TORRENT } from "./layout.ts";
 import type { Table } from "./table.ts";
 import { type TableVisitor, TableWalk } from "./walk.ts";
 
 /**
- * A peer may have announced itself a moment after the cleaner read the clock. 16 bits would call
- * that an age of 18 hours.
+ * A peer may have announced itself just after the cleaner read the clock. In 16 bits, that looks
+ * like an age of 18 hours.
  */
 const FUTURE_TICKS = 256;
 
-/** Gives memory back to the system: so many words of the table from the offset on. */
+/** Returns `count` words of the table, from `word` on, to the system. */
 export type ReturnPages = (word: number, count: number) => void;
 
 /** One pass over a table, step by step. */
@@ -24,7 +24,7 @@ export class CleaningPass implements TableVisitor {
 
   constructor(
     private readonly table: Table,
-    /** Seconds after its last announce at which a peer goes, at most 32,400. */
+    /** Seconds after its last announce at which a peer expires: at most 32,400. */
     private readonly maxAge: number,
     private readonly returnPages: ReturnPages = () => {},
   ) {
@@ -32,8 +32,8 @@ export class CleaningPass implements TableVisitor {
   }
 
   /**
-   * Takes the next step at the time `tick`, the low 16 bits of the clock; at the end, gives back one
-   * large stretch of free memory. True when the pass is done.
+   * Takes the next step at the time `tick`, the low 16 bits of the clock. Once the walk is over,
+   * each step returns one large free block to the system. Returns true at the end of the pass.
    */
   step(tick: number): boolean {
     this.#tick = tick;
@@ -49,7 +49,7 @@ export class CleaningPass implements TableVisitor {
     const inline = record + TORRENT.inline;
     const block = words[record + TORRENT.storage] === STORAGE_INLINE ? inline : words[inline];
     const before = this.removed;
-    // Going down: the peer that takes the place of a removed one has been looked at.
+    // From the last to the first: the peer that replaces a removed one has already been checked.
     for (let i = swarms.count(record) - 1; i >= 0; i--) {
       const peer = block + i * blocks.stride;
       if (this.#forgetExpired(peer)) swarms.removeFromBlock(record, peer);
@@ -71,7 +71,7 @@ export class CleaningPass implements TableVisitor {
     this.table.torrents.returnChunk(chunk, this.returnPages);
   }
 
-  // Whether the peer has to be removed; counts it as gone then.
+  // Returns whether the peer has expired, and if so counts it as removed.
   readonly #forgetExpired = (peer: number): boolean => {
     const age = (this.#tick - this.table.blocks.tickOf(peer)) & 0xffff;
     if (age <= this.maxAge || age >= 0x10000 - FUTURE_TICKS) return false;

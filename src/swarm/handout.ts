@@ -1,14 +1,14 @@
-// The peers of one answer while they are being copied: where they go, how many are still wanted,
-// and whom to leave out. One object for each thread, used again for every announce.
+// The peers of one response while they are copied: where they go, how many are still wanted, and
+// which peer to skip. A table has one and fills it for every announce; see table-result.ts.
 
 /** The receiving end of a selection of peers. */
 export class Handout {
-  /** The memory that the answer is written to. */
+  /** The memory to which the response is written. */
   halves: Uint16Array = new Uint16Array(0);
-  /** The half-word where the next peer goes. */
+  /** The half at which the next peer is written. */
   half = 0;
-  /** How many more to copy. */
+  /** Number of peers still to be copied. */
   wanted = 0;
-  /** The offset of the peer that asked, which is not to find itself; 0 for none. */
+  /** The word of the announcing peer, which never appears in its own response; 0 for none. */
   requester = 0;
 }

@@ -1,14 +1,13 @@
-// Peers as they lie in memory: packed one behind the other in a block, in no order of their own.
-// Everything that looks into a peer's words is here. Called with the lock of the swarm's shard
-// held.
+// Peers in memory: packed one after the other in a block, in no particular order. All code that
+// reads the words of a peer is here. Callers hold the lock of the swarm's shard.
 //
 //   IPv4 peer:         [ address | port, time ]                                        2 words
 //   IPv6 peer:         [ address · address · address · address | port, time ]          5 words
 //   WebTorrent peer:   [ peer id · … · … · … · … | connection | generation, time ]     7 words
 //
-// Address and port are the bytes that came from the network, so that an answer is a copy of them.
-// Connection and generation say who holds a WebTorrent peer; they do not name it. The time of the
-// last announce is the low 16 bits of the clock, in the upper half of the last word.
+// Address and port are the bytes from the network, so a response is a copy of them. Connection and
+// generation identify the holder of a WebTorrent peer, not the peer. The time of the last announce
+// is the low 16 bits of the clock, in the upper half of the last word.
 
 import { halfSipHash13 } from "../memory/hash.ts";
 import type { Arena, SizeClass } from "./arena.ts";
@@ -18,22 +17,22 @@ import type { Handout } from "./handout.ts";
 /** The largest block holds 2^7 peers. */
 export const MAX_SIZE_CLASS: SizeClass = 7;
 
-/** What a block's count must not exceed for a block of half the size to be worth the move. */
+/** Whether a block with `count` peers should move to a block of half the size. */
 export function fitsHalf(count: number, sizeClass: SizeClass): boolean {
   return count * 8 <= 3 << sizeClass;
 }
 
-/** Reads and moves the peers of one table's blocks. */
+/** Reads and moves the peers in the blocks of one table. */
 export class PeerBlocks {
   /** Words of a peer. */
   readonly stride: number;
-  /** The last word of what names a peer, or of its address. */
+  /** The last word of the peer's address or peer id. */
   readonly #last: number;
   /** The last word of a peer. */
   readonly #tail: number;
-  /** Which bits of it name the peer: those of the port, or none. */
+  /** The bits of the last word that identify the peer: the port, or none. */
   readonly #tailMask: number;
-  /** Words that are hashed. */
+  /** Words of the key that are hashed. */
   readonly #keyWords: number;
   readonly #key = new Int32Array(5);
 
@@ -51,10 +50,13 @@ export class PeerBlocks {
     this.#keyWords = isHeld ? identityWords : plan.peerWords;
   }
 
-  /** The offset of the peer at `key[at]` among the `count` at `block`, or 0. */
+  /**
+   * Returns the word of the peer with the key at `key[keyWord]` among the `count` peers at `block`,
+   * or 0 if there is none.
+   */
   find(block: number, count: number, key: Int32Array, keyWord: number): number {
     const { words, stride } = this;
-    // The last word of an address or a peer id tells most peers apart.
+    // The last word of an address or a peer id differs for most peers.
     const last = this.#last;
     const lastWord = key[keyWord + last];
     const tail = this.#tail;
@@ -73,7 +75,9 @@ export class PeerBlocks {
     return 0;
   }
 
-  /** Whether the connection that holds `peer` is that at `key[at]`. Peers by address have none. */
+  /**
+   * Whether the connection at `key[keyWord]` holds `peer`. Peers identified by address have none.
+   */
   isHeldBy(peer: number, key: Int32Array, keyWord: number): boolean {
     if (this.#tailMask !== 0) return true;
     return (
@@ -92,7 +96,7 @@ export class PeerBlocks {
     return this.words[peer + this.#tail] & 0xffff;
   }
 
-  /** Writes the peer at `key[at]` to the offset `peer`, announced at the time `tick`. */
+  /** Writes the peer at `key[keyWord]` to `peer`, with `tick` as the time of its last announce. */
   write(peer: number, key: Int32Array, keyWord: number, tick: number): void {
     const { words } = this;
     const tail = this.#tail;
@@ -100,7 +104,7 @@ export class PeerBlocks {
     words[peer + tail] = (key[keyWord + tail] & 0xffff) | (tick << 16);
   }
 
-  /** The low 16 bits of the clock when the peer announced itself. */
+  /** The low 16 bits of the clock at the peer's last announce. */
   tickOf(peer: number): number {
     return this.words[peer + this.#tail] >>> 16;
   }
@@ -121,12 +125,12 @@ export class PeerBlocks {
     }
   }
 
-  /** The seeded hash of the peer key at `key[at]`. */
+  /** The seeded hash of the peer's key at `key[keyWord]`. */
   hashKey(key: Int32Array, keyWord: number): number {
     return halfSipHash13(this.words, HEADER.key, key, keyWord, this.#keyWords);
   }
 
-  /** The same of a peer in the table. */
+  /** The same hash for a peer in the table. */
   hashPeer(peer: number): number {
     const key = this.#key;
     for (let i = 0; i <= this.#last; i++) key[i] = this.words[peer + i];
@@ -135,8 +139,8 @@ export class PeerBlocks {
   }
 
   /**
-   * Moves `count` peers at `from` into a new block of 2^sizeClass. The old block is the caller's to
-   * free. Returns 0, with nothing changed, when memory is used up.
+   * Copies `count` peers from `from` into a new block of size class `sizeClass`; the caller frees
+   * the old block. Returns 0, and changes nothing, if memory is used up.
    */
   copyToBlock(from: number, count: number, sizeClass: SizeClass): number {
     const block = this.arena.allocateBlock(sizeClass);
@@ -145,10 +149,7 @@ export class PeerBlocks {
     return block;
   }
 
-  /**
-   * Hands out the peers from the one at `peer` up to `end`, as far as they are wanted and not the
-   * requester itself.
-   */
+  /** Hands out peers from `peer` up to `end` until enough are copied. Skips the announcing peer. */
   handOut(peer: number, end: number, handout: Handout): void {
     const { words, stride } = this;
     const tail = this.#tail;

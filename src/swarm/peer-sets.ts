@@ -1,11 +1,12 @@
-// The peers of a large swarm: its leechers in one set, its seeders in another, each a hash table
-// of blocks that grows and shrinks one bucket at a time (linear hashing). An announce costs the
-// same among a hundred peers and a million. Called with the lock of the swarm's shard held.
+// The peers of a large swarm: its leechers in one set and its seeders in another. Each set is a
+// hash table of blocks that grows and shrinks by one bucket at a time (linear hashing), so an
+// announce costs the same among a hundred peers and a million. Callers hold the lock of the swarm's
+// shard.
 //
 //   a set:        [ directory | buckets | directory's size in bits ]        3 words of the record
-//   an entry:     [ block | peers in it, kind of the block << 16 ]          2 words of a directory
+//   an entry:     [ block | peers in it, size class of it << 16 ]           2 words of a directory
 //
-// A set's peers are counted in the record, which is `record[TORRENT.leechers + status]`.
+// The record counts the peers of a set, at `record[TORRENT.leechers + status]`.
 
 import type { Random } from "../memory/random.ts";
 import type { Arena, SizeClass } from "./arena.ts";
@@ -21,28 +22,28 @@ const DIRECTORY_BITS = 2;
 const ENTRY_WORDS = 2;
 const FILL = 1;
 
-/** A set splits a bucket when it has more peers for each than this … */
+/** A set splits a bucket when it has more peers per bucket than this … */
 const MAX_PEERS_PER_BUCKET = 16;
-/** … and merges two when it has fewer. */
+/** … and merges two buckets when it has fewer than this. */
 const MIN_PEERS_PER_BUCKET = 10;
 
-/** The arena has no smaller blocks than this fills. */
+/** The smallest block of the arena has room for this many entries. */
 const MIN_DIRECTORY_BITS = 3;
 const MAX_DIRECTORY_BITS = 24;
 const MIN_SIZE_CLASS: SizeClass = 3;
 
 /**
- * A start is drawn among 64 places in each bucket, and drawn again when the place is empty: so
- * each peer is as likely as any other. A bucket that is about to be split holds 32 on average;
- * that one holds more than 64 has odds of one in ten million.
+ * A random start is a bucket and an index below 64 in it, drawn again until there is a peer at that
+ * index, so every peer is equally likely. A bucket that is about to be split holds 32 peers on
+ * average; the odds of more than 64 are one in ten million.
  */
 const INDICES_PER_BUCKET = 64;
-/** Below so many buckets, counting through them is quicker than drawing until one is hit. */
+/** With fewer buckets than this, counting through them is faster than drawing again and again. */
 const FEW_BUCKETS = 8;
 
-/** The sets of the large swarms of one table. `status` is 0 for leechers, 1 for seeders. */
+/** The sets of the large swarms of one table. `status` is 0 for leechers and 1 for seeders. */
 export class PeerSets {
-  /** Where `drawStart` ended. */
+  /** The result of `#drawStart`. */
   #startBucket = 0;
   #startPeer = 0;
 
@@ -53,7 +54,10 @@ export class PeerSets {
     private readonly random: Random,
   ) {}
 
-  /** Makes an empty set, its count 0. False, with nothing changed, when memory is used up. */
+  /**
+   * Creates an empty set and sets its count to 0. Returns false, and changes nothing, if memory is
+   * used up.
+   */
   create(record: number, status: number): boolean {
     const { words } = this;
     const directory = this.arena.allocateDirectory(MIN_DIRECTORY_BITS);
@@ -68,7 +72,7 @@ export class PeerSets {
     return true;
   }
 
-  /** Frees all that a set holds. */
+  /** Frees all memory of a set. */
   destroy(record: number, status: number): void {
     const { words } = this;
     const set = wordOfSet(record, status);
@@ -80,18 +84,20 @@ export class PeerSets {
     this.arena.freeDirectory(directory, words[set + DIRECTORY_BITS]);
   }
 
-  /** The offset of the peer at `key[at]`, whose hash is `hash`, or 0. */
+  /** Returns the word of the peer with the key at `key[keyWord]`, whose hash is `hash`, or 0. */
   find(record: number, status: number, hash: number, key: Int32Array, keyWord: number): number {
     const entry = this.#entry(wordOfSet(record, status), hash);
     return this.blocks.find(this.words[entry], this.words[entry + FILL] & 0xffff, key, keyWord);
   }
 
-  /** Where the block is noted that a peer with this hash would be in. */
+  /** Returns the word of the directory entry for peers with this hash. */
   entry(record: number, status: number, hash: number): number {
     return this.#entry(wordOfSet(record, status), hash);
   }
 
-  /** Makes room for a peer with this hash, counts it, and returns its offset; 0 when full. */
+  /**
+   * Makes room for a peer with this hash, counts it and returns its word; 0 if memory is used up.
+   */
   insert(record: number, status: number, hash: number): number {
     const { words } = this;
     const set = wordOfSet(record, status);
@@ -102,7 +108,7 @@ export class PeerSets {
     return peer;
   }
 
-  /** Removes the peer at `peer`, whose hash is `hash`. */
+  /** Removes `peer`, whose hash is `hash`. */
   remove(record: number, status: number, hash: number, peer: number): void {
     this.#take(this.#entry(wordOfSet(record, status), hash), peer);
     this.words[record + TORRENT.leechers + status]--;
@@ -110,8 +116,8 @@ export class PeerSets {
   }
 
   /**
-   * Removes the peers of one bucket that `isUnwanted` names by their offset. Going from the last
-   * bucket to the first meets all of them, whatever is merged on the way.
+   * Removes the peers of one bucket for which `isUnwanted` returns true. Going from the last bucket
+   * to the first visits every peer, even if buckets are merged on the way.
    */
   removePeers(
     record: number,
@@ -132,17 +138,19 @@ export class PeerSets {
     if (removed > 0) this.#mergeSparse(record, status);
   }
 
-  /** Buckets of a set. */
+  /** Number of buckets of a set. */
   buckets(record: number, status: number): number {
     return this.words[wordOfSet(record, status) + BUCKETS];
   }
 
-  /** Peers in one bucket of a set. */
+  /** Number of peers in one bucket of a set. */
   bucketSize(record: number, status: number, bucket: number): number {
     return this.words[this.words[wordOfSet(record, status)] + bucket * ENTRY_WORDS + FILL] & 0xffff;
   }
 
-  /** Copies all peers of a set to `to`, one behind the other, and returns where they end. */
+  /**
+   * Copies all peers of a set to `to`, one after the other, and returns the word after the last.
+   */
   copyAll(record: number, status: number, to: number): number {
     const { words, blocks } = this;
     const set = wordOfSet(record, status);
@@ -156,8 +164,8 @@ export class PeerSets {
   }
 
   /**
-   * Hands out the peers that follow a random one of the set; the ones before it are for
-   * `handOutRest`. The set must hold a peer other than the requester.
+   * Hands out the peers from a random one to the end of the set; `handOutRest` continues from the
+   * start. The set must hold a peer other than the announcing one.
    */
   handOutFromRandom(record: number, status: number, handout: Handout): void {
     const { words } = this;
@@ -169,7 +177,7 @@ export class PeerSets {
     this.#handOutBuckets(set, bucket + 1, handout);
   }
 
-  /** Hands out the peers of the set from its first bucket on, as far as they are wanted. */
+  /** Hands out the peers of the set from its first bucket on, until enough are copied. */
   handOutRest(record: number, status: number, handout: Handout): void {
     this.#handOutBuckets(wordOfSet(record, status), 0, handout);
   }
@@ -223,7 +231,7 @@ export class PeerSets {
     return this.words[entry] + (this.words[entry + FILL] & 0xffff) * this.blocks.stride;
   }
 
-  // Room for one more peer at the end of a bucket.
+  // Makes room for one more peer at the end of a bucket.
   #append(entry: number): number {
     const { words } = this;
     const count = words[entry + FILL] & 0xffff;
@@ -232,8 +240,8 @@ export class PeerSets {
     return words[entry] + count * this.blocks.stride;
   }
 
-  // Sees to it that a bucket's block has room for `count` peers. False, with nothing changed,
-  // when memory is used up.
+  // Ensures that a bucket's block has room for `count` peers. Returns false, and changes nothing,
+  // if memory is used up.
   #reserve(entry: number, count: number): boolean {
     const { words } = this;
     let sizeClass = MIN_SIZE_CLASS;
@@ -245,7 +253,7 @@ export class PeerSets {
     return this.#resize(entry, sizeClass);
   }
 
-  // Removes a peer from its bucket: the last one there takes its place.
+  // Removes a peer from its bucket by moving the bucket's last peer into its position.
   #take(entry: number, peer: number): void {
     const { words, blocks } = this;
     const last = this.#endOf(entry) - blocks.stride;
@@ -254,8 +262,8 @@ export class PeerSets {
     this.#shrink(entry);
   }
 
-  // Gives a bucket the smallest block that leaves it room. Without memory for a new block, the
-  // old one stays. An empty bucket has none.
+  // Moves a bucket to the smallest block with enough room. Keeps the old block if memory is used
+  // up. An empty bucket has no block.
   #shrink(entry: number): void {
     const { words } = this;
     if (words[entry] === 0) return;
@@ -284,8 +292,8 @@ export class PeerSets {
     return true;
   }
 
-  // Adds a bucket and moves to it those peers of its source that hash there now. All memory is
-  // taken beforehand: without it, the set goes on with the buckets it has.
+  // Adds a bucket and moves those peers of its source to it that now hash there. Allocates all
+  // memory first; if memory is used up, the set keeps its buckets.
   #split(set: number): void {
     const { words, blocks } = this;
     const bucket = words[set + BUCKETS];
@@ -317,7 +325,7 @@ export class PeerSets {
     );
   }
 
-  // Moves the last bucket back to the one it was split from. False, with nothing changed, when
+  // Moves the last bucket back to the one it was split from. Returns false, and changes nothing, if
   // there is no room for it.
   #merge(set: number): boolean {
     const { words, blocks } = this;

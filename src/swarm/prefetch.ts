@@ -1,18 +1,17 @@
-// Has the processor fetch what a batch of announces is about, for all of them at once, before the
-// first is carried out: in a table larger than its caches, waiting for memory is most of what an
-// announce costs. Each loop makes one kind of read, and is so short that the processor works on
-// many rounds of it at a time. No lock is held: what is read may be out of date, and is not used
-// for anything but the next read.
+// Makes the processor fetch the memory for a whole batch of announces before the first of them is
+// carried out. In a table larger than the caches, waiting for memory is most of an announce's cost.
+// Each loop does one kind of read and is short, so that the processor overlaps many iterations. No
+// lock is held: a value may be stale, and only determines the next read.
 
 import { ANNOUNCE, FLAG_SEEDER, STORAGE_SETS, TORRENT } from "./layout.ts";
 import type { Table } from "./table.ts";
 
-/** Words of one cache line. */
+/** Words of a cache line. */
 const LINE = 16;
 
-/** Prefetches from one table, for batches of up to `maxAnnounces` announces. */
+/** Prefetches from one table for batches of up to `maxAnnounces` announces. */
 export class Prefetch {
-  /** Read by nobody; but for it, the compiler would leave out reads whose values are not used. */
+  /** Never read. Without it, the compiler would remove reads whose values are not used. */
   sink = 0;
   readonly #announces: Int32Array;
   readonly #targets: Int32Array;
@@ -26,12 +25,12 @@ export class Prefetch {
     this.#targets = new Int32Array(maxAnnounces);
   }
 
-  /** Adds the announce at the offset `at`, with its hashes, to the batch. */
+  /** Adds the announce at `announceWord`, with its hashes, to the batch. */
   add(announceWord: number): void {
     this.#announces[this.#count++] = announceWord;
   }
 
-  /** Prefetches for the batch, whose announces are all in `request`, and begins the next. */
+  /** Prefetches for the batch, whose announces are all in `request`, and starts a new one. */
   run(request: Int32Array): void {
     const { sets, torrents, words } = this.table;
     const announces = this.#announces;

@@ -1,6 +1,6 @@
-// One swarm at a time: puts a peer into it, takes one out, chooses whom to hand out. Small swarms
-// keep their peers in the torrent record or in one block, leechers first; large ones in two sets.
-// Called with the lock of the swarm's shard held.
+// Operations on one swarm: adds, updates and removes a peer, and selects the peers to hand out. A
+// small swarm keeps its peers in the torrent record or in one block, leechers first; a large one
+// keeps them in two sets. Callers hold the lock of the swarm's shard.
 
 import type { Random } from "../memory/random.ts";
 import type { Announcer } from "./announcer.ts";
@@ -10,17 +10,17 @@ import { STORAGE_INLINE, STORAGE_SETS, TORRENT, type TablePlan } from "./layout.
 import { fitsHalf, type PeerBlocks } from "./peer-blocks.ts";
 import type { PeerSets } from "./peer-sets.ts";
 
-/** A swarm of more peers than this is kept in sets … */
+/** A swarm moves to sets when it has more peers than this … */
 const MAX_PEERS_IN_BLOCK = 64;
 const MAX_SMALL_SIZE_CLASS: SizeClass = 6;
-/** … until it has no more than this. */
+/** … and back to a block when it has no more than this. */
 const MIN_PEERS_IN_SETS = 24;
 const SIZE_CLASS_AFTER_SETS: SizeClass = 5;
 
 const LEECHERS = 0;
 const SEEDERS = 1;
 
-/** The swarms of one table. A swarm is named by the offset of its torrent record. */
+/** The swarms of one table. A swarm is identified by its torrent record. */
 export class Swarms {
   readonly #inlinePeers: number;
   readonly #minSizeClass: SizeClass;
@@ -38,8 +38,9 @@ export class Swarms {
   }
 
   /**
-   * The offset of the peer at `key[at]`, whose hash is `hash`, or 0; good until the swarm changes, and for `update` and
-   * `remove`. A peer mostly stays the leecher (0) or seeder (1) that it was: looks there first.
+   * Returns the word of the announcing peer, or 0 if the swarm does not have it. The result is
+   * valid until the swarm changes. `announcer.foundStatus` then tells `update` and `remove` where
+   * the peer is.
    */
   find(record: number, announcer: Announcer): number {
     const { key, keyWord, hash, status } = announcer;
@@ -53,14 +54,14 @@ export class Swarms {
     return this.sets.find(record, 1 - status, hash, key, keyWord);
   }
 
-  /** Peers of the swarm. */
+  /** Number of peers in the swarm. */
   count(record: number): number {
     return this.words[record + TORRENT.leechers] + this.words[record + TORRENT.seeders];
   }
 
   /**
-   * Notes that the peer at `key[at]`, just found at `peer`, has announced itself as a leecher (0) or
-   * seeder (1), and returns its offset. 0 when memory is used up: then it stays what it was.
+   * Records the announce of `peer`, which `find` returned, and returns its word, which may have
+   * changed. Returns 0 if memory is used up; the peer then keeps its old status.
    */
   update(record: number, peer: number, announcer: Announcer): number {
     const { status, foundStatus } = announcer;
@@ -77,8 +78,8 @@ export class Swarms {
   }
 
   /**
-   * Adds the peer at `key[at]`, which `find` did not find, and returns its offset; 0 when memory is
-   * used up.
+   * Adds the announcing peer, which `find` did not find, and returns its word; 0 if memory is used
+   * up.
    */
   add(record: number, announcer: Announcer): number {
     const { words, blocks } = this;
@@ -104,7 +105,7 @@ export class Swarms {
     return peer;
   }
 
-  /** Removes the peer just found at `peer`. */
+  /** Removes `peer`, which `find` returned for this announcer. */
   remove(record: number, peer: number, announcer: Announcer): void {
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
       this.removeFromBlock(record, peer);
@@ -116,9 +117,9 @@ export class Swarms {
   }
 
   /**
-   * Hands out `handout.wanted` peers of the swarm, or as many as there are: to a seeder leechers
-   * only, to a leecher both. The requester's own offset is in the handout. Every other peer is
-   * equally likely: the choice is a run of them that starts at a random one.
+   * Hands out `handout.wanted` peers, or all if there are fewer: leechers only to a seeder, both to
+   * a leecher. Skips `handout.requester`. Every other peer is equally likely, because the selection
+   * is a run of peers that starts at a random one.
    */
   handOut(record: number, status: number, handout: Handout): void {
     const { words, random } = this;
@@ -138,7 +139,7 @@ export class Swarms {
     this.sets.handOutRest(record, first, handout);
   }
 
-  /** Removes a peer of a small swarm: others take its place, its block stays. */
+  /** Removes a peer of a small swarm. Other peers move into its position; the block stays. */
   removeFromBlock(record: number, peer: number): void {
     const { words, blocks } = this;
     const { stride } = blocks;
@@ -155,7 +156,7 @@ export class Swarms {
     if (gap !== last) blocks.move(last, gap);
   }
 
-  /** Gives a small swarm the smallest block that leaves it room, or none. */
+  /** Moves a small swarm to the smallest block with enough room, or into the record. */
   shrinkBlock(record: number): void {
     const storage = this.words[record + TORRENT.storage];
     if (storage === STORAGE_INLINE) return;
@@ -166,13 +167,13 @@ export class Swarms {
     if (sizeClass !== storage) this.#resize(record, sizeClass);
   }
 
-  /** Frees what a swarm without peers holds, so that its record can go. */
+  /** Frees the memory of a swarm without peers, so that its record can be removed. */
   clear(record: number): void {
     if (this.words[record + TORRENT.storage] === STORAGE_SETS) this.#destroySets(record);
     else this.shrinkBlock(record);
   }
 
-  /** Puts a swarm that has become small back into one block. */
+  /** Moves a swarm that has become small back into one block. */
   leaveSets(record: number): void {
     const { words, arena, sets } = this;
     if (this.count(record) > MIN_PEERS_IN_SETS) return;
@@ -183,7 +184,7 @@ export class Swarms {
     this.#destroySets(record);
     words[record + TORRENT.storage] = SIZE_CLASS_AFTER_SETS;
     words[record + TORRENT.inline] = block;
-    // The cleaner may have left far fewer.
+    // The cleaner may have left far fewer peers.
     this.shrinkBlock(record);
   }
 
@@ -202,7 +203,7 @@ export class Swarms {
     blocks.handOut(block, start, handout);
   }
 
-  // Moves a peer of a small swarm across the border between leechers and seeders.
+  // Moves a peer of a small swarm across the boundary between leechers and seeders.
   #setStatus(record: number, peer: number, status: number): number {
     const { words, blocks } = this;
     const boundary = this.#boundary(record);
@@ -221,7 +222,8 @@ export class Swarms {
     return peer;
   }
 
-  // Moves the peers of a full block to sets. False, with nothing changed, without the memory.
+  // Moves the peers of a full block to sets. Returns false, and changes nothing, if memory is used
+  // up.
   #toSets(record: number): boolean {
     const { words, blocks, sets } = this;
     const block = this.#block(record);
@@ -277,13 +279,13 @@ export class Swarms {
     return true;
   }
 
-  // Where a small swarm's peers begin.
+  // The first peer of a small swarm.
   #block(record: number): number {
     const inline = record + TORRENT.inline;
     return this.words[record + TORRENT.storage] === STORAGE_INLINE ? inline : this.words[inline];
   }
 
-  // Where the seeders of a small swarm begin.
+  // The first seeder of a small swarm.
   #boundary(record: number): number {
     return this.#block(record) + this.words[record + TORRENT.leechers] * this.blocks.stride;
   }

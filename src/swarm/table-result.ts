@@ -1,9 +1,9 @@
-// Results of more than one number. Returning an object would allocate one for every request, so a
-// caller reads them from an object that is made once and filled again by every call: TableResult here,
-// Announcer and Handout inside a table, Exchange in src/udp. Each belongs to one thread, and each holds
-// what the last call left in it until the next call.
+// Results of more than one number. Returning an object would allocate one for every request, so the
+// caller reads them from an object that is created once and filled by every call: TableResult here,
+// Announcer and Handout inside a table, Exchange in src/udp. Each object belongs to one thread, and
+// the result of a call is valid until the next call.
 
-/** What the last announce, scrape or search of a table came to. A table has one. */
+/** The result of a table's last `announce`, `scrape` or `findPeer`. */
 export class TableResult {
   /** Leechers of the swarm, the announcing peer included. Set by `announce` and `scrape`. */
   leechers = 0;

@@ -1,5 +1,5 @@
-// A table: the torrents and peers of one kind, in memory that all workers share. Each
-// worker has a view of it and works on it by itself; a lock for each shard keeps them apart.
+// A table: torrents and the peers of one kind, in memory that all workers share. Each worker has a
+// view of its own; a lock for each shard keeps the workers apart.
 
 import { halfSipHash13 } from "../memory/hash.ts";
 import { acquire, release } from "../memory/lock.ts";
@@ -30,14 +30,14 @@ import { Swarms } from "./swarms.ts";
 import { TableResult } from "./table-result.ts";
 import { shardWord, Torrents } from "./torrents.ts";
 
-/** What `announce` returns when a new peer or torrent would exceed the table's limits. */
+/** Returned by `announce` when a new peer or torrent would exceed the table's limits. */
 export const TABLE_FULL = -1;
-/** What it returns when another connection holds the peer. */
+/** Returned by `announce` when another connection holds the peer. */
 export const PEER_HELD = -2;
-/** What it returns when a new peer would exceed the limit for its address. */
+/** Returned by `announce` when a new peer would exceed the limit for its address. */
 export const ADDRESS_FULL = -3;
 
-/** What a worker needs to view a table that the main thread made. */
+/** What a worker needs to view a table that the main thread created. */
 export interface TableMemory {
   readonly buffer: SharedArrayBuffer;
   readonly identityBytes: IdentityBytes;
@@ -45,8 +45,9 @@ export interface TableMemory {
 }
 
 /**
- * Reserves and readies the memory of a table for peers of one kind. `key` is two random words. Throws a RangeError when the limits need more than 4 GiB, or when the system
- * does not grant the address space.
+ * Reserves and initializes the memory of a table for peers of one kind. `key` is two random words.
+ * Throws a RangeError if the limits need more than 4 GiB or if the system does not grant the
+ * address space.
  */
 export function createTable(
   identityBytes: IdentityBytes,
@@ -72,14 +73,14 @@ export class Table {
   readonly swarms: Swarms;
   readonly sets: PeerSets;
   readonly blocks: PeerBlocks;
-  /** What the last call of `announce`, `scrape` or `findPeer` came to. */
+  /** The result of the last `announce`, `scrape` or `findPeer`, valid until the next of them. */
   readonly result = new TableResult();
   readonly #addresses: AddressCounts | undefined;
   readonly #plan: TablePlan;
   readonly #announcer = new Announcer();
   readonly #handout = new Handout();
 
-  /** Throws a RangeError for memory that holds no table of this version. */
+  /** Throws a RangeError if the memory holds no table of this version. */
   constructor(memory: TableMemory, random = Random.fromEntropy()) {
     const plan = planTable(memory.identityBytes, memory.limits);
     const words = new Int32Array(memory.buffer);
@@ -107,7 +108,9 @@ export class Table {
     return Atomics.load(this.words, HEADER.peers);
   }
 
-  /** Completes the announce at `request[at]` with the hashes of its torrent and its peer. */
+  /**
+   * Completes the announce at `request[requestWord]` with the hashes of its torrent and its peer.
+   */
   hashAnnounce(request: Int32Array, requestWord: number): void {
     request[requestWord + ANNOUNCE.torrentHash] = this.#hashInfoHash(
       request,
@@ -120,11 +123,11 @@ export class Table {
   }
 
   /**
-   * Carries out the announce at `request[at]` (see ANNOUNCE) at the time `tick`, the low 16 bits
-   * of the clock. Copies the peers for the answer to `halves` from `halfAt` on and returns how
-   * many; TABLE_FULL or ADDRESS_FULL when the peer is new and there is no room for it; PEER_HELD when
-   * another connection holds it and FLAG_TAKE_OVER is not set. Leaves the swarm's counts, the peer included, in
-   * `leechers` and `seeders`. Who stops a peer that another connection holds changes nothing.
+   * Carries out the announce at `request[requestWord]` (see ANNOUNCE) at the time `tick`, the low
+   * 16 bits of the clock. Copies peers for the response to `halves` from `half` on and returns
+   * their number, or TABLE_FULL, ADDRESS_FULL or PEER_HELD. PEER_HELD means that another connection
+   * holds the peer and FLAG_TAKE_OVER is not set. Fills `result`. Stopping a peer that another
+   * connection holds changes nothing.
    */
   announce(
     request: Int32Array,
@@ -166,7 +169,7 @@ export class Table {
     return peers;
   }
 
-  /** Leaves the counts of the info hash at `request[at]` in `leechers` and `seeders`. */
+  /** Stores the counts of the info hash at `request[infoHashWord]` in `result`. */
   scrape(request: Int32Array, infoHashWord: number): void {
     const { words } = this;
     const hash = this.#hashInfoHash(request, infoHashWord);
@@ -177,8 +180,8 @@ export class Table {
   }
 
   /**
-   * Looks for the peer of the announce at `request[at]`, whose hashes are there. Leaves who holds
-   * it in `connection` and `generation`; false when there is none.
+   * Looks up the peer of the announce at `request[requestWord]`, which has its hashes already.
+   * Returns whether the peer exists and stores its connection in `result`.
    */
   findPeer(request: Int32Array, requestWord: number): boolean {
     const { words } = this;
@@ -193,13 +196,13 @@ export class Table {
     return peer !== 0;
   }
 
-  /** Removes a torrent that has no peers left. The shard's lock is held. */
+  /** Removes a torrent that has no peers left. The caller holds the shard's lock. */
   removeTorrent(record: number): void {
     this.swarms.clear(record);
     this.torrents.remove(record);
   }
 
-  /** Counts a peer no more that is about to be removed, other than by an announce. */
+  /** Stops counting a peer that is about to be removed by something other than an announce. */
   forgetPeer(peer: number): void {
     this.#addresses?.remove(this.words, peer);
   }
@@ -238,7 +241,7 @@ export class Table {
     return TABLE_FULL;
   }
 
-  // Returns the record, or 0 when the torrent went with its last peer.
+  // Returns the record, or 0 if the torrent was removed with its last peer.
   #removePeer(record: number): number {
     const { words, swarms } = this;
     const announcer = this.#announcer;

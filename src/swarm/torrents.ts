@@ -1,7 +1,7 @@
-// The torrents of a table: finds, adds and removes their records. Each shard indexes its own by
-// linear hashing: the index grows one bucket at a time, so that no announce ever pays for a
-// rehash of the whole. Records come in chunks of one page, which shards take from a common pool, and
-// give back when the last torrent of a chunk has gone. Called with the shard's lock held.
+// The torrents of a table: finds, adds and removes their records. Each shard indexes its torrents
+// by linear hashing. The index grows by one bucket at a time, so no announce pays for a rehash of
+// the whole index. Records come in chunks of one page: shards take them from a common pool and
+// return them when the last torrent of a chunk is gone. Callers hold the shard's lock.
 
 import { acquire, release } from "../memory/lock.ts";
 import {
@@ -17,14 +17,17 @@ import {
   type TablePlan,
 } from "./layout.ts";
 
-/** Returns `hash`'s bucket among `buckets`, where those past the last power of two were split. */
+/**
+ * Returns the bucket of `hash` among `buckets` buckets; those past the last power of two have been
+ * split.
+ */
 export function linearBucket(hash: number, buckets: number): number {
   const mask = 0x7fffffff >>> (Math.clz32(buckets) - 1);
   const bucket = hash & mask;
   return bucket < buckets ? bucket : bucket & (mask >>> 1);
 }
 
-/** The bucket that gives part of its own to `bucket` when that one is added. */
+/** Returns the bucket that is split when `bucket` is added. */
 export function splitSource(bucket: number): number {
   return bucket & (0x7fffffff >>> Math.clz32(bucket));
 }
@@ -36,7 +39,7 @@ export class Torrents {
   readonly #chunks: number;
   readonly #maxChunks: number;
   readonly #maxTorrents: number;
-  /** Slots count from 1, so that 0 can mean none. */
+  /** Slots count from 1, so that 0 means none. */
   readonly #slotZero: number;
 
   constructor(
@@ -51,14 +54,14 @@ export class Torrents {
     this.#slotZero = plan.torrents - TORRENT.words;
   }
 
-  /** Readies the shards of zeroed memory. */
+  /** Initializes the shards in zeroed memory. */
   static initialize(words: Int32Array): void {
     for (let shard = 0; shard < SHARDS; shard++) {
       words[HEADER.words + shard * SHARD.words + SHARD.buckets] = FIRST_BUCKETS;
     }
   }
 
-  /** The record of the info hash at `key[at]`, whose seeded hash is `hash`, or 0. */
+  /** Returns the record of the info hash at `key[keyWord]`, whose seeded hash is `hash`, or 0. */
   find(hash: number, key: Int32Array, keyWord: number): number {
     const { words } = this;
     let slot = words[this.#head(hash)];
@@ -71,13 +74,13 @@ export class Torrents {
     return 0;
   }
 
-  /** The record that comes first in the bucket of `hash`, which mostly is the one; 0 for none. */
+  /** Returns the first record in the bucket of `hash`, usually the right one; 0 for none. */
   guess(hash: number): number {
     const slot = this.words[this.#head(hash)];
     return slot === 0 ? 0 : this.#slotZero + slot * TORRENT.words;
   }
 
-  /** Adds a record, its storage INLINE and without peers; 0 when the table is full. */
+  /** Adds an empty record with inline storage and returns it; 0 if the table is full. */
   add(hash: number, key: Int32Array, keyWord: number): number {
     const { words } = this;
     if (Atomics.add(words, HEADER.torrents, 1) >= this.#maxTorrents) {
@@ -122,24 +125,24 @@ export class Torrents {
     Atomics.sub(words, HEADER.torrents, 1);
   }
 
-  /** The records of chunk n < chunks() may be live. */
+  /** Number of chunks whose records may be in use. */
   chunks(): number {
     return Atomics.load(this.words, HEADER.chunks);
   }
 
-  /** The first record of a chunk. The others follow, CHUNK_SLOTS in all. */
+  /** The first record of a chunk. The others follow, CHUNK_SLOTS in total. */
   chunkRecord(chunk: number): number {
     return this.plan.torrents + chunk * CHUNK_SLOTS * TORRENT.words;
   }
 
-  /** The offset of the shard whose lock guards a chunk; 0 when none has it. */
+  /** The word of the shard whose lock guards a chunk; 0 if no shard owns it. */
   chunkShard(chunk: number): number {
     return Atomics.load(this.words, this.#chunk(chunk) + CHUNK.shard);
   }
 
   /**
-   * Gives the page of a chunk that no shard has back to the system by `returnPages`, unless that has
-   * been done: it takes the offset and the number of words, which read as before or as zeros then.
+   * Returns the page of a chunk that no shard owns to the system through `returnPages`, once. It
+   * takes the first word and the number of words, which then keep their values or become zeros.
    */
   returnChunk(chunk: number, returnPages: (word: number, count: number) => void): void {
     const { words } = this;
@@ -158,7 +161,7 @@ export class Torrents {
     return this.#chunks + chunk * CHUNK.words;
   }
 
-  // Gives the shard another chunk, whose slots are all free, as the only one that has any.
+  // Gives the shard another chunk, with all slots free, as the only one with free slots.
   #takeChunk(shard: number): boolean {
     const { words } = this;
     acquire(words, HEADER.chunksLock);
@@ -180,7 +183,7 @@ export class Torrents {
     return true;
   }
 
-  // Gives a chunk without torrents back to all shards.
+  // Returns a chunk without torrents to the pool of all shards.
   #giveChunk(shard: number, chunk: number): void {
     const { words } = this;
     this.#unlistChunk(shard, chunk);
@@ -191,7 +194,7 @@ export class Torrents {
     release(words, HEADER.chunksLock);
   }
 
-  // A slot of the shard's first chunk that has a free one.
+  // Takes a slot from the shard's first chunk with a free one.
   #takeSlot(shard: number): number {
     const { words } = this;
     const chunk = words[shard + SHARD.freeChunk] - 1;
@@ -275,7 +278,7 @@ function shardOf(hash: number): number {
   return hash & (SHARDS - 1);
 }
 
-/** The offset of the shard of `hash`. */
+/** The word of the shard of `hash`. */
 export function shardWord(hash: number): number {
   return HEADER.words + shardOf(hash) * SHARD.words;
 }

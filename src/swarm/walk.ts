@@ -1,29 +1,32 @@
-// The one walk over a table: visits its torrents, and their peers where that is wanted, in small
-// steps, each under one shard's lock for a short time, so that nobody waits for a swarm of a million.
-// Between steps the table changes: what is there all the time is visited, what comes or goes
-// meanwhile may not be; peers of a large swarm that grows or shrinks may be visited twice or not.
+// Walks over a table: visits its torrents, and their peers if wanted, in small steps. Each step
+// holds one shard's lock for a short time, so that no announce waits for a swarm of a million. The
+// table changes between steps. Whatever exists throughout is visited; whatever comes or goes
+// meanwhile may not be. Peers of a large swarm that grows or shrinks may be visited twice or not at
+// all.
 
 import { acquire, release } from "../memory/lock.ts";
 import { CHUNK_SLOTS, SHARD, STORAGE_SETS, TORRENT } from "./layout.ts";
 import type { Table } from "./table.ts";
 
-/** Peers that a step looks at before it lets go of the lock: some 10 us, or 200 from cold memory. */
+/**
+ * Peers that one step visits before it releases the lock: about 10 µs, or 200 µs from cold memory.
+ */
 const PEERS_A_STEP = 256;
 
 /**
- * What is done at each place, the shard's lock being held. A visitor may remove peers, and torrents
- * that have none left.
+ * The callbacks of a walk. All but `visitFreeChunk` run under the shard's lock, and may remove
+ * peers and torrents that have none left.
  */
 export interface TableVisitor {
   /** A torrent that has peers. */
   visitTorrent?(record: number): void;
-  /** A small swarm: all its peers. */
+  /** All peers of a small swarm. */
   visitBlock?(record: number): void;
-  /** One bucket of a large swarm's leechers (0) or seeders (1), from the last to the first. */
+  /** One bucket of a large swarm's leechers (0) or seeders (1). Buckets come from last to first. */
   visitBucket?(record: number, status: number, bucket: number): void;
-  /** After all peers of a swarm. */
+  /** Called after all peers of a swarm. */
   leaveTorrent?(record: number): void;
-  /** A chunk of records that no shard has. Its lock is not held. */
+  /** A chunk of records that no shard owns. No lock is held. */
   visitFreeChunk?(chunk: number): void;
 }
 
@@ -31,10 +34,10 @@ export interface TableVisitor {
 export class TableWalk {
   #chunk = 0;
   #slot = 0;
-  /** Where in a large swarm the last step ended. */
+  /** Where the last step stopped in a large swarm. */
   #set = 0;
   #bucket = -1;
-  /** Peers that this step may still look at. */
+  /** Peers that this step may still visit. */
   #budget = 0;
 
   constructor(
@@ -43,8 +46,8 @@ export class TableWalk {
   ) {}
 
   /**
-   * Takes the next step: a chunk of torrents, or as much of it as may be done under one lock. True
-   * at the end.
+   * Takes the next step: one chunk of torrents, or as much of it as one lock may cover. Returns
+   * true at the end.
    */
   step(): boolean {
     const { torrents, words } = this.table;
@@ -64,12 +67,12 @@ export class TableWalk {
     return this.#chunk >= torrents.chunks();
   }
 
-  // From #slot on; false when the budget ends before the chunk does.
+  // Continues from #slot. Returns false if the budget ends before the chunk does.
   #visitChunk(shard: number): boolean {
     const { torrents } = this.table;
     const first = torrents.chunkRecord(this.#chunk);
     this.#budget = PEERS_A_STEP;
-    // The chunk goes to another shard, whose lock is not held, once its last torrent has gone.
+    // When its last torrent is removed, the chunk may move to a shard whose lock is not held.
     while (this.#slot < CHUNK_SLOTS && torrents.chunkShard(this.#chunk) === shard) {
       if (this.#budget <= 0) return false;
       if (this.#visitSwarm(first + this.#slot * TORRENT.words)) this.#nextSlot();
@@ -77,7 +80,7 @@ export class TableWalk {
     return true;
   }
 
-  // False when the budget ends before the swarm does.
+  // Returns false if the budget ends before the swarm does.
   #visitSwarm(record: number): boolean {
     const { swarms, words } = this.table;
     const { visitor } = this;
@@ -95,16 +98,16 @@ export class TableWalk {
     return true;
   }
 
-  // A swarm that gets small meanwhile stays in sets until it is left.
+  // A swarm that becomes small meanwhile stays in sets until the walk leaves it.
   #visitSets(record: number): boolean {
     const { sets, swarms } = this.table;
     const { visitor } = this;
     if (visitor.visitBucket === undefined) return true;
-    // A record without peers must not be left to the next step, which would take it for a free one.
+    // A record without peers must not wait for the next step, which would take it for a free one.
     while (this.#budget > 0 && swarms.count(record) > 0) {
       const last = sets.buckets(record, this.#set) - 1;
       if (this.#bucket < 0 || this.#bucket > last) this.#bucket = last;
-      // An empty bucket is looked at as well.
+      // Visiting an empty bucket costs something too.
       this.#budget -= 1 + sets.bucketSize(record, this.#set, this.#bucket);
       visitor.visitBucket(record, this.#set, this.#bucket);
       this.#bucket--;
