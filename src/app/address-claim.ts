@@ -1,7 +1,7 @@
-// Holds the listening addresses until the first worker has bound them. Workers share a port by
-// SO_REUSEPORT, and would share it with another tracker as well, each then serving part of the
-// clients: so each address is first bound by a socket that does not share, which fails when any
-// other program has it, and only then opened to the workers. Called by the entries, on the main
+// Holds the listening addresses until the first worker has bound them. Workers share a port with
+// SO_REUSEPORT, and would share it with another tracker as well, each serving some of the clients.
+// So each address is first bound by a socket that does not share, which fails if another program
+// has the address, and is opened to the workers afterwards. The entries call this on the main
 // thread.
 
 import { bindError } from "./bind-error.ts";
@@ -10,13 +10,13 @@ import type { SocketAddress } from "./socket-address.ts";
 
 export type Protocol = "udp" | "tcp";
 
-/** The addresses of one tracker. */
+/** The claimed addresses of one tracker. */
 export interface AddressClaim {
-  /** The addresses, with the ports that the system chose where any would do. */
+  /** The addresses, with the ports that the system chose for port 0. */
   readonly addresses: readonly SocketAddress[];
   /**
-   * To be called when a worker has bound them: its sockets keep other claims away, while requests
-   * that reach the claim's own are lost. May be called again.
+   * Closes the claim's sockets, once a worker has bound the addresses: its sockets keep other
+   * programs away, and requests that reach the claim's own sockets are lost. May be called again.
    */
   readonly release: () => void;
 }
@@ -24,14 +24,15 @@ export interface AddressClaim {
 /** An undocumented flag of Bun.udpSocket. */
 export const UDP_IPV6_ONLY = 8;
 
-/** Whether one socket on `[::]` takes IPv4 clients as well: it does where no other would. */
+/**
+ * Whether a socket on `[::]` accepts IPv4 clients too: only if it is the single listening address.
+ */
 export function isDualStack(addresses: readonly SocketAddress[]): boolean {
   return addresses.length === 1 && addresses[0].host === "::";
 }
 
 /**
- * Claims the addresses against all other programs. Throws a StartupError for one that cannot be
- * bound.
+ * Claims the addresses against all other programs. Throws a StartupError if one cannot be bound.
  */
 export async function claimAddresses(
   addresses: readonly SocketAddress[],

@@ -1,6 +1,5 @@
-// The flags of every program, and the reading of a command line into them. citty describes the
-// flags and reads them; what it lets through, misspelt or incomplete, is refused here. Called by
-// `cli.ts`.
+// The flags of every program, and how a command line is read. citty describes and reads the flags;
+// this module rejects the misspelt or incomplete ones that citty accepts. Called by `cli.ts`.
 
 import { parseArgs as tokenize } from "node:util";
 import { parseArgs, type ParsedArgs } from "citty";
@@ -23,7 +22,7 @@ export const flags = {
   version: { type: "boolean", alias: "v", description: "Print the version and exit" },
 } as const;
 
-/** Flags that one program has beside those: each is given or not. */
+/** Further flags of one program, each given or not. */
 export type Switches = Readonly<Record<string, { type: "boolean"; description: string }>>;
 
 export interface Arguments {
@@ -32,7 +31,7 @@ export interface Arguments {
   readonly switches: ReadonlySet<string>;
 }
 
-/** Reads the arguments after the program's name; throws a StartupError for a wrong one. */
+/** Reads the arguments after the program's name. Throws a StartupError for a wrong one. */
 export function readArguments(rawArgs: readonly string[], own: Switches = {}): Arguments {
   const known: Known = { ...own, ...flags };
   const seen = new Set<string>();

@@ -1,6 +1,6 @@
 // The main thread's work while the workers serve: it keeps the clock, cleans the tables and writes
-// the statistics. What takes long is done in steps of a quarter millisecond: between them, workers
-// that share its core have their turn, the clock goes on and signals are heard.
+// the statistics. Long work is done in steps of a quarter millisecond, so that workers on the same
+// core get their turn, the clock advances and signals are handled in between.
 
 import { setTimeout } from "node:timers/promises";
 import { advanceClock, readClock } from "../memory/clock.ts";
@@ -20,8 +20,8 @@ const STEP_MILLISECONDS = 0.25;
 const PAUSE_MILLISECONDS = 1;
 
 /**
- * Advances the clock at `words[word]`, from now on as second 0. `onTick` hears of every second, some
- * of them several times, the first at once.
+ * Advances the clock at `words[word]`, starting with second 0 now. Calls `onTick` for every second,
+ * for some of them several times, and for second 0 at once.
  */
 export function keepClock(
   words: Int32Array,
@@ -36,23 +36,26 @@ export function keepClock(
   }, CLOCK_MILLISECONDS);
 }
 
-/** Says in the log, once, that newcomers are being refused. */
+/** Logs once that new torrents and peers are being refused. */
 export function reportFullTable(counters: SharedArrayBuffer): void {
   const timer = setInterval(() => {
     if (sumCounter(counters, COUNTER.tableFull) === 0) return;
-    log("limits: a table is full, new torrents or peers are being refused");
+    log("limits: a table is full; new torrents or peers are being refused");
     clearInterval(timer);
   }, FULL_TABLE_MILLISECONDS);
 }
 
 export interface CleaningSettings {
-  /** Seconds from the end of a pass to the next. */
+  /** Seconds from the end of a pass to the next one. */
   readonly interval: number;
-  /** Seconds. */
+  /** Seconds after its last announce at which a peer expires. */
   readonly max_peer_age: number;
 }
 
-/** Cleans the tables for ever and gives back what they no longer use, on the clock at `words[word]`. */
+/**
+ * Cleans the tables forever by the clock at `words[word]`, and returns memory that they no longer
+ * use.
+ */
 export async function keepClean(
   settings: CleaningSettings,
   tables: readonly Table[],
@@ -69,7 +72,7 @@ export async function keepClean(
   }
 }
 
-/** Writes the statistics to standard output for ever, every `interval` seconds. */
+/** Writes the statistics to standard output every `interval` seconds, forever. */
 export async function keepStatistics(
   interval: number,
   tables: readonly Table[],
@@ -89,7 +92,7 @@ export async function keepStatistics(
   }
 }
 
-// Repeats `step` until it is done, and lets timers and signals in between.
+// Repeats `step` until it returns true. Timers and signals run in between.
 async function runInSteps(step: () => boolean): Promise<void> {
   let until = performance.now() + STEP_MILLISECONDS;
   while (!step()) {

@@ -1,9 +1,9 @@
-// Why a listening address cannot be bound, for the one line of a failed start.
+// Explains in one line why a listening address cannot be bound.
 
 import { formatSocketAddress, type SocketAddress } from "./socket-address.ts";
 import { StartupError } from "./startup-error.ts";
 
-/** The StartupError for what binding a socket to `address` threw. */
+/** The StartupError for the error that binding a socket to `address` threw. */
 export function bindError(address: SocketAddress, error: unknown): StartupError {
   const { code } = error as NodeJS.ErrnoException;
   const text = formatSocketAddress(address);

@@ -1,5 +1,5 @@
-// The command line that the trackers and their load testers share: what each flag does, and the one
-// line on stderr with which a start-up fails. Called by the entries, on the main thread.
+// The command line of the trackers and their load testers: carries out each flag, and prints one
+// line on stderr if start-up fails. The entries call this on the main thread.
 
 import { stripVTControlCharacters } from "node:util";
 import { defineCommand, renderUsage } from "citty";
@@ -12,20 +12,20 @@ import { log, setLogName } from "./log.ts";
 import { StartupError } from "./startup-error.ts";
 
 export interface Program<S extends Schema> {
-  /** The name of the binary, which also leads every line of the log. */
+  /** The name of the binary. It begins every line of the log. */
   readonly name: string;
   readonly description: string;
   readonly schema: S;
   /** Flags of this program alone. */
   readonly switches?: Switches;
   /**
-   * Starts the program, with the names of the switches that were given; a StartupError from it
-   * becomes one line and exit code 1.
+   * Starts the program, with the names of the switches that were given. A StartupError becomes one
+   * line and exit code 1.
    */
   readonly run: (config: Config<S>, switches: ReadonlySet<string>) => Promise<void>;
 }
 
-/** Does what the command line asks; ends the process with code 1 when that cannot be started. */
+/** Carries out the command line. Ends the process with code 1 if the program cannot start. */
 export async function runCli<S extends Schema>(
   program: Program<S>,
   rawArgs: readonly string[] = process.argv.slice(2),
@@ -36,7 +36,8 @@ export async function runCli<S extends Schema>(
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
     log(error.message);
-    // Workers may be running already: setting the exit code alone would leave them at it.
+    // Workers may already be running and would keep the process alive, so the exit code alone is
+    // not enough.
     process.exit(1);
   }
 }
@@ -53,7 +54,7 @@ async function execute<S extends Schema>(program: Program<S>, rawArgs: readonly 
   await run(config === undefined ? defaultConfig(schema) : readConfig(schema, config), switches);
 }
 
-/** citty colours its text for pipes and files too, and leaves blanks at the ends of lines. */
+/** citty colours its text even for pipes and files, and leaves blanks at the ends of lines. */
 async function renderHelp<S extends Schema>(program: Program<S>): Promise<string> {
   const { name, description, switches } = program;
   const usage = await renderUsage(

@@ -1,22 +1,23 @@
-// The kinds of value a configuration file can hold: each field knows its default, its prose for the
-// printed file, and how to read a parsed TOML value or say what is allowed. The trackers' schemas
-// are made of these; `config.ts` and `config-print.ts` walk them, on the main thread at start-up.
+// The kinds of values in a configuration file. Each field has a default, the prose for the printed
+// file, and a function that reads a parsed TOML value or explains what is allowed. The schemas of
+// the trackers consist of these fields; `config.ts` and `config-print.ts` walk them on the main
+// thread at start-up.
 
 import { describeValue } from "./toml-value.ts";
 
 export type ConfigValue = number | boolean | string | readonly string[];
 
-/** Ends the reading of a file; `reason` follows the name of the key. */
+/** Stops reading the file. `reason` follows the name of the key. */
 type Refuse = (reason: string) => never;
 
 export interface Field<T extends ConfigValue> {
   readonly value: T;
   readonly prose: string;
-  /** Turns a value as smol-toml gives it (integers as bigint) into the field's, or refuses it. */
+  /** Converts a value from smol-toml (integers are bigint) to the field's type, or refuses it. */
   readonly read: (given: unknown, refuse: Refuse) => T;
 }
 
-/** Fields by their keys, and sections of the file by their names. */
+/** Fields by key, and sections by name. */
 export interface Schema {
   readonly [key: string]: Field<ConfigValue> | Schema;
 }
@@ -26,7 +27,7 @@ export function isField(node: Field<ConfigValue> | Schema): node is Field<Config
   return typeof node.prose === "string";
 }
 
-/** A whole number from `min` to `max`, both included and both safe integers. */
+/** An integer from `min` to `max`, both included and both safe integers. */
 export function integer(field: {
   value: number;
   min: number;
@@ -81,7 +82,7 @@ export function string(field: {
   };
 }
 
-/** One of the strings `among`. */
+/** One of the strings in `among`. */
 export function choice<const T extends string>(field: {
   value: NoInfer<T>;
   among: readonly T[];

@@ -1,15 +1,17 @@
-// Writes a schema's defaults as TOML, each key under its prose: what `-p` prints. Called by
+// Prints the defaults of a schema as TOML, each key below its prose: the output of `-p`. Called by
 // `cli.ts` on the main thread.
 
 import { isField, type ConfigValue, type Field, type Schema } from "./config-field.ts";
 import { printString } from "./toml-value.ts";
 
-/** The defaults as a TOML file that reads back to the same values; ends in a line feed. */
+/** The defaults as a TOML file that reads back to the same values. Ends with a line feed. */
 export function printConfig(schema: Schema): string {
   return `${printSection(schema, "").join("\n")}\n`;
 }
 
-/** Keys go before sections, whatever their order in the schema: TOML has no way back. */
+/**
+ * Keys come before sections, whatever the schema's order, because a TOML section has no end marker.
+ */
 function printSection(schema: Schema, path: string): string[] {
   const fields: string[] = [];
   const sections: string[] = [];

@@ -1,4 +1,4 @@
-// The parts of the configuration that mean the same in both trackers.
+// The parts of the configuration that both trackers share.
 
 import { boolean, integer, string, strings, type Schema } from "./config-field.ts";
 import { formatSocketAddress, parseSocketAddress } from "./socket-address.ts";
@@ -9,8 +9,8 @@ export const addressField = strings({
   normalize: (text) => formatSocketAddress(parseSocketAddress(text)),
   prose: `\
 Listening address, 'IPv4:port' or '[IPv6]:port', or an array of up to 16 of them, such as
-['0.0.0.0:3000', '[::]:3000']. Port 0: any free port. An IPv6 socket takes IPv6 clients only,
-except a lone '[::]:port', which takes IPv4 clients as well.`,
+['0.0.0.0:3000', '[::]:3000']. Port 0 means any free port. An IPv6 socket accepts IPv6 clients
+only, but a single '[::]:port' accepts IPv4 clients as well.`,
 });
 
 export const statisticsSection = {
@@ -18,7 +18,7 @@ export const statisticsSection = {
     value: 5,
     min: 0,
     max: 86400,
-    prose: `Seconds between two reports of statistics on standard output. 0: none.`,
+    prose: `Seconds between statistics reports on standard output. 0 disables them.`,
   }),
 } satisfies Schema;
 
@@ -27,15 +27,14 @@ export const privilegesSection = {
     value: false,
     prose: `\
 Change the root directory and the user once every socket is bound. The tracker must be started
-as root for this, and stops when it fails.`,
+as root. If any step fails, the tracker exits.`,
   }),
   chroot_path: string({
     value: ".",
-    prose: `\
-The directory that becomes the root directory. '.': the one the tracker was started in.`,
+    prose: `The new root directory. '.' means the directory that the tracker was started in.`,
   }),
   user: string({
     value: "nobody",
-    prose: `The user to become, with the groups of that user.`,
+    prose: `The user to become, together with the groups of that user.`,
   }),
 } satisfies Schema;

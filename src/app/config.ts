@@ -1,5 +1,5 @@
-// A tracker's configuration: a TOML file laid over the defaults of a schema. Read once at start-up
-// on the main thread; the result is plain data that can be posted to Workers.
+// Reads a tracker's configuration: a TOML file over the defaults of a schema. Runs once at start-up
+// on the main thread; the result is plain data that can be posted to workers.
 
 import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
@@ -11,17 +11,17 @@ export type Config<S> = {
   readonly [K in keyof S]: S[K] extends Field<infer T> ? T : Config<S[K]>;
 };
 
-/** One line that names the file, the key or the line, and what is allowed there. */
+/** One line that names the file, the key or the line, and the values allowed there. */
 export class ConfigError extends StartupError {
   override name = "ConfigError";
 }
 
-/** Reads the file at `path` over the defaults; throws a ConfigError for whatever is wrong. */
+/** Reads the file at `path` over the defaults. Throws a ConfigError for any mistake. */
 export function readConfig<S extends Schema>(schema: S, path: string): Config<S> {
   return parseConfig(schema, readText(path), path);
 }
 
-/** Reads `text` over the defaults; `fileName` leads the message of a ConfigError. */
+/** Reads `text` over the defaults. `fileName` begins the message of a ConfigError. */
 export function parseConfig<S extends Schema>(
   schema: S,
   text: string,
@@ -65,7 +65,7 @@ function explainUnreadable(error: unknown): string {
 
 function parseToml(text: string, fileName: string): Table {
   try {
-    // Floats come as numbers and integers as bigint, so that 1.0 is told from 1.
+    // Floats become numbers and integers become bigint, so that 1.0 differs from 1.
     return parse(text, { integersAsBigInt: true });
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
@@ -75,7 +75,7 @@ function parseToml(text: string, fileName: string): Table {
   }
 }
 
-/** `path` is the section's own: empty, or dotted with a dot at its end. */
+/** `path` is the section's own path: empty, or dotted with a dot at its end. */
 function readSection<S extends Schema>(
   source: Source,
   section: S,
@@ -98,7 +98,10 @@ function readSection<S extends Schema>(
   return config as Config<S>;
 }
 
-/** The likeliest slip is a key put into another section, then a near name here, then anywhere. */
+/**
+ * The likeliest mistakes are a key in the wrong section, then a misspelt key of this section, then
+ * a misspelt key of any section.
+ */
 function explainUnknown(root: Schema, section: Schema, path: string, key: string): string {
   const names = listNames(root, "");
   const nearHere = findNearest(key, Object.keys(section));
@@ -111,7 +114,7 @@ function explainUnknown(root: Schema, section: Schema, path: string, key: string
   return `unknown key, did you mean ${meant.map((name) => `"${name}"`).join(" or ")}?`;
 }
 
-/** Every key and section, dotted. */
+/** The dotted names of all keys and sections. */
 function listNames(schema: Schema, path: string): string[] {
   return Object.entries(schema).flatMap(([key, node]) =>
     isField(node) ? [path + key] : [path + key, ...listNames(node, `${path}${key}.`)],

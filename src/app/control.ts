@@ -1,19 +1,19 @@
-// The words that the main thread shares with all workers of a tracker, each on a cache line
-// of its own.
+// The words that the main thread shares with all workers of a tracker, each on a cache line of its
+// own.
 
 const LINE = 16;
 
-/** Offsets of the control words. */
+/** Positions of the control words. */
 export const CONTROL = {
-  /** Not 0: everybody stop. */
+  /** Not 0: all workers stop. */
   stop: 0,
-  /** Seconds since the start: see memory/clock.ts. */
+  /** Seconds since start-up, see memory/clock.ts. */
   clock: LINE,
-  /** Not 0: workers may serve. Before that they have bound their sockets, perhaps as root. */
+  /** Not 0: workers may serve. Before that, they have bound their sockets, perhaps as root. */
   serving: 2 * LINE,
 } as const;
 
-/** The doorbell at which the worker number `worker` sleeps. */
+/** The word of the doorbell at which worker number `worker` sleeps. */
 export function doorbellWord(worker: number): number {
   return (3 + worker) * LINE;
 }
@@ -24,12 +24,12 @@ export function startServing(control: Int32Array): void {
   Atomics.notify(control, CONTROL.serving);
 }
 
-/** Blocks a worker that is ready, its event loop included, until it may serve. */
+/** Blocks a worker that is ready, including its event loop, until it may serve. */
 export function awaitServing(control: Int32Array): void {
   while (Atomics.load(control, CONTROL.serving) === 0) Atomics.wait(control, CONTROL.serving, 0);
 }
 
-/** Shared memory for the control words of so many workers, zeroed. */
+/** Allocates the control words for `workers` workers, zeroed. */
 export function allocateControl(workers: number): SharedArrayBuffer {
   return new SharedArrayBuffer(doorbellWord(workers) * 4);
 }

@@ -1,17 +1,17 @@
-// Counts of what workers do, in shared memory: each worker adds to its own, the main thread reads
-// them all. Packets are counted here, never logged. What is counted stands in metrics.ts.
+// Counters in shared memory: each worker increments its own, and the main thread sums them up.
+// Packets are counted here and never logged. metrics.ts lists what is counted.
 
 import { type Counter, METRIC_COUNT } from "./metrics.ts";
 
-/** Whole pairs of cache lines for each worker, so that none slows another down. */
+/** Whole pairs of cache lines per worker, so that workers do not slow each other down. */
 const COUNTS = Math.ceil(METRIC_COUNT / 16) * 16;
 
-/** Shared memory for the counts of so many workers. */
+/** Allocates the counters of `workers` workers. */
 export function allocateCounters(workers: number): SharedArrayBuffer {
   return new SharedArrayBuffer(workers * COUNTS * Float64Array.BYTES_PER_ELEMENT);
 }
 
-/** One worker's counts. Nobody else writes to them. */
+/** The counters of one worker. No other thread writes to them. */
 export class Counters {
   readonly #counts: Float64Array;
 
@@ -20,13 +20,13 @@ export class Counters {
     this.#counts = new Float64Array(buffer, worker * COUNTS * BYTES_PER_ELEMENT, METRIC_COUNT);
   }
 
-  /** Adds `amount`. */
+  /** Adds `amount` to a counter. */
   add(counter: Counter, amount: number): void {
     this.#counts[counter] += amount;
   }
 }
 
-/** The sum of one counter over all workers. */
+/** Returns the sum of one counter over all workers. */
 export function sumCounter(buffer: SharedArrayBuffer, counter: Counter): number {
   const counts = new Float64Array(buffer);
   let sum = 0;

@@ -1,17 +1,17 @@
-// The C library of the system, glibc or musl, for the few calls that the runtime has no function
-// for. Opened by whoever needs some of it, on any thread.
+// Opens the C library of the system, glibc or musl, for the few functions that the runtime does not
+// offer. Works on any thread.
 
 import { dlopen, type FFIFunction, type Library } from "bun:ffi";
 
-// glibc first: where both are installed, Bun for glibc is the one that runs, and where musl is the
-// system's own, that name either is missing or leads to musl.
+// glibc comes first: if both are installed, this is Bun for glibc. Where musl is the system's C
+// library, the name of glibc is missing or refers to musl.
 const LINUX_NAMES = [
   "libc.so.6",
   `/lib/ld-musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`,
 ];
 const NAMES = process.platform === "darwin" ? ["libSystem.B.dylib"] : LINUX_NAMES;
 
-/** Opens these functions; undefined on a system whose C library is not found or lacks one. */
+/** Opens these functions. Returns undefined if the C library is not found or lacks one of them. */
 export function openLibc<const Functions extends Record<string, FFIFunction>>(
   functions: Functions,
 ): Library<Functions>["symbols"] | undefined {

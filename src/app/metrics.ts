@@ -1,12 +1,12 @@
-// The one table of what the workers count: the lines of statistics and every other report are made
-// from it. To count something new, add a row, and call `Counters.add` where it happens.
+// The single table of what the workers count; the statistics and every other report are made from
+// it. To count something new, add a row here and call `Counters.add` where it happens.
 
 export interface Metric {
-  /** As in Prometheus; a name may have several rows, told apart by their label. */
+  /** A name in the style of Prometheus. Rows with the same name differ in their label. */
   readonly name: `aquatic_${string}`;
   readonly kind: "counter" | "gauge";
   readonly help: string;
-  /** A label's name and value. */
+  /** The name and value of a label. */
   readonly label?: readonly [name: string, value: string];
   /** The trackers that count it. */
   readonly of: "udp" | "ws" | "both";
@@ -15,7 +15,7 @@ export interface Metric {
 const DROPS = {
   name: "aquatic_not_served_total",
   kind: "counter",
-  help: "Requests and responses that were refused or lost, by reason",
+  help: "Requests and responses refused or lost, by reason",
 } as const;
 
 export const METRICS = {
@@ -28,7 +28,7 @@ export const METRICS = {
   bytesIn: {
     name: "aquatic_rx_bytes",
     kind: "counter",
-    help: "Bytes of requests, without headers of the network",
+    help: "Bytes received, without network headers",
     of: "both",
   },
   responses: {
@@ -40,39 +40,39 @@ export const METRICS = {
   bytesOut: {
     name: "aquatic_tx_bytes",
     kind: "counter",
-    help: "Bytes sent, without headers of the network",
+    help: "Bytes sent, without network headers",
     of: "both",
   },
   batches: {
     name: "aquatic_batches_total",
     kind: "counter",
-    help: "Times that a worker took requests off the network",
+    help: "Batches of requests that workers received",
     of: "both",
   },
-  /** No request at all, or one that breaks the protocol. */
+  /** Not a request at all, or one that violates the protocol. */
   malformed: { ...DROPS, label: ["reason", "malformed"], of: "both" },
   invalidConnection: { ...DROPS, label: ["reason", "invalid connection"], of: "udp" },
   tableFull: { ...DROPS, label: ["reason", "table full"], of: "both" },
-  /** An address had its share of the peers. */
+  /** An address had reached its limit of peers. */
   addressFull: { ...DROPS, label: ["reason", "address full"], of: "both" },
-  /** An address asked too often. */
+  /** An address had exceeded its rate of requests. */
   rateLimited: { ...DROPS, label: ["reason", "rate limited"], of: "both" },
   /** The queue to or from another worker, or to a connection, was full. */
   queueFull: { ...DROPS, label: ["reason", "queue full"], of: "both" },
-  /** The kernel did not take a response. */
+  /** The kernel did not accept a response. */
   sendFailed: { ...DROPS, label: ["reason", "send failed"], of: "udp" },
-  /** Answers that no pending offer was found for. */
+  /** Answers for which there was no pending offer. */
   lostAnswers: { ...DROPS, label: ["reason", "lost answers"], of: "ws" },
   offers: {
     name: "aquatic_offers_total",
     kind: "counter",
-    help: "Offers passed on",
+    help: "Offers relayed",
     of: "ws",
   },
   answers: {
     name: "aquatic_answers_total",
     kind: "counter",
-    help: "Answers passed on",
+    help: "Answers relayed",
     of: "ws",
   },
   connections: {
@@ -85,7 +85,7 @@ export const METRICS = {
 
 export type MetricKey = keyof typeof METRICS;
 
-/** A metric's place among the counts of a worker. */
+/** A metric's index among the counters of a worker. */
 export type Counter = number & { readonly counter: unique symbol };
 
 const KEYS = Object.keys(METRICS) as MetricKey[];
@@ -93,12 +93,12 @@ const KEYS = Object.keys(METRICS) as MetricKey[];
 /** The number of metrics. */
 export const METRIC_COUNT = KEYS.length;
 
-/** The place of each metric, by its key. */
+/** The index of each metric, by its key. */
 export const COUNTER = Object.fromEntries(KEYS.map((key, index) => [key, index])) as Readonly<
   Record<MetricKey, Counter>
 >;
 
-/** What a tracker may not have served, by reason, in the order of the table. */
+/** Reasons for which this tracker drops or refuses requests, in the order of the table. */
 export function listFaults(tracker: "udp" | "ws"): [reason: string, counter: Counter][] {
   return KEYS.flatMap((key): [string, Counter][] => {
     const metric: Metric = METRICS[key];

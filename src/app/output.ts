@@ -1,6 +1,6 @@
-// Writes lines to standard output and standard error without ever waiting for their reader: a pipe
-// that nobody empties would stop the main thread, and with it clock, cleaning and signals. A line
-// that does not fit is lost, and the next one says how many were. Main thread only.
+// Writes lines to standard output and standard error without waiting for their readers. A full pipe
+// would otherwise block the main thread, and with it the clock, the cleaning and the signals. A
+// line that does not fit is lost, and the next one reports how many were. Main thread only.
 
 import { writeSync } from "node:fs";
 import { ptr } from "bun:ffi";
@@ -9,7 +9,7 @@ import { openLibc } from "./libc.ts";
 // From poll.h: the same on Linux and macOS.
 const POLLOUT = 4;
 
-/** A pipe that is ready takes this many bytes at once (PIPE_BUF on Linux; macOS has less). */
+/** A pipe that is ready accepts this many bytes at once: PIPE_BUF on Linux, less on macOS. */
 const MAX_WRITE_BYTES = process.platform === "linux" ? 4096 : 512;
 
 const calls = openLibc({ poll: { args: ["ptr", "u64", "i32"], returns: "i32" } });
@@ -26,9 +26,12 @@ export class Output {
     this.#revents = new Uint16Array(this.#pollfd.buffer);
   }
 
-  /** Writes a text of whole lines, or loses it (a long one perhaps in part); true when it did. */
+  /**
+   * Writes whole lines and returns true, or returns false and loses them; a long text may be lost
+   * in part.
+   */
   write(text: string): boolean {
-    const note = this.#lost > 0 ? `${this.#lost} lines were lost: nobody read them\n` : "";
+    const note = this.#lost > 0 ? `${this.#lost} lines were lost because nobody read them\n` : "";
     const bytes = Buffer.from(note + text);
     if (!this.#writeAll(bytes)) {
       this.#lost += text.split("\n").length - 1;
@@ -44,7 +47,7 @@ export class Output {
       try {
         writeSync(this.fd, bytes, start, Math.min(MAX_WRITE_BYTES, bytes.length - start));
       } catch {
-        // The reader has gone (EPIPE), or the descriptor does not block and is full (EAGAIN).
+        // The reader is gone (EPIPE), or the descriptor is non-blocking and full (EAGAIN).
         return false;
       }
     }

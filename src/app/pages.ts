@@ -1,5 +1,5 @@
-// Gives memory of a table that is free back to the system, after a spike. Called by the cleaning, on
-// the main thread. Linux only: elsewhere the memory stays with the process.
+// Returns free memory of a table to the system after a spike. The cleaning calls this on the main
+// thread. Linux only: elsewhere the memory stays with the process.
 
 import { ptr, type Pointer } from "bun:ffi";
 import type { ReturnPages } from "../swarm/clean.ts";
@@ -17,8 +17,8 @@ const libc =
     : undefined;
 
 /**
- * What gives stretches of these words back to the system: whole pages of them, which read as zeros
- * from then on and take memory again once they are written to.
+ * Returns a function that gives regions of these words back to the system, in whole pages. The
+ * pages then read as zeros and take memory again once they are written.
  */
 export function createPageReturner(words: Int32Array): ReturnPages {
   if (libc === undefined) return () => {};

@@ -1,5 +1,5 @@
-// Giving up root once every socket is bound, as `[privileges]` asks for: shut the process into a
-// directory and become another user, all threads at once. Called by the entry, on the main thread.
+// Drops root privileges once every socket is bound, as `[privileges]` configures: changes the root
+// directory and the user of all threads at once. The entries call this on the main thread.
 
 import { CString, type Library, type Pointer, ptr, read } from "bun:ffi";
 import { statSync } from "node:fs";
@@ -14,11 +14,12 @@ export interface PrivilegeSettings {
   readonly user: string;
 }
 
-/** What is left to do when every worker has bound its sockets. */
+/** The last step, for when every worker has bound its sockets. */
 export interface PrivilegeDrop {
   /**
-   * Changes root and working directory, groups and user of the whole process. Throws a
-   * StartupError when a step fails or when root could be had back; the process must end then.
+   * Changes the root and working directories, the groups and the user of the whole process. Throws
+   * a StartupError if a step fails or if the process could become root again; the process must end
+   * then.
    */
   drop(): void;
 }
@@ -26,14 +27,14 @@ export interface PrivilegeDrop {
 interface Account {
   readonly uid: number;
   readonly gid: number;
-  /** All groups of the user, the one of `gid` included. */
+  /** All groups of the user, including `gid`. */
   readonly groups: Uint32Array;
 }
 
 /**
- * Checks the settings and looks the user up, for which the files of the system must still be in
- * reach. Returns undefined when nothing is to be dropped. Throws a StartupError that names the key:
- * not root, no such user, or no such directory.
+ * Checks the settings and looks up the user while the system's files are still accessible. Returns
+ * undefined if no privileges are to be dropped. Throws a StartupError that names the key if the
+ * process is not root or the user or directory does not exist.
  */
 export function resolvePrivileges(settings: PrivilegeSettings): PrivilegeDrop | undefined {
   if (!settings.drop_privileges) return undefined;
@@ -43,7 +44,7 @@ export function resolvePrivileges(settings: PrivilegeSettings): PrivilegeDrop | 
   const root = resolveRoot(settings.chroot_path);
   const libc = openLibc(FUNCTIONS);
   if (libc === undefined) {
-    throw new StartupError("privileges.drop_privileges: needs the C library of a Linux system");
+    throw new StartupError("privileges.drop_privileges: requires the C library of a Linux system");
   }
   const account = findAccount(libc, settings.user);
   return { drop: () => dropPrivileges(libc, root, account) };
@@ -57,7 +58,7 @@ function resolveRoot(path: string): string {
     isDirectory = statSync(path).isDirectory();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw fail(code === "ENOENT" ? "does not exist" : `is no usable path (${code})`);
+    throw fail(code === "ENOENT" ? "does not exist" : `is not a usable path (${code})`);
   }
   if (!isDirectory) throw fail("is not a directory");
   return resolve(path);
@@ -79,25 +80,27 @@ const FUNCTIONS = {
 
 type Libc = Library<typeof FUNCTIONS>["symbols"];
 
-/** Asks the C library, so that users from LDAP and the like are found as well. */
+/** Asks the C library, which also knows users from LDAP and other sources. */
 function findAccount(libc: Libc, user: string): Account {
   const quoted = JSON.stringify(user);
   const name = toCString(user);
   const record = user.includes("\0") ? null : libc.getpwnam(name);
   if (record === null) throw new StartupError(`privileges.user: there is no user ${quoted}`);
 
-  // struct passwd of glibc and musl, 64 bits: two pointers, then the ids.
+  // struct passwd of glibc and musl on 64 bits: two pointers, then the ids.
   const uid = read.u32(record, 16);
   const gid = read.u32(record, 20);
   if (uid === 0) {
-    throw new StartupError(`privileges.user: ${quoted} is root itself, and would drop nothing`);
+    throw new StartupError(
+      `privileges.user: ${quoted} is root itself, so nothing would be dropped`,
+    );
   }
 
   const count = new Int32Array([64]);
   for (;;) {
     const groups = new Uint32Array(count[0]);
     const found = libc.getgrouplist(name, gid, ptr(groups), ptr(count));
-    // When there are more groups than room, it returns -1 and says how many there are.
+    // If there are more groups than room, it returns -1 and stores their number in `count`.
     if (found >= 0) return { uid, gid, groups: groups.subarray(0, found) };
   }
 }
@@ -105,7 +108,7 @@ function findAccount(libc: Libc, user: string): Account {
 function dropPrivileges(libc: Libc, root: string, { uid, gid, groups }: Account): void {
   const errno = libc.__errno_location()!;
   const attempt = (step: string, call: () => number) => {
-    // The reason is read at once, before anything else of the runtime's can overwrite it.
+    // Read errno at once, before another call of the runtime can overwrite it.
     const isDone = call() === 0;
     const code = read.i32(errno, 0);
     if (isDone) return;
@@ -115,12 +118,12 @@ function dropPrivileges(libc: Libc, root: string, { uid, gid, groups }: Account)
 
   const path = toCString(root);
   attempt(`privileges.chroot_path: chroot to ${JSON.stringify(root)}`, () => libc.chroot(path));
-  // Without this the working directory stays outside, and a way out with it.
+  // Otherwise the working directory stays outside the new root, and offers a way out.
   attempt("privileges.chroot_path: chdir to /", () => libc.chdir(toCString("/")));
   const list = groups.join(", ");
   attempt(`privileges.user: setgroups(${list})`, () => libc.setgroups(groups.length, ptr(groups)));
   attempt(`privileges.user: setgid(${gid})`, () => libc.setgid(gid));
-  // The C library makes every thread of the process change, the workers' included.
+  // The C library changes every thread of the process, including the workers.
   attempt(`privileges.user: setuid(${uid})`, () => libc.setuid(uid));
 
   if (libc.setuid(0) === 0) {

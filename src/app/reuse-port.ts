@@ -1,5 +1,6 @@
-// SO_REUSEPORT, by which the workers of a tracker share a port: the kernel spreads clients over their
-// sockets. Every socket of the port must have it, all of one user. Here are the three ways to set it.
+// SO_REUSEPORT lets the workers of a tracker share a port, and the kernel spreads the clients over
+// their sockets. Every socket of the port must set it, all as the same user. These are the three
+// ways to set it.
 
 import { ptr } from "bun:ffi";
 import { openLibc } from "./libc.ts";
@@ -13,7 +14,7 @@ const libc = openLibc({
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
 });
 
-/** For sockets made by hand. False when the system refuses. */
+/** For sockets opened by system calls. Returns false if the system refuses. */
 export function setReusePort(fd: number): boolean {
   return libc?.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, ptr(new Int32Array([1])), 4) === 0;
 }

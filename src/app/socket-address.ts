@@ -1,5 +1,5 @@
-// Listening addresses as text, `127.0.0.1:3000` or `[::1]:3000`: read by the configuration and by
-// whoever binds, written for the log. No host names, so that nothing is resolved at start-up.
+// Listening addresses as text, `127.0.0.1:3000` or `[::1]:3000`: read from the configuration,
+// written to the log. Host names are not allowed, so nothing is resolved at start-up.
 
 import { isIPv4, isIPv6 } from "node:net";
 import { readAddress, writeAddress } from "../memory/address.ts";
@@ -12,12 +12,12 @@ export interface SocketAddress {
   readonly family: 4 | 6;
 }
 
-/** Whether a socket there takes what is sent to any address of the host. */
+/** Whether a socket at this address receives packets for every address of the host. */
 export function isWildcard({ host }: SocketAddress): boolean {
   return host === "0.0.0.0" || host === "::";
 }
 
-/** Reads `IPv4:port` or `[IPv6]:port`; throws a RangeError that says what is allowed. */
+/** Reads `IPv4:port` or `[IPv6]:port`. Throws a RangeError that says what is allowed. */
 export function parseSocketAddress(text: string): SocketAddress {
   const match = /^(?:\[([^\]%]+)\]|([^:[\]]+)):(0|[1-9]\d{0,4})$/.exec(text);
   const [, ipv6 = "", ipv4 = ""] = match ?? [];
@@ -35,7 +35,7 @@ export function parseSocketAddress(text: string): SocketAddress {
   return { host: writeAddress(bytes, 0, 16), port, family: 6 };
 }
 
-/** The text that `parseSocketAddress` reads, in its one canonical spelling. */
+/** Formats an address in the canonical spelling that `parseSocketAddress` reads. */
 export function formatSocketAddress(address: SocketAddress): string {
   const { host, port, family } = address;
   return family === 6 ? `[${host}]:${port}` : `${host}:${port}`;

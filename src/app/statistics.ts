@@ -1,22 +1,22 @@
-// The statistics that operators watch: lines on standard output at each interval, one of them only
-// when something was dropped or refused. Written by the main thread.
+// The statistics for operators: lines on standard output at each interval, one of which appears
+// only if something was dropped or refused. Written by the main thread.
 
 import type { Census } from "../swarm/census.ts";
 import { sumCounter } from "./counters.ts";
 import { COUNTER, type Counter } from "./metrics.ts";
 
-/** What a tracker reports beside the lines that all do. */
+/** What a tracker reports in addition to the common lines. */
 export interface StatisticsOptions {
-  /** What was not served, by name: a line when there was any. */
+  /** Reasons for requests that were not served: reported in a line if any occurred. */
   readonly faults: readonly (readonly [name: string, counter: Counter])[];
-  /** One more line; `rate` is of the time since the last, by the second, `sum` of all time. */
+  /** Returns one more line. `rate` is per second since the last report, `sum` is since start-up. */
   readonly describe?: (
     rate: (counter: Counter) => number,
     sum: (counter: Counter) => number,
   ) => string;
 }
 
-/** Turns counts that only grow into lines about the time since the last ones. */
+/** Turns counters that only grow into lines about the time since the last report. */
 export class Statistics {
   readonly #last = new Map<Counter, number>();
 
@@ -25,7 +25,7 @@ export class Statistics {
     private readonly options: StatisticsOptions,
   ) {}
 
-  /** The lines for the `seconds` since the last call. */
+  /** Returns the lines for the `seconds` since the last call. */
   report(seconds: number, census: Census): string[] {
     const rate = (counter: Counter): number => this.#take(counter) / seconds;
     const requests = rate(COUNTER.requests);

@@ -1,7 +1,7 @@
-// SIGINT and SIGTERM, from the first moment of a tracker to its last: they end the process with exit
-// code 0, at once while it starts, and in good order once it serves. Main thread only.
+// Handles SIGINT and SIGTERM for the whole life of a tracker. They end the process with exit code
+// 0: at once during start-up, and after an orderly stop while it serves. Main thread only.
 
-/** Listens for the signals; a second one of a kind ends the process as usual. */
+/** Listens for the signals. A second signal of the same kind ends the process as usual. */
 export class StopSignals {
   #stop: () => Promise<void> = async () => {};
 
@@ -14,7 +14,7 @@ export class StopSignals {
     }
   }
 
-  /** From now on, `stop` comes before the end of the process. */
+  /** From now on, a signal calls `stop` before the process ends. */
   handleBy(stop: () => Promise<void>): void {
     this.#stop = stop;
   }

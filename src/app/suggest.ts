@@ -1,15 +1,15 @@
-// "did you mean …": finds the known name nearest to a mistyped one, for `config.ts` and `cli.ts`.
+// "did you mean …": finds the known name nearest to a misspelt one, for `config.ts` and `cli.ts`.
 
 /**
- * The name among `known` that `given` is most likely a slip of, or undefined when none is near.
- * Near: at most a third of the longer name's letters differ; case is not a difference.
+ * Returns the name in `known` that `given` most likely means, or undefined if none is near. Near
+ * means that at most a third of the longer name's letters differ, ignoring case.
  */
 export function findNearest(given: string, known: readonly string[]): string | undefined {
   let nearest: string | undefined;
   let nearestDistance = Infinity;
   for (const name of known) {
     const longer = Math.max(given.length, name.length);
-    // A name of another length differs by at least as many letters: do not measure strangers.
+    // The distance is at least the difference in length, so skip names that are too long or short.
     if (Math.abs(given.length - name.length) > longer / 3) continue;
     const distance = countEdits(given.toLowerCase(), name.toLowerCase());
     if (distance <= longer / 3 && distance < nearestDistance) {
@@ -20,7 +20,7 @@ export function findNearest(given: string, known: readonly string[]): string | u
   return nearest;
 }
 
-/** Edits from `a` to `b`: letters added, left out or replaced, and neighbours swapped. */
+/** Counts the edits from `a` to `b`: letters added, removed or replaced, and neighbours swapped. */
 function countEdits(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -1,13 +1,16 @@
-// Single TOML values as text: exactly, for the printed configuration, and in a few words, for the
-// messages about a file that is refused.
+// Formats single TOML values: exactly for the printed configuration, and briefly for error
+// messages.
 
-/** A literal string where TOML allows one; else a basic string, whose escapes JSON's are among. */
+/**
+ * A literal string if TOML allows one, otherwise a basic string, whose escapes include those of
+ * JSON.
+ */
 export function printString(text: string): string {
   if (!/['\p{Cc}]/u.test(text)) return `'${text}'`;
   return JSON.stringify(text).replaceAll("\u007f", "\\u007f");
 }
 
-/** A value as smol-toml gives it, integers as bigint: short, and on one line. */
+/** Describes a value from smol-toml (integers are bigint) briefly and on one line. */
 export function describeValue(value: unknown): string {
   if (typeof value === "string") return shorten(printString(value));
   if (typeof value === "bigint") return shorten(String(value));
@@ -17,7 +20,7 @@ export function describeValue(value: unknown): string {
   return value instanceof Date ? "a date or time" : "a table";
 }
 
-/** Keeps the point that made it a float: `1.0` is refused where `1` is allowed. */
+/** Keeps the decimal point that makes it a float: `1.0` is refused where `1` is allowed. */
 function describeFloat(value: number): string {
   if (!Number.isFinite(value)) return String(value).replace("Infinity", "inf").toLowerCase();
   return Number.isSafeInteger(value) ? `${value}.0` : String(value);

@@ -1,5 +1,6 @@
-// A wake-up for a thread that blocks in poll(2) and so cannot sleep at a doorbell's futex: an
-// eventfd, made by the main thread and rung by request workers and by whoever stops the tracker.
+// Wakes a thread that blocks in poll(2) and so cannot sleep at a doorbell's futex: an eventfd that
+// the main thread creates. Request workers signal it, and so does the main thread when the tracker
+// stops.
 
 import { ptr } from "bun:ffi";
 import { openLibc } from "./libc.ts";
@@ -13,11 +14,11 @@ const calls = openLibc({
   write: { args: ["i32", "ptr", "usize"], returns: "i32" },
 });
 
-// Eight bytes each, as an eventfd wants them: what is added, and where the sum is read to.
+// Eight bytes each, as an eventfd requires: the value to add, and room to read the sum.
 const one = new BigUint64Array([1n]);
 const sum = new BigUint64Array(1);
 
-/** The descriptor of a new event, for any thread of the process; negative when there is none. */
+/** Returns the descriptor of a new event, valid in all threads; negative if there is none. */
 export function openWakeEvent(): number {
   return calls?.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) ?? -1;
 }

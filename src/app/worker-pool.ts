@@ -1,11 +1,11 @@
-// The workers of a tracker, seen from the main thread: started one by one, watched, and stopped
-// together. A tracker that has lost a worker is no tracker: the process ends with the reason.
+// The workers of a tracker as the main thread sees them: started one by one, watched, and stopped
+// together. A tracker cannot run without one of its workers, so the process ends if a worker dies.
 
 import { log } from "./log.ts";
 import { StartupError } from "./startup-error.ts";
 import type { WorkerMessage } from "./worker-thread.ts";
 
-/** What is left for a worker that does not stop when told to. */
+/** Time for a worker to stop when asked to. */
 const STOP_MILLISECONDS = 500;
 
 /** All workers of one process. */
@@ -16,9 +16,9 @@ export class WorkerPool {
   #isStopping = false;
 
   /**
-   * Sets a new worker up and resolves with what it says when it is ready. Throws a StartupError
-   * when it cannot be: `name` and its reason. Should it end after that, the process does. The ports
-   * in `setup` are given away and stand in `transfer` too.
+   * Sets up a new worker and resolves with its result once it is ready. Throws a StartupError with
+   * the name and the reason if setting it up fails. If the worker ends after that, the process
+   * ends. `transfer` lists the ports in `setup`, which move to the worker.
    */
   start<Ready>(
     name: string,

@@ -1,26 +1,26 @@
-// The worker's side of its life: it is set up by the first message, answers when it is ready or why
-// it cannot be, and serves. The main thread's side is worker-pool.ts.
+// The life of a worker as the worker sees it: the first message sets it up, it reports that it is
+// ready or why it cannot be, and it serves. worker-pool.ts is the main thread's side.
 
 declare const self: Worker;
 
-/** What a worker sends to the main thread. */
+/** Messages from a worker to the main thread. */
 export type WorkerMessage<Ready> =
   | { readonly state: "ready"; readonly ready: Ready }
   | { readonly state: "failed"; readonly reason: string }
   | { readonly state: "answered"; readonly answer: unknown }
   | { readonly state: "stopped" };
 
-/** What a worker has become once it is set up. */
+/** A worker that has been set up. */
 export interface Serving<Ready> {
-  /** What the main thread is told. */
+  /** The result that the main thread receives. */
   readonly ready: Ready;
-  /** Serves until the worker has been told to stop. */
+  /** Serves until the worker is asked to stop. */
   serve(): Promise<void>;
   /** Answers what the main thread asks later. */
   answer?(question: unknown): unknown;
 }
 
-/** Runs this thread as a worker that `setUp` prepares. Called once, by a worker's entry. */
+/** Runs this thread as a worker that `setUp` prepares. A worker's entry calls this once. */
 export function serveWorker<Setup, Ready>(setUp: (setup: Setup) => Promise<Serving<Ready>>): void {
   const post = (message: WorkerMessage<Ready>): void => self.postMessage(message);
   self.onmessage = async ({ data }: MessageEvent<Setup>) => {

@@ -134,7 +134,7 @@ describe("values that are refused", () => {
       "log.names = ['a', 'b', 'c', 'd']",
       "log.names: must be a string or an array of 1 to 3 strings, not of 4",
     ],
-    ["log.names = ['a', 'A']", "log.names: holds 'A' twice"],
+    ["log.names = ['a', 'A']", "log.names: contains 'A' twice"],
     ["log.names = ['a', 'long']", "log.names: must be short, not 'long'"],
     ["pool = 1", "pool: must be a section, written [pool]"],
     ["pool = [1]", "pool: must be a section, written [pool]"],

@@ -46,7 +46,7 @@ test("a full pipe loses lines and does not block; the next line says how many", 
   expect(readAll()).toBe(line.repeat(written));
   expect(output.write("again\n")).toBe(true);
   expect(output.write("more\n")).toBe(true);
-  expect(readAll()).toBe("5 lines were lost: nobody read them\nagain\nmore\n");
+  expect(readAll()).toBe("5 lines were lost because nobody read them\nagain\nmore\n");
   closeSync(reader);
 });
 

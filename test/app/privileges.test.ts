@@ -173,7 +173,9 @@ describeAsRoot(`dropping privileges${suffix}`, () => {
     expect(await failure(`${outside}-x`)).toBe(`${key} "${outside}-x" does not exist`);
     expect(await failure("")).toBe(`${key} "" does not exist`);
     expect(await failure(outside)).toBe(`${key} "${outside}" is not a directory`);
-    expect(await failure(`${outside}/x`)).toBe(`${key} "${outside}/x" is no usable path (ENOTDIR)`);
+    expect(await failure(`${outside}/x`)).toBe(
+      `${key} "${outside}/x" is not a usable path (ENOTDIR)`,
+    );
   });
 
   test("refuses to run without root", async () => {

@@ -98,7 +98,7 @@ describe("network.address", () => {
     ["'127.0.0.1'", "must be 'IPv4:port' or '[IPv6]:port' with a port from 0 to 65535"],
     ["['127.0.0.1:1', '::1:1']", "must be 'IPv4:port' or '[IPv6]:port' with a port from 0"],
     ["'[::ffff:127.0.0.1]:3000'", "must give IPv4 addresses as 'IPv4:port'"],
-    ["['[::1]:1', '[0::1]:1']", "holds '[0::1]:1' twice"],
+    ["['[::1]:1', '[0::1]:1']", "contains '[0::1]:1' twice"],
     ["3000", "must be a string or an array of strings, not 3000"],
     ["[]", "must be a string or an array of 1 to 16 strings, not of 0"],
     [
