@@ -1,5 +1,5 @@
-// aquatic-udp, from its flags to its end: a UDP BitTorrent tracker (BEP 15). The main thread makes
-// the shared memory, starts the workers and gives up its privileges; from then on it keeps the
+// aquatic-udp, from its flags to its end: a UDP BitTorrent tracker (BEP 15). The main thread
+// allocates the shared memory, starts the workers and drops its privileges. Then it keeps the
 // clock, cleans the tables, writes the statistics and waits for a signal.
 
 import { type AddressClaim, claimAddresses } from "./app/address-claim.ts";
@@ -68,7 +68,7 @@ async function serve(config: UdpConfig): Promise<void> {
   if (interval > 0) void keepStatistics(interval, tables, setup.counters, statistics);
 }
 
-// `new Worker(new URL(…))` has to stand here: in a compiled binary, every module's URL is this one's.
+// `new Worker(new URL(…))` must be in this file: in a compiled binary, every module has its URL.
 
 async function startRequestWorkers(pool: WorkerPool, setup: Setup): Promise<void> {
   const { request_workers, socket_workers } = setup.config;
@@ -92,7 +92,7 @@ async function startSocketWorkers(
     const bound = await pool.start<Bound>(`socket worker ${i}`, worker, start);
     // From here on, the first worker's sockets keep other trackers away.
     claim.release();
-    // Where a claim could not choose a port, the first worker does, and the others follow.
+    // If the claim could not choose a port, the first worker does, and the others use the same one.
     addresses = addresses.map((address, index) => ({ ...address, port: bound.ports[index] }));
     if (i === 0) reportReceiveBuffer(network.socket_recv_buffer_size, bound.receiveBuffer);
   }
@@ -103,6 +103,6 @@ function reportReceiveBuffer(wish: number, granted: number | undefined): void {
   if (granted === undefined || granted >= wish) return;
   log(
     `network.socket_recv_buffer_size: the kernel granted ${granted} of ${wish} bytes; ` +
-      "net.core.rmem_max allows no more",
+      "raise net.core.rmem_max to get more",
   );
 }

@@ -1,12 +1,12 @@
-// What differs between IPv4 and IPv6 in everything the handler does: one record for each family, so
-// that the handler has one path. Each worker makes its own.
+// The differences between IPv4 and IPv6, as one record per family, so that the handler has a single
+// code path. Each worker creates its own records.
 
 import { networkWords } from "../memory/address.ts";
 import { Prefetch } from "../swarm/prefetch.ts";
 import type { Table } from "../swarm/table.ts";
 import { maxFittingPeers, maxFittingTorrents } from "./packet.ts";
 
-/** Something for each family, by the bytes of its addresses. */
+/** A value for each family, by the bytes of its addresses. */
 export type ByFamily<T> = Readonly<Record<4 | 16, T>>;
 
 export interface AddressFamily {
@@ -20,15 +20,15 @@ export interface AddressFamily {
   readonly maxTorrents: number;
 }
 
-/** Limits for both families; a response must also fit a packet, see packet.ts. */
+/** The limits that both families share. A response must also fit a packet, see packet.ts. */
 export interface FamilyLimits {
   readonly maxScrapeTorrents: number;
   readonly maxResponsePeers: number;
-  /** Maximum number of announces that are prefetched for at once. */
+  /** Maximum number of announces to prefetch for at once. */
   readonly maxBatch: number;
 }
 
-/** The record of the family whose peers are in `table`. */
+/** Creates the record of the family whose peers are in `table`. */
 export function createAddressFamily(
   addressBytes: 4 | 16,
   table: Table,

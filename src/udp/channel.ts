@@ -1,14 +1,14 @@
-// The way from a socket worker to a request worker and back: a ring of requests, a ring of
+// The connection between a socket worker and a request worker: a ring of requests, a ring of
 // responses, and a doorbell on each side. Every socket worker has a channel to every request
-// worker. Nothing here waits: a message that finds no room is dropped and counted.
+// worker. Nothing here waits: a message for which there is no room is dropped and counted.
 
 import type { Bytes } from "../memory/bytes.ts";
 import { claimSleeper, ringDoorbell } from "../memory/doorbell.ts";
 import { RingReader, ringWords, RingWriter } from "../memory/ring.ts";
 import { signalWakeEvent } from "../app/wake-event.ts";
 
-// Some 1,700 announces and as many answers with 30 peers: what comes in the few milliseconds for
-// which the system may leave a worker waiting for a core.
+// About 1,700 announces, and as many responses with 30 peers: the requests of the few milliseconds
+// for which the system may leave a worker without a core.
 const REQUEST_RING_WORDS = 1 << 16;
 const RESPONSE_RING_WORDS = 1 << 17;
 const CHANNEL_WORDS = ringWords(REQUEST_RING_WORDS) + ringWords(RESPONSE_RING_WORDS);
@@ -16,8 +16,8 @@ const CHANNEL_WORDS = ringWords(REQUEST_RING_WORDS) + ringWords(RESPONSE_RING_WO
 const MAX_CHANNELS = Math.floor(2 ** 30 / CHANNEL_WORDS);
 
 /**
- * Shared memory of all channels, zeroed: 0.75 MiB each. Throws a RangeError when they need more than
- * the 4 GiB of one shared memory, or than the system grants.
+ * Allocates the shared memory of all channels, zeroed: 0.75 MiB each. Throws a RangeError if it
+ * exceeds the 4 GiB of one shared buffer or what the system grants.
  */
 export function allocateChannels(socketWorkers: number, requestWorkers: number): SharedArrayBuffer {
   const channels = socketWorkers * requestWorkers;
@@ -26,23 +26,25 @@ export function allocateChannels(socketWorkers: number, requestWorkers: number):
     `${socketWorkers} socket workers and ${requestWorkers} request workers have ${channels} ` +
     `channels of 0.75 MiB`;
   if (channels > MAX_CHANNELS) {
-    throw new RangeError(`${explanation}; there may be ${MAX_CHANNELS}: lower either number`);
+    throw new RangeError(
+      `${explanation}; at most ${MAX_CHANNELS} are possible; lower either number`,
+    );
   }
   try {
     return new SharedArrayBuffer(bytes);
   } catch {
-    throw new RangeError(`${explanation}, more than the system grants: lower either number`);
+    throw new RangeError(`${explanation}, more than the system grants; lower either number`);
   }
 }
 
-/** Which channel, and the doorbell at its other end. */
+/** A channel as one of its ends sees it. */
 export interface ChannelSetup {
-  /** Index of the channel: the socket worker's times the request workers, plus the latter's. */
+  /** Index of the channel: socket worker × number of request workers + request worker. */
   readonly index: number;
   readonly control: Int32Array;
   /** The word in `control` at which the other end sleeps. */
   readonly doorbell: number;
-  /** The eventfd in which the other end sleeps; negative when it sleeps at the doorbell itself. */
+  /** The eventfd that wakes the other end; negative if it sleeps at the doorbell itself. */
   readonly wakeEvent: number;
 }
 
@@ -66,7 +68,7 @@ export class SocketEnd {
     );
   }
 
-  /** Queues the `length` words of the request at `request[from]`; false when there is no room. */
+  /** Queues the `count` words at `request[requestWord]`. Returns false if there is no room. */
   send(request: Int32Array, requestWord: number, count: number): boolean {
     const { requests } = this;
     const word = requests.reserve(count);
@@ -77,7 +79,7 @@ export class SocketEnd {
     return true;
   }
 
-  /** Shows what was queued to the request worker, and wakes it if it sleeps. */
+  /** Makes queued requests visible to the request worker, and wakes it if it sleeps. */
   flush(): void {
     if (!this.#hasUnpublished) return;
     this.#hasUnpublished = false;
@@ -90,9 +92,9 @@ export class SocketEnd {
 export class RequestEnd {
   readonly requests: RingReader;
   readonly responses: RingWriter;
-  /** Responses that were published since the socket worker was woken last. */
+  /** Responses published since the socket worker was last woken. */
   #unwoken = 0;
-  /** When the first of them was, in milliseconds. */
+  /** The time at which the first of them was published, in milliseconds. */
   #unwokenSince = 0;
 
   constructor(
@@ -109,14 +111,14 @@ export class RequestEnd {
     );
   }
 
-  /** Queues the response written to the reserved place; `length` is what it came to, in words. */
+  /** Queues the response written to the reserved words. `count` is its actual length. */
   commit(count: number): void {
     this.responses.commit(count);
   }
 
   /**
-   * Shows the `count` responses that were queued at `now`, in milliseconds, to the socket worker,
-   * which sees them at once if it is awake.
+   * Makes the `count` responses queued at `now`, in milliseconds, visible to the socket worker. It
+   * sees them at once if it is awake.
    */
   publish(count: number, now: number): void {
     this.responses.publish();
@@ -125,9 +127,9 @@ export class RequestEnd {
   }
 
   /**
-   * Wakes the socket worker when `max` responses have been published since it was woken last, or the
-   * first of them `maxMilliseconds` ago. Returns for how long that can wait: Infinity when there is
-   * nothing to wake it for.
+   * Wakes the socket worker if `max` responses have been published since it was last woken, or if
+   * the first of them is `maxMilliseconds` old. Returns how long the wake-up can wait: Infinity if
+   * nothing is pending.
    */
   wakeWhenDue(max: number, maxMilliseconds: number, now: number): number {
     if (this.#unwoken === 0) return Infinity;

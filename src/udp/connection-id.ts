@@ -1,9 +1,10 @@
-// Stateless connection ids: the second in which an id was made, and a keyed hash of that second with
-// the client's address. A client that shows one received it at that address. The port is no part of
-// it, because clients use one id from all of theirs (libtorrent does).
+// Stateless connection ids: the second in which an id was created, and a keyed hash of that second
+// and the client's address. A client that presents an id has received it at that address. The port
+// is not part of it, because clients use one id for all of their ports (libtorrent does).
 //
-// The key changes once a period. Each period has a key of its own, made one period ahead by the main
-// thread, so that workers only read. Three are kept: ids may be as old as the last period.
+// The key changes with every period. Each period has its own key, which the main thread creates one
+// period ahead, so that workers only read. Three keys are kept, because ids may be from the last
+// period.
 //
 //   key     [ period + 1 | key · key | - ] x 3, by period modulo 3
 
@@ -21,12 +22,12 @@ export const CONNECTION_KEY_WORDS = KEYS * KEY.words;
 
 const MIN_PERIOD_SECONDS = 3600;
 
-/** Seconds for which a key is used; no id is valid for longer. */
+/** Seconds for which a key is used. No id is valid for longer. */
 export function keyPeriod(maxAge: number): number {
   return Math.max(MIN_PERIOD_SECONDS, maxAge);
 }
 
-/** Makes the random keys for the period of second `now` and the next, unless they are there. */
+/** Creates random keys for the period of second `now` and the next one, unless they exist. */
 export function renewConnectionKeys(keys: Int32Array, maxAge: number, now: number): void {
   const current = Math.floor(now / keyPeriod(maxAge));
   for (const period of [current, current + 1]) {
@@ -37,13 +38,13 @@ export function renewConnectionKeys(keys: Int32Array, maxAge: number, now: numbe
   }
 }
 
-/** Makes and checks the connection ids of one tracker. All its workers share the keys. */
+/** Creates and checks the connection ids of one tracker. All of its workers share the keys. */
 export class ConnectionIds {
   readonly #message = new Int32Array(5);
   readonly #period: number;
 
   constructor(
-    /** CONNECTION_KEY_WORDS, see above. */
+    /** CONNECTION_KEY_WORDS words, see above. */
     private readonly keys: Int32Array,
     /** Seconds for which an id is valid. */
     private readonly maxAge: number,
@@ -51,7 +52,10 @@ export class ConnectionIds {
     this.#period = keyPeriod(maxAge);
   }
 
-  /** Writes the id for the address at `address[at]`, of `count` words, made at second `now`. */
+  /**
+   * Writes the id for the address of `addressWords` words at `address[addressWord]`, created at
+   * second `now`.
+   */
   write(
     output: Int32Array,
     outputWord: number,
@@ -64,7 +68,7 @@ export class ConnectionIds {
     output[outputWord + HASH] = this.#hash(address, addressWord, addressWords, now);
   }
 
-  /** Whether the id at `input[offset]` was given to this address and is not too old. */
+  /** Whether the id at `input[inputWord]` was given to this address and has not expired. */
   isValid(
     input: Int32Array,
     inputWord: number,
@@ -75,8 +79,8 @@ export class ConnectionIds {
   ): boolean {
     const time = input[inputWord + TIME];
     const age = (now - time) | 0;
-    // Its sign is set when the age is negative or above the most allowed. No branch tells a
-    // stranger which part of a guess was wrong.
+    // The sign bit is set if the age is negative or above the maximum. Without a branch, the timing
+    // does not reveal which part of a guess was wrong.
     const stale = (age | (this.maxAge - age)) >>> 31;
     return (
       ((input[inputWord + HASH] ^ this.#hash(address, addressWord, addressWords, time)) | stale) ===
@@ -88,7 +92,7 @@ export class ConnectionIds {
     const message = this.#message;
     for (let i = 0; i < addressWords; i++) message[i] = address[addressWord + i];
     message[addressWords] = time;
-    // A time of no period that has a key is too old, or from the future.
+    // A time without a key is too old or in the future.
     const slot = Math.floor((time >>> 0) / this.#period) % KEYS;
     return halfSipHash24(this.keys, slot * KEY.words + KEY.key, message, 0, addressWords + 1);
   }

@@ -1,5 +1,5 @@
-// Decides who answers a datagram: the socket worker that received it, or a request worker over a
-// channel. One for each socket worker, called by its socket backend.
+// Decides which worker answers a datagram: the socket worker that received it, or a request worker
+// at the other end of a channel. Each socket worker has one; its socket backend calls it.
 
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
@@ -9,20 +9,20 @@ import { type Exchange, OUTCOME } from "./exchange.ts";
 import type { Handler } from "./handler.ts";
 import { ANNOUNCE_REQUEST, REQUEST } from "./request.ts";
 
-/** What `read` returns for an announce that this worker is to answer once all others are read. */
+/** Returned by `read` for an announce that this worker answers once the whole batch is read. */
 export const ANSWER_LATER = -1;
 
-/** Sends datagrams the way they have to go. */
+/** Routes datagrams to the handler or to a request worker. */
 export class Dispatcher {
-  /** The requests of a batch, for the backend to write their sources to: see `place` and SOURCE. */
+  /** The requests of a batch. The backend writes their sources: see `requestWord` and SOURCE. */
   readonly requests: Bytes;
   readonly #requestWords: Int32Array;
 
   constructor(
     readonly handler: Handler,
-    /** Most datagrams of a batch. */
+    /** Maximum number of datagrams in a batch. */
     readonly slots: number,
-    /** Channels to the request workers; none when the socket workers answer by themselves. */
+    /** Channels to the request workers; none if the socket workers answer requests themselves. */
     private readonly channels: readonly SocketEnd[],
     private readonly counters: Counters,
   ) {
@@ -30,7 +30,7 @@ export class Dispatcher {
     this.#requestWords = new Int32Array(slots);
   }
 
-  /** Whether responses come back by way of `takeResponses`. */
+  /** Whether responses come back through `takeResponses`. */
   get isRelaying(): boolean {
     return this.channels.length > 0;
   }
@@ -41,9 +41,8 @@ export class Dispatcher {
   }
 
   /**
-   * Takes the datagram of `exchange`, from the source that is in its slot already. Returns the bytes
-   * of the response that was written, to be sent to the source; 0 when there is none, or none yet; or
-   * ANSWER_LATER.
+   * Processes the datagram of `exchange`, whose source is in its slot already. Returns the bytes of
+   * the response to send; 0 if there is none, or none yet; or ANSWER_LATER.
    */
   read(slot: number, exchange: Exchange): number {
     exchange.requestWord = this.requestWord(slot);
@@ -60,31 +59,34 @@ export class Dispatcher {
     return kind === ANNOUNCE_REQUEST ? ANSWER_LATER : this.handler.answer(exchange);
   }
 
-  /** Prefetches for the first `count` of these slots, all to be answered later. */
+  /** Prefetches for the first `count` of these slots, which `answer` handles next. */
   prefetch(slots: Int32Array, count: number): void {
     for (let i = 0; i < count; i++) this.#requestWords[i] = this.requestWord(slots[i]);
     this.handler.prefetch(this.requests.words, this.#requestWords, count);
   }
 
-  /** Answers the request in a slot; returns the bytes that were written. */
+  /** Answers the request in a slot and returns the bytes of the response. */
   answer(slot: number, exchange: Exchange): number {
     exchange.requestWord = this.requestWord(slot);
     return this.handler.answer(exchange);
   }
 
-  /** Ends a batch of datagrams: the request workers see them, and are woken if they sleep. */
+  /**
+   * Ends a batch of datagrams: makes the requests visible to the request workers, and wakes them if
+   * they sleep.
+   */
   flush(): void {
     for (const channel of this.channels) channel.flush();
   }
 
-  /** Whether a request worker has handed back a response. */
+  /** Whether a request worker has returned a response. */
   readonly hasResponses = (): boolean => {
     return this.channels.some((channel) => channel.responses.peek() >= 0);
   };
 
   /**
-   * Calls `queue` with the place of each response handed back so far (see RESPONSE), then `send`;
-   * until that returns the responses stay where they are. Returns how many there were.
+   * Calls `queue` with the word of each response returned so far (see RESPONSE), then `send`. The
+   * responses stay valid until `send` returns. Returns their number.
    */
   takeResponses(queue: (responseWord: number) => void, send: () => void): number {
     let count = 0;
@@ -102,7 +104,7 @@ export class Dispatcher {
     return count;
   }
 
-  // One torrent's requests go to one worker, which finds it in its cache.
+  // The requests for one torrent go to the same worker, which then has it in its cache.
   #relay({ request, requestWord, requestWords }: Exchange): void {
     const hash = request[requestWord + REQUEST.routing] >>> 0;
     if (!this.channels[hash % this.channels.length].send(request, requestWord, requestWords)) {

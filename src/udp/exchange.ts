@@ -1,35 +1,35 @@
-// One datagram and its response on their way through the handler: where each of them is, and what
-// came of it. One object for each worker, used again for every datagram, so that nothing is allocated
-// and no function takes eight arguments.
+// One datagram and its response on their way through the handler: their positions, and the result.
+// Each worker has one object and fills it for every datagram, so that nothing is allocated and no
+// function takes eight arguments; see swarm/table-result.ts.
 
 import type { Bytes } from "../memory/bytes.ts";
 
-/** What reading a datagram came to. */
+/** Results of reading a datagram. */
 export const OUTCOME = {
-  /** It is counted, and gets no response. */
+  /** The datagram is counted and gets no response. */
   ignored: 0,
-  /** `responseBytes` of response have been written. */
+  /** The response is written, `responseBytes` long. */
   answered: 1,
-  /** An announce or a scrape: its request is complete, and has to be answered. */
+  /** An announce or a scrape, whose request is complete and must be answered. */
   requested: 2,
 } as const;
 
 export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 
 export class Exchange {
-  /** The datagram, `inputBytes` bytes from `input.words[inputWord]` on. */
+  /** The datagram: `inputBytes` bytes from `input.words[inputWord]` on. */
   input: Bytes;
   inputWord = 0;
   inputBytes = 0;
-  /** The request, which begins with the source (see request.ts), from `request[requestWord]` on. */
+  /** The request, from `request[requestWord]` on. It begins with the source, see request.ts. */
   request: Int32Array;
   requestWord = 0;
-  /** Words of the request, once it is complete. */
+  /** Words of the request once it is complete. */
   requestWords = 0;
   /** The response, from `output.words[outputWord]` on. */
   output: Bytes;
   outputWord = 0;
-  /** Bytes of it, once it is written. */
+  /** Bytes of the response once it is written. */
   responseBytes = 0;
   /** Seconds since the tracker started. */
   now = 0;

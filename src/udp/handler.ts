@@ -1,5 +1,5 @@
-// What the tracker does with one datagram: bytes in, bytes out. Knows no socket and no worker. A
-// socket worker has requests read here; it or a request worker has them answered here.
+// Handles one datagram: bytes in, bytes out. Knows no socket and no worker. A socket worker reads
+// requests here; the same worker or a request worker answers them here.
 
 import { INFO_HASH_WORDS } from "../swarm/layout.ts";
 import { type Table, TABLE_FULL } from "../swarm/table.ts";
@@ -36,12 +36,12 @@ import type { RequestLimit } from "./request-limit.ts";
 import { ANNOUNCE_REQUEST, REQUEST, SOURCE } from "./request.ts";
 
 /**
- * Most announces to prefetch for at once, and most datagrams that a backend takes for it. Larger
- * batches save nothing more, and fall out of the processor's cache.
+ * Maximum number of announces to prefetch for at once, and of datagrams that a backend receives at
+ * once. Larger batches save nothing more and exceed the processor's cache.
  */
 export const MAX_BATCH = 64;
 
-/** What the answers depend on, beside the tables. */
+/** Settings that determine the responses. */
 export interface HandlerSettings {
   readonly maxScrapeTorrents: number;
   readonly maxResponsePeers: number;
@@ -51,11 +51,11 @@ export interface HandlerSettings {
 
 /** Reads and answers requests for one worker. */
 export class Handler {
-  /** Bytes of a datagram that `read` looks at. */
+  /** Maximum number of bytes of a datagram that `read` looks at. */
   readonly maxRequestBytes: number;
-  /** Words of the longest request record that `read` writes. */
+  /** Maximum number of words of a request that `read` writes. */
   readonly maxRequestWords: number;
-  /** Bytes that the memory for a response must have. */
+  /** Bytes of memory that a response needs. */
   readonly maxResponseBytes: number;
   readonly #ipv4: AddressFamily;
   readonly #ipv6: AddressFamily;
@@ -70,15 +70,15 @@ export class Handler {
     const limits = { ...settings, maxBatch: MAX_BATCH };
     this.#ipv4 = createAddressFamily(4, tables[4], limits);
     this.#ipv6 = createAddressFamily(16, tables[16], limits);
-    // The headers of IPv4 are the shorter ones, so its responses have room for more.
+    // IPv4 has the shorter header, so its responses have more room.
     this.maxResponseBytes = maxResponseBytes(4);
     this.maxRequestBytes = maxRequestBytes(this.#ipv4.maxTorrents);
     this.maxRequestWords = maxRequestWords(this.#ipv4.maxTorrents);
   }
 
   /**
-   * Reads the datagram of an exchange, whose source is in the request already. Writes the response, or
-   * completes the request of an announce or a scrape, which `answer` is for.
+   * Reads the datagram of an exchange, whose source is in the request already. Writes the response,
+   * or completes the request of an announce or a scrape for `answer`.
    */
   read(exchange: Exchange): Outcome {
     const { input, inputWord, inputBytes, request, requestWord } = exchange;
@@ -107,7 +107,7 @@ export class Handler {
       return this.#refuse(exchange, ERRORS.connection, inputBytes);
     }
 
-    // From here on the sender has shown that it receives what is sent to its address.
+    // From here on, the sender has proved that it receives packets at its address.
     if (this.limit !== undefined) {
       const token = this.limit.take(request, address, networkWords, exchange.now);
       if (token !== TOKEN.taken) {
@@ -120,8 +120,7 @@ export class Handler {
   }
 
   /**
-   * Prefetches from the tables what the `count` announces will need whose requests begin at the words
-   * in `places`.
+   * Prefetches what the tables need for `count` announces, whose requests begin at `requestWords`.
    */
   prefetch(requests: Int32Array, requestWords: Int32Array, count: number): void {
     for (let i = 0; i < count; i++) {
@@ -132,7 +131,7 @@ export class Handler {
     this.#ipv6.prefetch.run(requests);
   }
 
-  /** Writes the response to the request of an exchange, and returns its bytes. */
+  /** Writes the response to the request of an exchange and returns its bytes. */
   answer(exchange: Exchange): number {
     const isAnnounce = exchange.request[exchange.requestWord + REQUEST.kind] === ANNOUNCE_REQUEST;
     return isAnnounce ? this.#announce(exchange) : this.#scrape(exchange);
@@ -165,7 +164,7 @@ export class Handler {
     return OUTCOME.ignored;
   }
 
-  // With an error of no more than so many bytes.
+  // Answers with an error of at most `maxBytes` bytes.
   #refuse(exchange: Exchange, message: Uint8Array, maxBytes: number): Outcome {
     const { input, inputWord, output, outputWord } = exchange;
     const transaction = input.words[inputWord + PACKET.transaction];

@@ -1,43 +1,42 @@
-// The bytes of BEP 15: reads requests from and writes responses to memory, in place, a word at a
-// time. Numbers come from the network in big-endian order; what is only compared or handed back
-// stays in it.
+// The bytes of BEP 15: reads requests from memory and writes responses to it, in place, a word at a
+// time. Numbers arrive in big-endian order. Values that are only compared or echoed stay in it.
 
 import { type Bytes, swapWord } from "../memory/bytes.ts";
 import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, INFO_HASH_WORDS } from "../swarm/layout.ts";
 import type { Exchange } from "./exchange.ts";
 import { ANNOUNCE_REQUEST, REQUEST, SCRAPE_REQUEST, SOURCE } from "./request.ts";
 
-/** Bytes of the header that every request has: connection id, action, transaction id. */
+/** Bytes of every request's header: connection id, action, transaction id. */
 export const HEADER_BYTES = 16;
-/** Bytes of an announce. BEP 41's options may follow. */
+/** Bytes of an announce. The options of BEP 41 may follow. */
 export const ANNOUNCE_BYTES = 98;
 const INFO_HASH_BYTES = 20;
 
-// Actions as they lie in memory.
+// Actions as they appear in memory.
 export const ACTION_CONNECT = 0;
 export const ACTION_ANNOUNCE = swapWord(1);
 export const ACTION_SCRAPE = swapWord(2);
 const ACTION_ERROR = swapWord(3);
 
-// The magic number 0x41727101980 that stands for a connection id in a connect.
+// The magic number 0x41727101980, which takes the place of the connection id in a connect request.
 const PROTOCOL_ID_HIGH = swapWord(0x417);
 const PROTOCOL_ID_LOW = swapWord(0x27101980);
 
 const EVENT_COMPLETED = swapWord(1);
 const EVENT_STOPPED = swapWord(3);
 
-/** Offsets of a request's words. */
+/** Words of a request. */
 export const PACKET = { connectionId: 0, action: 2, transaction: 3 } as const;
 const INFO_HASH = 4;
 const LEFT = 16;
 const EVENT = 20;
 const NUMWANT = 23;
-/** A half-word: the 16 bits at byte 96. */
+/** The half at byte 96. */
 const PORT_HALF = 48;
 
 const encoder = new TextEncoder();
 
-/** What a client is told when it cannot be served, ready to be sent. */
+/** Error messages for clients, ready to be sent. */
 export const ERRORS = {
   connection: encoder.encode("Connection invalid or expired"),
   action: encoder.encode("Unknown action"),
@@ -50,47 +49,49 @@ export const ERRORS = {
 } as const;
 
 /**
- * Bytes of an IP packet that every client receives whole: libtorrent reads into a buffer of 1,500
- * bytes and discards a longer answer, and on most paths a longer packet would be split.
+ * Maximum bytes of an IP packet. libtorrent reads into a buffer of 1,500 bytes and discards longer
+ * responses, and most paths would fragment a longer packet.
  */
 const MAX_PACKET_BYTES = 1500;
 const UDP_HEADER_BYTES = 8;
 
-/** Bytes of the longest response to an address of `addressBytes`. */
+/** Maximum bytes of a response to an address of `addressBytes`. */
 export function maxResponseBytes(addressBytes: number): number {
   return MAX_PACKET_BYTES - (addressBytes === 4 ? 20 : 40) - UDP_HEADER_BYTES;
 }
 
-/** The most peers that fit a response: 242 for IPv4, 79 for IPv6. */
+/** Maximum number of peers in a response: 242 for IPv4, 79 for IPv6. */
 export function maxFittingPeers(addressBytes: number): number {
   return Math.floor((maxResponseBytes(addressBytes) - 20) / (addressBytes + 2));
 }
 
-/** The most torrents that fit a response to a scrape: 122 over IPv4, 120 over IPv6. */
+/** Maximum number of torrents in a scrape response: 122 over IPv4, 120 over IPv6. */
 export function maxFittingTorrents(addressBytes: number): number {
   return Math.floor((maxResponseBytes(addressBytes) - 8) / 12);
 }
 
-/** Bytes of a request that are looked at; more are never needed. A multiple of 4. */
+/** Bytes of a request that are read; the rest is never needed. A multiple of 4. */
 export function maxRequestBytes(maxTorrents: number): number {
   return Math.max(ANNOUNCE_BYTES + 2, HEADER_BYTES + INFO_HASH_BYTES * maxTorrents);
 }
 
-/** Words of the longest request record. */
+/** Words of the longest request. */
 export function maxRequestWords(maxTorrents: number): number {
   return Math.max(REQUEST.announceWords, REQUEST.hashes + INFO_HASH_WORDS * maxTorrents);
 }
 
-/** Whether the packet at `input.words[word]` begins with the protocol id of a connect. */
+/**
+ * Whether the packet at `input.words[inputWord]` begins with the protocol id of a connect request.
+ */
 export function hasProtocolId(input: Bytes, inputWord: number): boolean {
   const { words } = input;
   return words[inputWord] === PROTOCOL_ID_HIGH && words[inputWord + 1] === PROTOCOL_ID_LOW;
 }
 
 /**
- * Reads an announce of at least ANNOUNCE_BYTES into the request of an exchange, whose source is there
- * already. The address in the packet, the key and all that follows the port are ignored. False when
- * the port is 0.
+ * Reads an announce of at least ANNOUNCE_BYTES into the request of an exchange, whose source is
+ * there already. Ignores the address and the key in the packet, and everything after the port.
+ * Returns false if the port is 0.
  */
 export function readAnnounce(exchange: Exchange, maxPeers: number): boolean {
   const { input, inputWord, request, requestWord } = exchange;
@@ -103,7 +104,7 @@ export function readAnnounce(exchange: Exchange, maxPeers: number): boolean {
   const event = words[inputWord + EVENT];
   const high = words[inputWord + LEFT];
   const low = words[inputWord + LEFT + 1];
-  // Clients that do not know what is left send 2^64 - 1, also once they have completed.
+  // Clients that do not know what is left send 2^64 - 1, even once they have completed.
   const hasCompleted = (high & low) === -1 && event === EVENT_COMPLETED;
   const isSeeder = (high | low) === 0 || hasCompleted;
   const isStopped = event === EVENT_STOPPED;
@@ -122,7 +123,7 @@ export function readAnnounce(exchange: Exchange, maxPeers: number): boolean {
   return port !== 0;
 }
 
-/** Reads a scrape into the request of an exchange; false without an info hash. */
+/** Reads a scrape into the request of an exchange. Returns false if there is no info hash. */
 export function readScrape(exchange: Exchange, maxTorrents: number): boolean {
   const { input, inputWord, request, requestWord } = exchange;
   const { words } = input;
@@ -137,7 +138,7 @@ export function readScrape(exchange: Exchange, maxTorrents: number): boolean {
   return count > 0;
 }
 
-/** Words of a scrape request of `count` info hashes. */
+/** Words of a scrape request with `count` info hashes. */
 export function scrapeWords(count: number): number {
   return REQUEST.hashes + count * INFO_HASH_WORDS;
 }
@@ -147,12 +148,12 @@ export function announceResponseBytes(peers: number, addressBytes: number): numb
   return 20 + peers * (addressBytes + 2);
 }
 
-/** The half-word at which the peers of a response at `output.words[word]` begin. */
+/** The half at which the peers of the response at `output.words[outputWord]` begin. */
 export function peersHalf(outputWord: number): number {
   return outputWord * 2 + 10;
 }
 
-/** Writes all of an announce response but the peers. */
+/** Writes an announce response except for its peers. */
 export function writeAnnounceHead(
   output: Bytes,
   outputWord: number,
@@ -175,7 +176,7 @@ export function writeScrapeHead(output: Bytes, outputWord: number, transaction: 
   output.words[outputWord + 1] = transaction;
 }
 
-/** Writes the counts of the torrent number `index` of a scrape response; downloads are 0. */
+/** Writes the counts of torrent number `index` of a scrape response. Downloads are always 0. */
 export function writeScrapeCounts(
   output: Bytes,
   outputWord: number,
@@ -190,7 +191,7 @@ export function writeScrapeCounts(
   words[entry + 2] = swapWord(leechers);
 }
 
-/** Bytes of a scrape response of `count` torrents. */
+/** Bytes of a scrape response with `count` torrents. */
 export function scrapeResponseBytes(count: number): number {
   return 8 + count * 12;
 }

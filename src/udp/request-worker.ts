@@ -1,5 +1,6 @@
-// A request worker: takes requests from the rings of all socket workers, answers them into the
-// rings back, and sleeps when there are none. It is always in this loop, and runs no events.
+// A request worker: takes requests from the rings of all socket workers, writes the responses to
+// the rings back, and sleeps if there are no requests. It never leaves this loop and runs no
+// events.
 
 import { serveWorker } from "../app/worker-thread.ts";
 import { readClock } from "../memory/clock.ts";
@@ -10,10 +11,12 @@ import { Exchange } from "./exchange.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
 import { channelForRequestWorker, type RequestWorkerSetup, viewSetup } from "./setup.ts";
 
-/** Requests of one socket worker that are answered before it sees the responses, if it is awake. */
+/**
+ * Maximum number of requests from one socket worker before it sees the responses, if it is awake.
+ */
 const MAX_AT_ONCE = 64;
 
-/** For a socket worker to make room for more responses. */
+/** Time for a socket worker to make room for more responses. */
 const NAP_MILLISECONDS = 1;
 
 /** Upper bound on sleep, in case a wake-up is missed. */
@@ -34,7 +37,7 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
   const exchange = new Exchange(channels, channels.words, channels);
   const responseWords = RESPONSE.datagram + Math.ceil(handler.maxResponseBytes / 4);
 
-  /** Answers what an end holds, up to `max` requests, and returns how many that were. */
+  /** Answers up to `max` requests of one end and returns their number. */
   function answerRequests(end: RequestEnd, max: number): number {
     const { requests, responses } = end;
     exchange.now = readClock(control, CONTROL.clock);
@@ -45,7 +48,8 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
       requestWord = requests.peek()
     ) {
       const responseWord = responses.reserve(responseWords);
-      // Requests wait in their ring for room, and those that find none there are dropped.
+      // Requests wait in their ring until there is room. If that ring is full too, new ones are
+      // dropped.
       if (responseWord < 0) break;
       const { words } = channels;
       for (let i = 0; i < SOURCE.words; i++) words[responseWord + i] = words[requestWord + i];
@@ -67,7 +71,7 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
   const isStopped = (): boolean => Atomics.load(control, CONTROL.stop) !== 0;
   const hasWork = (): boolean => isStopped() || ends.some((end) => end.requests.peek() >= 0);
 
-  /** Wakes the socket workers whose responses may wait no longer; returns for how long others may. */
+  /** Wakes the socket workers whose responses are due. Returns how long the others can wait. */
   function wakeSockets(maxMilliseconds: number): number {
     const now = performance.now();
     let left = Infinity;
@@ -84,7 +88,7 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
       const left = wakeSockets(gatherMilliseconds);
       if (taken > 0) continue;
       if (hasWork()) {
-        // What is there but cannot be taken waits for room, which the socket workers make.
+        // The requests wait for room that only the socket workers can make.
         wakeSockets(0);
         sleepAtDoorbell(control, doorbell, NAP_MILLISECONDS, isStopped);
       } else {

@@ -1,18 +1,18 @@
-// A request between the socket it came from and the thread that answers it, as words: in a socket
-// worker's own memory, or in the ring to a request worker. The fields of one datagram that matter,
-// checked, and where the answer goes.
+// A request as words, on its way from the socket to the thread that answers it: in a socket
+// worker's own memory, or in the ring to a request worker. It holds the checked fields of one
+// datagram and the source, to which the response goes.
 
 import { ANNOUNCE } from "../swarm/layout.ts";
 
-/** Who sent a datagram, and the way back. */
+/** The sender of a datagram, and how to reach it. */
 export const SOURCE = {
-  /** 0 is the only value that matters to anybody but the backend. */
+  /** Only the backend uses the port, except that 0 is not answered. */
   port: 0,
   /** 4 or 16. */
   addressBytes: 1,
-  /** Four words, the address as the network has it; of IPv4 only the first counts. */
+  /** Four words: the address in network order. An IPv4 address is the first of them. */
   address: 2,
-  /** 18 words for the backend, which finds its own way back by them. */
+  /** 18 words in which the backend stores how to send the response. */
   reply: 6,
   words: 24,
 } as const;
@@ -26,9 +26,9 @@ export const REQUEST = {
   kind: SOURCE.words,
   /** The client's transaction id, in its own byte order. */
   transaction: SOURCE.words + 1,
-  /** A word of the (first) info hash, whatever the kind. */
+  /** A word of the first info hash, for both kinds of requests. */
   routing: BODY + ANNOUNCE.infoHash,
-  /** Of an announce: the record that swarm/layout.ts describes. */
+  /** Of an announce: the words of ANNOUNCE, see swarm/layout.ts. */
   announce: BODY,
   announceWords: BODY + ANNOUNCE.words,
   /** Of a scrape: the number of info hashes, then 5 words for each. */
@@ -39,5 +39,7 @@ export const REQUEST = {
 export const ANNOUNCE_REQUEST = 1;
 export const SCRAPE_REQUEST = 2;
 
-/** Words of a response on its way back: the source, its length in bytes, then the datagram. */
+/**
+ * Words of a response on its way back: the source, the datagram's length in bytes, the datagram.
+ */
 export const RESPONSE = { source: 0, bytes: SOURCE.words, datagram: SOURCE.words + 1 } as const;

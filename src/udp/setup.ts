@@ -1,4 +1,4 @@
-// What the main thread of the UDP tracker hands to each of its workers, and what they make of it.
+// What the main thread of the UDP tracker passes to its workers, and what the workers make of it.
 
 import { allocateCounters, Counters } from "../app/counters.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
@@ -24,16 +24,16 @@ export interface Setup {
   readonly counters: SharedArrayBuffer;
   readonly channels: SharedArrayBuffer;
   readonly backend: BackendName;
-  /** With 'mmsg', an eventfd for each socket worker: see wake-event.ts. */
+  /** With 'mmsg', an eventfd for each socket worker, see wake-event.ts. */
   readonly wakeEvents: readonly number[];
-  /** See connection-id.ts; the main thread renews them. */
+  /** See connection-id.ts. The main thread renews them. */
   readonly connectionKeys: SharedArrayBuffer;
-  /** The tokens of each address, and two random words for the hash by which they are found. */
+  /** The tokens of each address, and the two random words of the hash that finds them. */
   readonly requestTokens: SharedArrayBuffer;
   readonly requestKey: Int32Array;
 }
 
-/** Reserves the memory of a tracker. Throws a StartupError when the limits ask for too much. */
+/** Reserves the memory of a tracker. Throws a StartupError if the limits are too high. */
 export function allocateSetup(config: UdpConfig, backend: BackendName): Setup {
   const { limits, request_workers, socket_workers } = config;
   const workers = socket_workers + request_workers;
@@ -59,7 +59,7 @@ export function allocateSetup(config: UdpConfig, backend: BackendName): Setup {
   };
 }
 
-/** What `allocate` gives; a StartupError that names the key when it throws a RangeError. */
+/** Returns what `allocate` returns. Turns a RangeError into a StartupError that names the key. */
 function explainRangeError<T>(key: string, allocate: () => T): T {
   try {
     return allocate();
@@ -73,7 +73,7 @@ function randomWords(): Int32Array {
   return crypto.getRandomValues(new Int32Array(2));
 }
 
-/** What a socket worker is started with. Workers are numbered: socket workers come first. */
+/** What a socket worker is started with. Socket workers have the lower numbers. */
 export interface SocketWorkerSetup extends Setup {
   readonly worker: number;
   readonly addresses: readonly SocketAddress[];
@@ -84,10 +84,10 @@ export interface RequestWorkerSetup extends Setup {
   readonly worker: number;
 }
 
-/** What a socket worker answers. */
+/** What a socket worker reports once it has bound its sockets. */
 export interface Bound {
   readonly ports: readonly number[];
-  /** The least receive buffer granted, in bytes; undefined when the system's was left. */
+  /** The smallest receive buffer granted, in bytes; undefined if the system's default was kept. */
   readonly receiveBuffer: number | undefined;
 }
 
@@ -99,7 +99,7 @@ export interface WorkerViews {
   readonly handler: Handler;
 }
 
-/** Views the shared memory as the worker number `worker`. */
+/** Views the shared memory as worker number `worker`. */
 export function viewSetup(setup: Setup, worker: number): WorkerViews {
   const { cleaning, limits, network } = setup.config;
   const counters = new Counters(setup.counters, worker);
@@ -123,7 +123,7 @@ function createRequestLimit(setup: Setup, rate: number): RequestLimit | undefine
   return new RequestLimit(new Int32Array(setup.requestTokens), setup.requestKey, rate);
 }
 
-/** The channel between a socket and a request worker, as the socket worker sees it. */
+/** The channel between a socket worker and a request worker, as the socket worker sees it. */
 export function channelForSocketWorker(setup: Setup, socketWorker: number, requestWorker: number) {
   const { socket_workers } = setup.config;
   const doorbell = doorbellWord(socket_workers + requestWorker);

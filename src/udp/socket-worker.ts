@@ -1,5 +1,5 @@
-// A socket worker: binds its sockets, says so to the main thread, and serves until it is told to
-// stop.
+// A socket worker: binds its sockets, reports that to the main thread, and serves until it is asked
+// to stop.
 
 import { SocketEnd } from "./channel.ts";
 import { isDualStack } from "../app/address-claim.ts";

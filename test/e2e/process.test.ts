@@ -62,7 +62,7 @@ test.each([
   ],
   [
     "socket_workers = 74\nrequest_workers = 74",
-    /request_workers: 74 socket workers and 74 request workers .*; there may be \d+: lower either/,
+    /request_workers: 74 socket workers and 74 request workers .*; at most \d+ are possible; lower either/,
   ],
   ["[privileges]\ndrop_privileges = true\nuser = 'no-such-user'", /privileges\.user: there is no/],
   ["[network]\nadress = '127.0.0.1:3000'", /unknown key, did you mean "network\.address"\?$/],
@@ -95,7 +95,8 @@ test("takes IPv4 clients on a lone [::], in the IPv4 swarm", async () => {
 });
 
 test("warns of the backend 'bun' on a wildcard address alone", async () => {
-  const warning = "network.socket_backend: 'bun' at a wildcard address may answer from another";
+  const warning =
+    "network.socket_backend: at a wildcard address, 'bun' may respond from an address";
   for (const [address, isWarned] of [
     ["0.0.0.0:0", true],
     ["[::]:0", true],
@@ -272,7 +273,7 @@ await testWith(
     expect(small.log).not.toContain("socket_recv_buffer_size");
     const huge = await buffers(2 ** 30 - 1);
     expect(huge.log).toMatch(
-      /socket_recv_buffer_size: the kernel granted \d+ of 1073741823 bytes; net\.core\.rmem_max/,
+      /socket_recv_buffer_size: the kernel granted \d+ of 1073741823 bytes; raise net\.core\.rmem_max/,
     );
     expect((await buffers(0)).log).not.toContain("socket_recv_buffer_size");
   },

@@ -1,5 +1,5 @@
-// The socket backend that works everywhere: Bun.udpSocket. Collects the responses to the datagrams
-// of one turn of the event loop and sends them in one go. Runs in a socket worker.
+// The portable socket backend: Bun.udpSocket. Collects the responses to all datagrams of one turn
+// of the event loop and sends them together. Runs in a socket worker.
 
 import { UDP_IPV6_ONLY } from "../../app/address-claim.ts";
 import { UDP_REUSE_PORT } from "../../app/reuse-port.ts";
@@ -19,7 +19,7 @@ import { ignoreUnreachableClients, setReceiveBuffer } from "./options.ts";
 
 type UdpSocket = Bun.udp.Socket<"buffer"> & { readonly fd: number };
 
-/** The words of a SOURCE that are this backend's: indices of the socket and of the scope. */
+/** The words of SOURCE that belong to this backend: the indices of the socket and of the scope. */
 const REPLY = { socket: SOURCE.reply, scope: SOURCE.reply + 1 } as const;
 
 /** Memory for the responses of one turn. */
@@ -28,14 +28,14 @@ const OUTPUT_BYTES = 1 << 20;
 /** Bun.udpSocket as a SocketBackend. */
 export class BunBackend implements SocketBackend {
   readonly #sockets: UdpSocket[] = [];
-  /** For each socket: datagram, port, address, datagram, … as sendMany wants them. */
+  /** For each socket: datagram, port, address, datagram, … as sendMany expects them. */
   readonly #outgoing: (Uint8Array | number | string)[][] = [];
   readonly #exchange: Exchange;
   #outputUsed = 0;
   #queued = 0;
   #isFlushPlanned = false;
   #isServing = false;
-  /** Interfaces that link-local clients were seen on, as their addresses end: "%eth0". */
+  /** The interfaces of link-local clients, as their addresses end: "%eth0". */
   readonly #scopes = [""];
 
   constructor(
@@ -63,7 +63,8 @@ export class BunBackend implements SocketBackend {
           data: (_socket: unknown, data: Buffer, sourcePort: number, address: string) => {
             this.#receive(index, data, sourcePort, address);
           },
-          // Errors of earlier sends, where they could not be switched off: nobody to tell.
+          // Errors of earlier sends, on systems where they cannot be switched off. Nothing can be
+          // done.
           error: () => {},
         },
       };
@@ -83,7 +84,7 @@ export class BunBackend implements SocketBackend {
     return Math.min(...granted);
   }
 
-  /** Sends the responses of request workers as they come. */
+  /** Sends the responses of request workers as they arrive. */
   async serve(): Promise<void> {
     this.#isServing = true;
     const { control, dispatcher, settings } = this;
@@ -95,7 +96,7 @@ export class BunBackend implements SocketBackend {
   }
 
   #receive(socket: number, data: Buffer, port: number, address: string): void {
-    // Clients ask again: while sockets are still being bound, this thread may be root.
+    // Until all sockets are bound, this thread may be root. Clients will retry.
     if (!this.#isServing) return;
     const { dispatcher } = this;
     const exchange = this.#exchange;
@@ -117,7 +118,7 @@ export class BunBackend implements SocketBackend {
     }
     if (this.#isFlushPlanned) return;
     this.#isFlushPlanned = true;
-    // Comes after the datagrams of this turn; a microtask would come after each of them.
+    // Runs after all datagrams of this turn; a microtask would run after each of them.
     setImmediate(() => {
       this.#isFlushPlanned = false;
       this.counters.add(COUNTER.batches, 1);
@@ -126,7 +127,7 @@ export class BunBackend implements SocketBackend {
     });
   }
 
-  // A datagram is read and answered before the next one comes: all of them use slot 0.
+  // A datagram is read and answered before the next one arrives, so all of them use slot 0.
   #writeSource(socket: number, port: number, address: string): void {
     const { bytes, words } = this.dispatcher.requests;
     words[REPLY.socket] = socket;
@@ -135,7 +136,7 @@ export class BunBackend implements SocketBackend {
     words[REPLY.scope] = address.includes("%") ? this.#scopeIndex(address) : 0;
   }
 
-  // A host has a handful of interfaces, so the list is short, and has an end.
+  // A host has a handful of interfaces, so the list stays short.
   #scopeIndex(address: string): number {
     const scope = address.slice(address.indexOf("%"));
     const known = this.#scopes.indexOf(scope);
@@ -187,8 +188,8 @@ export class BunBackend implements SocketBackend {
     const count = outgoing.length / 3;
     let next = 0;
     let failed = 0;
-    // A call ends early at a datagram that the kernel refuses. The others are tried again; what is
-    // still left after the third time is given up, rather than waited for.
+    // A call stops at a datagram that the kernel refuses; the rest is tried again. Whatever is left
+    // after the third attempt is dropped, because waiting would block the event loop.
     for (let tries = 0; next < count && tries < 3; tries++) {
       try {
         next += socket.sendMany(next === 0 ? outgoing : outgoing.slice(next * 3));

@@ -1,4 +1,4 @@
-// Chooses how sockets are driven. Called by the entry, on the main thread, before any worker.
+// Chooses the socket backend. The entry calls this on the main thread before it starts a worker.
 
 import { log } from "../../app/log.ts";
 import { isWildcard, type SocketAddress } from "../../app/socket-address.ts";
@@ -9,8 +9,9 @@ import type { BackendName } from "./backend.ts";
 import { EAGAIN, hasSystemCalls } from "./system-calls.ts";
 
 /**
- * The backend for `network.socket_backend`. 'auto' takes 'mmsg' where it works, and says in the log
- * why it does not; 'bun' warns of what it cannot do on wildcard addresses. Throws a StartupError when 'mmsg' was asked for and does not work.
+ * Returns the backend for `network.socket_backend`. 'auto' selects 'mmsg' if it works, and logs the
+ * reason if it does not; 'bun' logs a warning at wildcard addresses. Throws a StartupError if
+ * 'mmsg' is configured and does not work.
  */
 export function chooseBackend(
   choice: BackendName | "auto",
@@ -24,16 +25,16 @@ export function chooseBackend(
   }
   if (addresses.some(isWildcard)) {
     log(
-      "network.socket_backend: 'bun' at a wildcard address may answer from another address than " +
-        "the client asked; if this host has several, list them in network.address",
+      "network.socket_backend: at a wildcard address, 'bun' may respond from an address other " +
+        "than the one the client asked; if this host has several, list them in network.address",
     );
   }
   return "bun";
 }
 
-// A sandbox may refuse the calls that the system has: only trying tells.
+// A sandbox may refuse calls that the system has, so the only way to know is to try.
 function findObstacle(): string | undefined {
-  if (!hasSystemCalls) return "it needs Linux on x64 or arm64, and its C library";
+  if (!hasSystemCalls) return "it requires Linux on x64 or arm64 and its C library";
   try {
     const fd = openLinuxSocket({ host: "127.0.0.1", port: 0, family: 4 });
     const batch = new MessageBatch({ slots: 1, payloadBytes: 16, controlBytes: 0 });

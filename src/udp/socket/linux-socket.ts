@@ -1,5 +1,5 @@
-// Datagram sockets made by hand, for the batched calls: opened, bound, connected, closed. Called at
-// the start and the end of a socket worker or of a load worker, never for a datagram.
+// Datagram sockets for the batched calls: opens, binds, connects and closes them with system calls.
+// Called at the start and end of a socket worker or a load worker, never for a datagram.
 
 import { ptr } from "bun:ffi";
 import { getSystemErrorName } from "node:util";
@@ -9,7 +9,7 @@ import { Bytes } from "../../memory/bytes.ts";
 import { AF_INET, AF_INET6, NAME_BYTES, readNamePort, writeName } from "./name.ts";
 import { calls, checkResult } from "./system-calls.ts";
 
-// From the kernel's headers; the same on x64 and arm64.
+// From the kernel's headers. The same on x64 and arm64.
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -20,18 +20,18 @@ const IPV6_V6ONLY = 26;
 const IPV6_RECVPKTINFO = 49;
 
 export interface LinuxSocketOptions {
-  /** Shares the port with the other sockets that do. */
+  /** Shares the port with other sockets that set this. */
   readonly reusePort?: boolean;
-  /** A socket on `[::]` takes IPv4 as well. */
+  /** Lets a socket on `[::]` accept IPv4 too. */
   readonly isDualStack?: boolean;
-  /** Each datagram comes with the address it was sent to: see packet-info.ts. */
+  /** Makes each datagram arrive with its destination address, see packet-info.ts. */
   readonly packetInfo?: boolean;
 }
 
-/** A system call that failed. */
+/** The error of a system call. */
 export class SocketError extends Error {
   override name = "SocketError";
-  /** The error's name, such as EADDRINUSE. */
+  /** The name of the error, such as EADDRINUSE. */
   readonly code: string;
 
   constructor(call: string, errno: number) {
@@ -41,7 +41,7 @@ export class SocketError extends Error {
   }
 }
 
-/** Opens a socket that never blocks, bound to the address; throws a SocketError. */
+/** Opens a non-blocking socket bound to the address. Throws a SocketError. */
 export function openLinuxSocket(address: SocketAddress, options: LinuxSocketOptions = {}): number {
   const family = address.family === 4 ? AF_INET : AF_INET6;
   const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -64,14 +64,14 @@ export function openLinuxSocket(address: SocketAddress, options: LinuxSocketOpti
   return fd;
 }
 
-/** Sets where a socket sends to; from then on it hears nobody else. Throws a SocketError. */
+/** Sets the destination of a socket, which then receives from there only. Throws a SocketError. */
 export function connectLinuxSocket(fd: number, address: SocketAddress): void {
   const name = Bytes.allocate(NAME_BYTES);
   const length = writeName(name, 0, address);
   check("connect", calls.connect(fd, ptr(name.bytes), length));
 }
 
-/** The port that a socket is bound to; throws a SocketError. */
+/** Returns the port that a socket is bound to. Throws a SocketError. */
 export function readLocalPort(fd: number): number {
   const name = Bytes.allocate(NAME_BYTES);
   const length = new Uint32Array([NAME_BYTES]);

@@ -1,6 +1,6 @@
-// Many datagrams for one system call: the arrays that recvmmsg(2) and sendmmsg(2) work on, built
-// once over one stretch of memory and then read and written in place. A thread that drives sockets
-// has one to receive into and one to send from; nothing is allocated for a datagram or a call.
+// Many datagrams for one system call: the arrays of recvmmsg(2) and sendmmsg(2), built once in one
+// buffer and then read and written in place. A thread that drives sockets has one batch to receive
+// into and one to send from; nothing is allocated for a datagram or a call.
 
 import { ptr } from "bun:ffi";
 import { Bytes } from "../../memory/bytes.ts";
@@ -20,7 +20,7 @@ const MSG_DONTWAIT = 0x40;
 
 const HIGH_WORD = 2 ** 32;
 
-/** A batch of datagrams. Words are indices into `memory.words` unless said otherwise. */
+/** A batch of datagrams. Its positions are words of `memory`. */
 export class MessageBatch {
   readonly slots: number;
   readonly memory: Bytes;
@@ -29,9 +29,9 @@ export class MessageBatch {
   readonly #words: Int32Array;
   readonly #layout: BatchLayout;
   readonly #controlBytes: number;
-  /** Address of the memory; bytes of one buffer never move. */
+  /** The address of the memory, which never moves. */
   readonly #address: number;
-  /** Slots whose header the kernel may have written to since `receive` last put them right. */
+  /** Slots whose header the kernel may have changed since `receive` last reset them. */
   #used = 0;
 
   constructor(shape: BatchShape) {
@@ -47,8 +47,8 @@ export class MessageBatch {
   }
 
   /**
-   * Receives what is there, up to `max` datagrams, into the first slots. Never waits. Returns how
-   * many, or minus the error number: EAGAIN when there are none.
+   * Receives up to `max` pending datagrams into the first slots, without waiting. Returns their
+   * number, or minus the error number: EAGAIN if there are none.
    */
   receive(fd: number, max = this.slots): number {
     const words = this.#words;
@@ -63,19 +63,19 @@ export class MessageBatch {
   }
 
   /**
-   * Sends the `count` slots from `first` on. Never waits. Returns how many the kernel took, at
-   * least one, or minus the error number of the first.
+   * Sends `count` slots from `first` on, without waiting. Returns the number that the kernel
+   * accepted, at least one, or minus the error number of the first.
    */
   send(fd: number, first: number, count: number): number {
     return sendMessages(fd, this.#address + first * MESSAGE.words * 4, count, MSG_DONTWAIT);
   }
 
-  /** Bytes received into the slot, at most those of its payload. */
+  /** Bytes received into the slot, at most the size of its payload. */
   length(slot: number): number {
     return this.#words[slot * MESSAGE.words + MESSAGE.messageLength];
   }
 
-  /** Whether the datagram had more bytes than the slot. */
+  /** Whether the datagram was longer than the slot. */
   isTruncated(slot: number): boolean {
     return (this.#words[slot * MESSAGE.words + MESSAGE.flags] & MSG_TRUNC) !== 0;
   }
@@ -85,7 +85,7 @@ export class MessageBatch {
     return this.#layout.payloads + slot * this.payloadWords;
   }
 
-  /** The first word of the slot's own name, the source of what was received: see NAME. */
+  /** The first word of the slot's own name, the source of a received datagram. See NAME. */
   name(slot: number): number {
     return this.#layout.names + slot * NAME_SLOT_WORDS;
   }
@@ -95,7 +95,7 @@ export class MessageBatch {
     return this.#layout.controls + slot * this.#layout.controlWords;
   }
 
-  /** Sets the bytes to send from where the slot's payload is. */
+  /** Sets the number of bytes to send from the slot's payload. */
   setLength(slot: number, bytes: number): void {
     this.#words[this.#layout.vectors + slot * VECTOR.words + VECTOR.length] = bytes;
   }
@@ -105,7 +105,7 @@ export class MessageBatch {
     return this.#address + word * 4;
   }
 
-  /** Sends `bytes` from an address, in this batch's memory or any other that stays alive. */
+  /** Sends `bytes` from an address, in the memory of this batch or any other that stays alive. */
   setPayload(slot: number, address: number, bytes: number): void {
     const vector = this.#layout.vectors + slot * VECTOR.words;
     this.#writePointer(vector + VECTOR.base, address);
@@ -117,7 +117,7 @@ export class MessageBatch {
     return this.#words[this.#layout.vectors + slot * VECTOR.words + VECTOR.length];
   }
 
-  /** Sends to whom the datagram in a slot of another batch came from; nothing is copied. */
+  /** Sends to the source of the datagram in a slot of another batch, without copying it. */
   setTarget(slot: number, other: MessageBatch, otherSlot: number): void {
     const words = this.#words;
     const from = other.#words;
@@ -128,7 +128,7 @@ export class MessageBatch {
     words[header + MESSAGE.nameLength] = from[otherHeader + MESSAGE.nameLength];
   }
 
-  /** Sends with the control message in a slot of another batch; nothing is copied. */
+  /** Sends with the control message in a slot of another batch, without copying it. */
   setControl(slot: number, other: MessageBatch, otherSlot: number): void {
     const words = this.#words;
     const from = other.#words;
@@ -139,14 +139,14 @@ export class MessageBatch {
     words[header + MESSAGE.controlLength] = from[otherHeader + MESSAGE.controlLength];
   }
 
-  /** Sends to the name written to the slot's own, of `bytes`; 0 for a connected socket. */
+  /** Sends to the slot's own name, which has `bytes` bytes; 0 for a connected socket. */
   setOwnTarget(slot: number, bytes: number): void {
     const header = slot * MESSAGE.words;
     this.#writePointer(header + MESSAGE.namePointer, this.addressOf(this.name(slot)));
     this.#words[header + MESSAGE.nameLength] = bytes;
   }
 
-  /** Sends with `bytes` of the slot's own control memory; 0 for none. */
+  /** Sends with `bytes` bytes of the slot's own control memory; 0 for none. */
   setOwnControl(slot: number, bytes: number): void {
     const header = slot * MESSAGE.words;
     this.#writePointer(header + MESSAGE.controlPointer, this.addressOf(this.control(slot)));

@@ -1,5 +1,5 @@
-// Where everything is in the memory of a batch of datagrams: the structs that recvmmsg(2) and
-// sendmmsg(2) work on, one array of each. Only message-batch.ts reads and writes them.
+// The memory layout of a batch of datagrams: the structs of recvmmsg(2) and sendmmsg(2), one array
+// of each. Only message-batch.ts reads and writes them.
 //
 //   N x mmsghdr (64)   N x iovec (16)   N x name (32)   N x control   N x payload
 //      |  |  +-------> base, length -------------------------------> a datagram
@@ -17,12 +17,12 @@
 //        56  msg_len         4, and 4 of padding
 //        64
 //
-// That is the kernel's layout (struct user_msghdr in linux/socket.h), and glibc's on 64 bits. musl
-// declares msg_iovlen as an int and msg_controllen as a socklen_t, each with a pad of 4 bytes after
-// it on a little-endian machine: the same bytes, as long as the pads are zero, which they are here.
-// Its cmsg_len is made in the same way.
+// This is the kernel's layout (struct user_msghdr in linux/socket.h), and that of glibc on 64 bits.
+// musl declares msg_iovlen as an int and msg_controllen as a socklen_t, each followed by 4 bytes of
+// padding on a little-endian machine. The bytes are the same as long as the padding is zero, as it
+// is here. The same holds for cmsg_len.
 
-/** Words of a header's fields; the high words of lengths stay zero. */
+/** Words of the fields of a struct mmsghdr. The high words of lengths stay zero. */
 export const MESSAGE = {
   namePointer: 0,
   nameLength: 2,
@@ -37,21 +37,21 @@ export const MESSAGE = {
 
 export const VECTOR = { base: 0, length: 2, words: 4 } as const;
 
-/** A name takes 28 bytes at most; this keeps them aligned to 8. */
+/** A name has at most 28 bytes. This keeps names aligned to 8 bytes. */
 export const NAME_SLOT_WORDS = 8;
 
 const CACHE_LINE = 64;
 
 export interface BatchShape {
-  /** Most datagrams of one call; the kernel takes 1024 at most. */
+  /** Maximum number of datagrams in one call. The kernel accepts at most 1024. */
   readonly slots: number;
-  /** Most bytes of a datagram received into a slot, or written to one. */
+  /** Maximum bytes of a datagram in a slot. */
   readonly payloadBytes: number;
   /** Bytes for control messages, a multiple of 8; 0 for none. */
   readonly controlBytes: number;
 }
 
-/** Where the arrays begin, in words. The headers come first. */
+/** The word at which each array begins. The headers come first. */
 export interface BatchLayout {
   readonly vectors: number;
   readonly names: number;
@@ -63,9 +63,9 @@ export interface BatchLayout {
 }
 
 /**
- * Lays a batch out. Payloads start on cache lines of their own, an odd number of them apart: it is
- * their heads that are read and written most, and those a power of two apart would share few places
- * in the cache.
+ * Lays out a batch. Each payload starts on a cache line of its own, and the distance between
+ * payloads is an odd number of lines: their heads are used most, and at a distance of a power of
+ * two they would share a few sets of the cache.
  */
 export function layOutBatch({ slots, payloadBytes, controlBytes }: BatchShape): BatchLayout {
   const payloadLines = Math.ceil(payloadBytes / CACHE_LINE) | 1;

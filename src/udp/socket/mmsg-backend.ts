@@ -1,5 +1,5 @@
-// The socket backend for Linux: takes and sends datagrams in batches with recvmmsg and sendmmsg.
-// The socket worker is always in this loop; it runs no events, and sleeps in poll(2).
+// The socket backend for Linux: receives and sends datagrams in batches with recvmmsg and sendmmsg.
+// The socket worker never leaves this loop; it runs no events and sleeps in poll(2).
 
 import { ptr } from "bun:ffi";
 import type { Counters } from "../../app/counters.ts";
@@ -17,7 +17,7 @@ import type { SocketBackend, SocketSettings } from "./backend.ts";
 import { setReceiveBuffer } from "./options.ts";
 import { clearWakeEvent } from "../../app/wake-event.ts";
 
-/** Whoever has work for this thread rings; this is for a bell that was not heard. */
+/** Upper bound on sleep, in case a wake-up is missed. */
 const MAX_SLEEP_MICROSECONDS = 1e6;
 
 /** recvmmsg and sendmmsg as a SocketBackend. */
@@ -63,14 +63,15 @@ export class MmsgBackend implements SocketBackend {
     const isFull = sockets.map(() => false);
     let isBusy = false;
     while (Atomics.load(control, CONTROL.stop) === 0) {
-      // A lone socket that filled a batch has more; there is nobody else to look after.
+      // A full batch means that more datagrams are waiting. With one socket, there is nothing to
+      // poll.
       if (!(isFull[0] && sockets.length === 1)) {
         if (isBusy) polls.wait(0);
         else this.#sleep(polls);
       }
       isBusy = false;
       const now = readClock(control, CONTROL.clock);
-      // One batch for each, so that none starves another.
+      // One batch per socket, so that no socket starves another.
       for (let i = 0; i < sockets.length; i++) {
         if (!isFull[i] && !polls.isReadable(i)) continue;
         isFull[i] = sockets[i].receive(this.#input, now) === dispatcher.slots;

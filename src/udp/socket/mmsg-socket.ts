@@ -1,5 +1,5 @@
-// One socket of the mmsg backend and the responses queued for it: datagrams are answered where
-// they were received, responses are sent many at a time from where they were written.
+// One socket of the mmsg backend with its queued responses. Datagrams are answered where they were
+// received, and responses are sent in batches from where they were written.
 
 import { ptr } from "bun:ffi";
 import type { Counters } from "../../app/counters.ts";
@@ -19,22 +19,25 @@ import { EAGAIN, EINTR } from "./system-calls.ts";
 /** Memory for the responses of one batch. */
 const OUTPUT_BYTES = 1 << 19;
 
-/** Time in which the kernel can make room for the responses of one batch before it loses some. */
+/** Time for the kernel to make room for the responses of one batch. After that, some are lost. */
 const WAIT_FOR_ROOM_MILLISECONDS = 10;
 
-/** The first two bytes of ::ffff:0:0/96 that are not zero, as a word. */
+/** The last of the three words of ::ffff:0:0/96. */
 const MAPPED = 0xffff0000 | 0;
 
 const NAME_WORDS = NAME_BYTES / 4;
 const CONTROL_WORDS = PACKET_INFO_BYTES / 4;
-/** The words of a SOURCE that are this backend's: socket, client's name, our own address. */
+/**
+ * The words of SOURCE that belong to this backend: the socket, the client's name, and the address
+ * on which the request arrived.
+ */
 const REPLY = {
   socket: SOURCE.reply,
   name: SOURCE.reply + 1,
   control: SOURCE.reply + 1 + NAME_WORDS,
 } as const;
 
-/** Index of the socket that the response at `words[at]` has to go out of. */
+/** Index of the socket that must send the response at `words[responseWord]`. */
 export function socketOfResponse(words: Int32Array, responseWord: number): number {
   return words[responseWord + RESPONSE.source + REPLY.socket];
 }
@@ -49,13 +52,13 @@ export class MmsgSocket {
   readonly #room: PollSet;
   /** Slots of a batch whose announces are answered once all are read. */
   readonly #later: Int32Array;
-  /** On a wildcard address, where it has to say which of ours it answers from. */
+  /** At a wildcard address, a response must state the address that it is sent from. */
   readonly #isWildcard: boolean;
   #outputUsed = 0;
   #queued = 0;
   #queuedBytes = 0;
 
-  /** Binds the address; throws a SocketError. */
+  /** Binds the address. Throws a SocketError. */
   constructor(
     private readonly index: number,
     address: SocketAddress,
@@ -85,7 +88,7 @@ export class MmsgSocket {
     closeLinuxSocket(this.fd);
   }
 
-  /** Takes one batch of datagrams at second `now`, answers them, and returns how many. */
+  /** Receives one batch of datagrams at second `now`, answers them, and returns their number. */
   receive(input: MessageBatch, now: number): number {
     const { dispatcher } = this;
     const exchange = this.#exchange;
@@ -115,7 +118,9 @@ export class MmsgSocket {
     return count;
   }
 
-  /** Queues the response of a request worker at `words[at]`, whose address is `address`. */
+  /**
+   * Queues a request worker's response at `words[responseWord]`, whose datagram is at `address`.
+   */
   queueRelayed(words: Int32Array, responseWord: number, address: number): void {
     const outgoing = this.#outgoing;
     const slot = this.#queued;
@@ -132,7 +137,7 @@ export class MmsgSocket {
     this.#queue(address, words[responseWord + RESPONSE.bytes]);
   }
 
-  /** Sends what is queued. What the kernel refuses is counted, and the rest still goes. */
+  /** Sends the queued responses. Counts those that the kernel refuses, and still sends the rest. */
   send(): void {
     let next = 0;
     let failed = 0;
@@ -160,7 +165,7 @@ export class MmsgSocket {
     this.#queuedBytes = 0;
   }
 
-  // False once the deadline, in milliseconds of performance.now(), has passed.
+  // Returns false once the deadline, in milliseconds of performance.now(), has passed.
   #awaitRoom(deadline: number): boolean {
     const left = deadline - performance.now();
     if (left <= 0) return false;
@@ -168,14 +173,14 @@ export class MmsgSocket {
     return true;
   }
 
-  // The word of #output at which the next response goes.
+  // Returns the word of #output at which the next response begins.
   #makeRoom(): number {
     const { maxResponseBytes } = this.dispatcher.handler;
     if (this.#outputUsed + maxResponseBytes > this.#output.bytes.length) this.send();
     return this.#outputUsed >> 2;
   }
 
-  // Queues the response just written to #output for whoever sent the datagram in a slot.
+  // Queues the response just written to #output, addressed to the sender of the datagram in a slot.
   #queueReply(input: MessageBatch, slot: number, bytes: number): void {
     const outgoing = this.#outgoing;
     const start = this.#outputUsed;
@@ -193,7 +198,7 @@ export class MmsgSocket {
     if (this.#queued === this.#outgoing.slots) this.send();
   }
 
-  // Writes the source of the datagram in a slot to where the dispatcher looks for it.
+  // Copies the source of the datagram in a slot into the dispatcher's request.
   #readSource(input: MessageBatch, slot: number): void {
     const { dispatcher } = this;
     const source = dispatcher.requests.words;

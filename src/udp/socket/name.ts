@@ -1,5 +1,5 @@
-// Socket addresses as the kernel reads and writes them, in memory shared with it. Used by whoever
-// opens a Linux socket, and by whoever looks at the source of a datagram in place.
+// Socket addresses as the kernel reads and writes them, in memory shared with it. Used to open
+// Linux sockets, and to read the source of a datagram in place.
 //
 //   struct sockaddr_in               struct sockaddr_in6
 //   byte  0  sin_family  2           byte  0  sin6_family   10
@@ -9,7 +9,7 @@
 //        16                               24  sin6_scope_id
 //                                         28
 //
-// Ports and addresses are in network order, the rest in the machine's.
+// Ports and addresses are in network order, the other fields in the machine's order.
 
 import type { SocketAddress } from "../../app/socket-address.ts";
 import { readAddress } from "../../memory/address.ts";
@@ -22,9 +22,9 @@ export const AF_INET6 = 10;
 export const NAME_BYTES = 28;
 const IPV4_NAME_BYTES = 16;
 
-/** Where the parts of a name are, from its first word on. */
+/** Positions within a name, relative to its first half or word. */
 export const NAME = {
-  /** Half-words. */
+  /** Halves. */
   familyHalf: 0,
   portHalf: 1,
   /** Words. */
@@ -33,7 +33,7 @@ export const NAME = {
   scope: 6,
 } as const;
 
-/** Writes the name of an address to `memory.words[at]` and returns its length in bytes. */
+/** Writes the name of an address at `memory.words[nameWord]` and returns its length in bytes. */
 export function writeName(memory: Bytes, nameWord: number, address: SocketAddress): number {
   const { bytes, halves, words } = memory;
   const { family, host, port } = address;
@@ -50,7 +50,7 @@ export function writeName(memory: Bytes, nameWord: number, address: SocketAddres
   return NAME_BYTES;
 }
 
-/** The port of the name at `memory.words[at]`, as a number. */
+/** The port of the name at `memory.words[nameWord]`, as a number. */
 export function readNamePort(memory: Bytes, nameWord: number): number {
   return swapHalf(memory.halves[nameWord * 2 + NAME.portHalf]);
 }

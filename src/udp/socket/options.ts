@@ -1,10 +1,10 @@
-// What Bun.udpSocket has no option for: options of a bound socket, set through the C library.
-// Called by socket backends, in socket workers.
+// Options of a bound socket that Bun.udpSocket does not offer, set through the C library. The
+// socket backends call this in socket workers.
 
 import { ptr } from "bun:ffi";
 import { openLibc } from "../../app/libc.ts";
 
-// From <sys/socket.h> and <netinet/in.h>; the first three differ on macOS.
+// From <sys/socket.h> and <netinet/in.h>. The first three differ on macOS.
 const isLinux = process.platform === "linux";
 const SOL_SOCKET = isLinux ? 1 : 0xffff;
 const SO_RCVBUF = isLinux ? 8 : 0x1002;
@@ -19,8 +19,8 @@ const calls = openLibc({
 });
 
 /**
- * Asks for a receive buffer of `bytes` and returns the size that the kernel granted. Linux grants
- * up to net.core.rmem_max. Undefined when that cannot be asked on this system.
+ * Requests a receive buffer of `bytes` and returns the size that the kernel granted; Linux grants
+ * up to net.core.rmem_max. Returns undefined if the system cannot tell.
  */
 export function setReceiveBuffer(fd: number, bytes: number): number | undefined {
   if (calls === undefined) return undefined;
@@ -28,13 +28,13 @@ export function setReceiveBuffer(fd: number, bytes: number): number | undefined 
   const length = new Uint32Array([4]);
   calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, ptr(value), 4);
   if (calls.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, ptr(value), ptr(length)) !== 0) return undefined;
-  // Linux counts its bookkeeping in, and reports twice what it was asked for.
+  // Linux includes its own overhead and reports twice the size.
   return isLinux ? value[0] / 2 : value[0];
 }
 
 /**
- * Keeps ICMP errors away from a socket. Bun asks for them, and a client that has gone would make
- * the next call on the socket fail, in the middle of the answers to others.
+ * Switches off ICMP errors on a socket. Bun switches them on, and a client that is gone would then
+ * make the next call fail in the middle of the responses to other clients.
  */
 export function ignoreUnreachableClients(fd: number): void {
   if (!isLinux) return;

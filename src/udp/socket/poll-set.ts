@@ -1,5 +1,5 @@
-// Waits for any of several sockets with ppoll(2), for microseconds where it must. One for each
-// thread that drives batched sockets; nothing is allocated while waiting.
+// Waits for any of several sockets with ppoll(2), with a timeout in microseconds. Each thread that
+// drives batched sockets has one. Waiting allocates nothing.
 //
 //   struct pollfd                 struct timespec, after the last of them
 //   byte 0  fd                    byte 0  tv_sec, 8 bytes
@@ -16,11 +16,11 @@ const POLLIN = 1;
 const POLLOUT = 4;
 const EVENTS = { datagrams: POLLIN, room: POLLOUT, either: POLLIN | POLLOUT } as const;
 
-/** The sockets that one thread waits for, by their indices in `fds`. */
+/** The sockets that one thread waits for, identified by their index in `fds`. */
 export class PollSet {
   readonly #memory: Bytes;
   readonly #address: number;
-  /** The word of the timespec, aligned to 8 bytes as the pollfds are. */
+  /** The word of the timespec, which is aligned to 8 bytes like the pollfds. */
   readonly #timeout: number;
 
   constructor(private readonly fds: readonly number[]) {
@@ -39,8 +39,8 @@ export class PollSet {
   }
 
   /**
-   * Blocks this thread until a socket is ready or the time has passed; 0 only looks. Returns how
-   * many are ready, or minus the error number: EINTR is nothing to worry about.
+   * Blocks this thread until a socket is ready or the time has passed; 0 does not block. Returns
+   * the number of ready sockets, or minus the error number. EINTR is harmless.
    */
   wait(microseconds: number): number {
     const { words } = this.#memory;
@@ -53,7 +53,7 @@ export class PollSet {
     return checkResult(calls.ppoll(fds, this.fds.length, wait, null));
   }
 
-  /** Whether the last wait found something to receive, be it an error. */
+  /** Whether the last wait found a datagram or an error to receive. */
   isReadable(index: number): boolean {
     return (this.#memory.halves[index * 4 + 3] & ~POLLOUT) !== 0;
   }

@@ -1,6 +1,6 @@
-// The system calls that no function of the runtime stands for: batches of datagrams, raw sockets,
+// The system calls for which the runtime has no function: batches of datagrams, raw sockets, and
 // waiting for several of them. Linux on x64 and arm64 with glibc or musl. Each thread that imports
-// this opens its own; called by the files of the batched sockets beside this one.
+// this opens its own; the files of the batched sockets beside this one call it.
 
 import { type Pointer, read } from "bun:ffi";
 import { openLibc } from "../../app/libc.ts";
@@ -16,7 +16,7 @@ const numbers =
     ? NUMBERS[process.arch]
     : undefined;
 
-// `syscall` is declared with C's `...`; both ABIs pass whole numbers there as anywhere else.
+// C declares `syscall` with `...`; both ABIs pass integers there as in any other function.
 const libc =
   numbers &&
   openLibc({
@@ -31,13 +31,13 @@ const libc =
     __errno_location: { args: [], returns: "ptr" },
   });
 
-// A thread's errno stays where it is.
+// The address of a thread's errno never changes.
 const errnoAddress = libc?.__errno_location() ?? undefined;
 
-/** Whether this system has all that the batched sockets need. */
+/** Whether this system has everything that the batched sockets need. */
 export const hasSystemCalls = libc !== undefined && errnoAddress !== undefined;
 
-/** The C library; only to be called where `hasSystemCalls` is true. */
+/** The C library. Use it only if `hasSystemCalls` is true. */
 export const calls = libc!;
 
 export const EINTR = 4;
@@ -45,17 +45,17 @@ export const EAGAIN = 11;
 export const ECONNREFUSED = 111;
 
 /**
- * Turns what a call returned into what its caller is told: the result, or minus the error number.
- * To be called before anything else is: errno is that of the thread's last failed call. The
- * runtime's own calls between the two were not seen to overwrite it, under a million allocations.
+ * Converts the return value of a call to the result or minus the error number. Call this before any
+ * other call: errno belongs to the thread's last failed call. In a million allocations, the
+ * runtime's own calls never overwrote it in between.
  */
 export function checkResult(result: number): number {
   return result >= 0 ? result : -read.i32(errnoAddress!, 0);
 }
 
 /**
- * recvmmsg(2): fills up to `count` of the messages at `headers`, without waiting, and returns how
- * many, or minus the error number. Goes past the C library, as `sendMessages` has to.
+ * recvmmsg(2): fills up to `count` of the messages at `headers`, without waiting. Returns their
+ * number, or minus the error number. Bypasses the C library, as `sendMessages` must.
  */
 export function receiveMessages(fd: number, headers: number, count: number, flags: number): number {
   const number = numbers!.recvmmsg;
@@ -63,9 +63,9 @@ export function receiveMessages(fd: number, headers: number, count: number, flag
 }
 
 /**
- * sendmmsg(2): sends the `count` messages at `headers` and returns how many went, at least one, or
- * minus the error number of the first. musl's own sendmmsg is a loop around sendmsg, a system call
- * for each datagram, so this goes past the C library.
+ * sendmmsg(2): sends the `count` messages at `headers`. Returns the number sent, at least one, or
+ * minus the error number of the first. musl's own sendmmsg is a loop over sendmsg, a system call
+ * for each datagram, so this bypasses the C library.
  */
 export function sendMessages(fd: number, headers: number, count: number, flags: number): number {
   const number = numbers!.sendmmsg;
