@@ -7,7 +7,7 @@
 // parameter is a third slower; unrolling by hand gains nothing.
 
 /**
- * HalfSipHash-1-3 of the `count` words at `words[word]`. Use it for hash tables, where nobody sees
+ * HalfSipHash-1-3 of the `count` words at `words[word]`. Use it for hash tables, where clients never see
  * the hash. The key is `key[keyWord]` and the word after it. Words are hashed as little-endian
  * bytes. Returns 32 bits as a signed integer.
  */

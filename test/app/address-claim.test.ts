@@ -1,4 +1,4 @@
-// Addresses that are claimed at start: against other programs, and for the workers.
+// Addresses claimed at start-up: against other programs, and for the workers.
 
 import { describe, expect, test } from "bun:test";
 import { type AddressClaim, claimAddresses } from "../../src/app/address-claim.ts";
@@ -19,11 +19,14 @@ function refusalOf(claim: Promise<AddressClaim>): Promise<string> {
   );
 }
 
-/** A socket of another program, or of a worker, which shares its port. Undefined when taken. */
+/**
+ * A socket of another program, or of a worker, which shares its port. Undefined if the port is
+ * taken.
+ */
 async function bind(protocol: Protocol, hostname: string, port: number, isWorker: boolean) {
   try {
     if (protocol === "udp") {
-      // Undocumented flags: 4 shares the port, 8 keeps IPv4 away from an IPv6 socket.
+      // Undocumented flags: 4 shares the port, 8 excludes IPv4 from an IPv6 socket.
       const options = { hostname, port, flags: (isWorker ? 4 : 0) | 8 };
       const socket = await Bun.udpSocket(options);
       return { port: socket.port, stop: () => socket.close() };
@@ -42,7 +45,7 @@ async function bind(protocol: Protocol, hostname: string, port: number, isWorker
 }
 
 describe.each(protocols)("a claim of %s addresses", (protocol) => {
-  test("says which ports the system chose, each for its address", async () => {
+  test("returns the port that the system chose for each address", async () => {
     const { addresses, release } = await claim(protocol, "127.0.0.1:0", "[::1]:0");
     expect(addresses).toMatchObject([
       { host: "127.0.0.1", family: 4 },
@@ -52,7 +55,7 @@ describe.each(protocols)("a claim of %s addresses", (protocol) => {
     release();
   });
 
-  test("keeps other claims away, from its beginning on and while a worker serves", async () => {
+  test("keeps other claims away from its start until a worker has served", async () => {
     const first = await claim(protocol, "127.0.0.1:0");
     const [{ port }] = first.addresses;
     const refusal = `network.address: cannot bind 127.0.0.1:${port}: the address is in use`;
@@ -65,24 +68,24 @@ describe.each(protocols)("a claim of %s addresses", (protocol) => {
     for (const worker of workers) worker!.stop();
   });
 
-  test("keeps programs away that do not share", async () => {
+  test("keeps away programs that do not share the port", async () => {
     const { addresses, release } = await claim(protocol, "127.0.0.1:0");
     expect(await bind(protocol, "127.0.0.1", addresses[0].port, false)).toBeUndefined();
     release();
   });
 
-  test("of [::] beside another address leaves IPv4 to other programs", async () => {
+  test("for [::] and another address leaves IPv4 to other programs", async () => {
     const other = await bind(protocol, "0.0.0.0", 0, false);
     const both = await claim(protocol, `[::]:${other!.port}`, "127.0.0.1:0");
     both.release();
-    // Alone it takes IPv4 as well.
+    // A single [::] accepts IPv4 too.
     expect(await refusalOf(claim(protocol, `[::]:${other!.port}`))).toContain(
       "the address is in use",
     );
     other!.stop();
   });
 
-  test("lets go of all addresses when one of them is taken", async () => {
+  test("releases all addresses when one of them is taken", async () => {
     const taken = await bind(protocol, "127.0.0.2", 0, false);
     const free = await claim(protocol, "127.0.0.1:0");
     const address = `127.0.0.1:${free.addresses[0].port}`;
@@ -95,7 +98,7 @@ describe.each(protocols)("a claim of %s addresses", (protocol) => {
   });
 });
 
-test("a claim of a TCP address does not mind connections that still close", async () => {
+test("a claim of a TCP address succeeds while old connections close", async () => {
   const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("x") });
   // The server closes first, so that its end of the connection waits in TIME_WAIT.
   const headers = { connection: "close" };

@@ -1,4 +1,4 @@
-// The work of the main thread, on timers that the tests drive.
+// The work of the main thread, on timers that the tests control.
 
 import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
 import { keepClean, keepClock, keepStatistics, reportFullTable } from "../../src/app/background.ts";
@@ -13,8 +13,8 @@ afterEach(() => {
 });
 
 /**
- * Lets the next `count` sleeps pass, and none after them; `isOver` resolves when that one is
- * reached. `onSleep` is called at the start of each.
+ * Lets the next `count` sleeps pass and blocks the one after them. `isOver` resolves when that one
+ * starts. `onSleep` is called at the start of each.
  */
 function letSleep(count: number, onSleep = () => {}) {
   const sleeps: number[] = [];
@@ -29,7 +29,7 @@ function letSleep(count: number, onSleep = () => {}) {
   return { sleeps, isOver: over.promise };
 }
 
-test("the clock counts whole seconds from when it is started", () => {
+test("the clock counts whole seconds from its start", () => {
   const words = new Int32Array(new SharedArrayBuffer(8));
   const now = spyOn(performance, "now").mockReturnValue(70_000);
   let tick = (): void => {};
@@ -38,7 +38,7 @@ test("the clock counts whole seconds from when it is started", () => {
   }) as never);
   keepClock(words, 1);
   expect(start).toHaveBeenCalledTimes(1);
-  // Often enough that no second is missed.
+  // Often enough not to miss a second.
   expect(start.mock.calls[0][1]).toBeLessThanOrEqual(500);
   const shown = [70_000, 70_999, 71_000, 75_500, 75_400, 74_000].map((time) => {
     now.mockReturnValue(time);
@@ -49,7 +49,7 @@ test("the clock counts whole seconds from when it is started", () => {
   expect(words[0]).toBe(0);
 });
 
-test("a full table is reported once, when it has refused somebody", () => {
+test("a full table is logged once, after its first refusal", () => {
   const buffer = allocateCounters(2);
   const logged = spyOn(standardError, "write").mockReturnValue(true);
   const stop = spyOn(globalThis, "clearInterval").mockImplementation(() => {});
@@ -69,7 +69,7 @@ test("a full table is reported once, when it has refused somebody", () => {
 });
 
 describe("keepClean", () => {
-  test("cleans all tables after each interval, by the clock of that time", async () => {
+  test("cleans all tables after each interval, by the current time", async () => {
     const harnesses = ([4, 16] as const).map((addressBytes) => new TableHarness(addressBytes));
     const words = new Int32Array(new SharedArrayBuffer(8));
     for (const harness of harnesses) {
@@ -87,7 +87,7 @@ describe("keepClean", () => {
     expect(tables.map(({ peerCount }) => peerCount)).toEqual([100, 100]);
   });
 
-  test("goes on for ever", async () => {
+  test("never stops", async () => {
     const harness = new TableHarness(4);
     const words = new Int32Array(new SharedArrayBuffer(4));
     harness.announce({ torrent: 1, peer: 1, tick: 0 });
@@ -102,7 +102,7 @@ describe("keepClean", () => {
   });
 });
 
-test("keepStatistics writes the lines of each interval to standard output", async () => {
+test("keepStatistics writes lines to standard output after each interval", async () => {
   const harness = new TableHarness(4);
   harness.announce({ torrent: 1, peer: 1 });
   const buffer = allocateCounters(1);
@@ -140,14 +140,14 @@ test("keepStatistics writes the lines of each interval to standard output", asyn
 });
 
 test.each([
-  ["lets others in between after its step", 10, true],
-  ["lets nobody in between sooner", 0, false],
-] as const)("what takes long %s", async (_what, milliseconds, isShared) => {
+  ["lets timers run after a long step", 10, true],
+  ["does not stop for timers before that", 0, false],
+] as const)("background work %s", async (_what, milliseconds, isShared) => {
   const harness = new TableHarness(4, { maxTorrents: 20_000, maxPeers: 20_000 });
   for (let torrent = 1; torrent <= 20_000; torrent++) harness.announce({ torrent, peer: torrent });
   const words = new Int32Array(new SharedArrayBuffer(4));
   words[0] = 1000;
-  // What every step takes.
+  // The duration of every step.
   let time = 0;
   spyOn(performance, "now").mockImplementation(() => (time += milliseconds));
   const { isOver } = letSleep(1);

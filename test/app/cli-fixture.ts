@@ -1,4 +1,4 @@
-// A program with the shared command line, run as a process of its own by `cli.test.ts`.
+// A program with the shared command line. `cli.test.ts` runs it as a process of its own.
 
 import { runCli } from "../../src/app/cli.ts";
 import { choice, integer } from "../../src/app/config-field.ts";
@@ -6,7 +6,7 @@ import { StartupError } from "../../src/app/startup-error.ts";
 
 await runCli({
   name: "fixture",
-  description: "Does as it is told",
+  description: "Prints its configuration",
   schema: {
     workers: integer({ value: 1, min: 1, max: 9, prose: "Threads." }),
     action: choice({
@@ -20,7 +20,7 @@ await runCli({
     if (config.action === "break") throw new Error("a bug");
     if (config.action === "fail") throw new StartupError("the port is taken");
     if (config.action === "fail later") {
-      // A thread that is already running must not keep the process alive.
+      // A running thread must not keep the process alive.
       const worker = new Worker("data:text/javascript,postMessage(0);setInterval(() => {}, 1000)");
       await new Promise((resolve) => worker.addEventListener("message", resolve));
       throw new StartupError("the port is taken");

@@ -12,7 +12,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 const fixture = join(import.meta.dir, "cli-fixture.ts");
 
-/** Runs the fixture, whose `run` prints the configuration it was given as JSON. */
+/** Runs the fixture, whose `run` prints its configuration as JSON. */
 async function run(args: string[], command = [process.execPath, fixture]) {
   const child = Bun.spawn([...command, ...args], { cwd: directory, stderr: "pipe" });
   const [stdout, stderr, exitCode] = await Promise.all([
@@ -40,7 +40,7 @@ action = 'print'
 `;
 
 describe("flags", () => {
-  test("none: the tracker runs with the defaults", async () => {
+  test("without flags, the tracker runs with the defaults", async () => {
     const { stdout, stderr, exitCode } = await run([]);
     expect(JSON.parse(stdout)).toEqual({ workers: 1, action: "print" });
     expect([stderr, exitCode]).toEqual(["", 0]);
@@ -52,7 +52,7 @@ describe("flags", () => {
     ["--config PATH", (path) => ["--config", path]],
     ["--config=PATH", (path) => [`--config=${path}`]],
   ];
-  test.each(spellings)("%s lays a file over the defaults", async (_name, spell) => {
+  test.each(spellings)("%s reads a file over the defaults", async (_name, spell) => {
     const { stdout, stderr, exitCode } = await run(spell(writeConfig("workers = 3\n")));
     expect(JSON.parse(stdout)).toEqual({ workers: 3, action: "print" });
     expect([stderr, exitCode]).toEqual(["", 0]);
@@ -62,7 +62,7 @@ describe("flags", () => {
     expect(await run([flag])).toEqual({ stdout: printed, stderr: "", exitCode: 0 });
   });
 
-  test("what -p prints is accepted by -c", async () => {
+  test("-c accepts the output of -p", async () => {
     const { stdout, exitCode } = await run(["-c", writeConfig((await run(["-p"])).stdout)]);
     expect(JSON.parse(stdout)).toEqual({ workers: 1, action: "print" });
     expect(exitCode).toBe(0);
@@ -72,24 +72,32 @@ describe("flags", () => {
     expect(await run([flag])).toEqual({ stdout: versionLine, stderr: "", exitCode: 0 });
   });
 
-  test.each(["-h", "--help"])("%s lists every flag, plain when not on a terminal", async (flag) => {
-    const { stdout, stderr, exitCode } = await run([flag]);
-    for (const name of ["-c, --config=<PATH>", "-p, --print-config", "-h, --help", "-v, --version"])
-      expect(stdout).toContain(name);
-    expect(stdout).toContain("Does as it is told");
-    expect(stdout).not.toContain("\x1b");
-    expect(stdout).not.toMatch(/ $/m);
-    expect([stderr, exitCode]).toEqual(["", 0]);
-  });
+  test.each(["-h", "--help"])(
+    "%s lists every flag, without colours unless on a terminal",
+    async (flag) => {
+      const { stdout, stderr, exitCode } = await run([flag]);
+      for (const name of [
+        "-c, --config=<PATH>",
+        "-p, --print-config",
+        "-h, --help",
+        "-v, --version",
+      ])
+        expect(stdout).toContain(name);
+      expect(stdout).toContain("Prints its configuration");
+      expect(stdout).not.toContain("\x1b");
+      expect(stdout).not.toMatch(/ $/m);
+      expect([stderr, exitCode]).toEqual(["", 0]);
+    },
+  );
 
-  test("help goes before version, version before the configuration", async () => {
+  test("help takes precedence over version, and version over the configuration", async () => {
     expect((await run(["-vh"])).stdout).toContain("--print-config");
     expect((await run(["-pv"])).stdout).toBe(versionLine);
     expect((await run(["-p", "-c", "missing.toml"])).stdout).toBe(printed);
   });
 });
 
-describe("one line on stderr and exit code 1", () => {
+describe("with one line on stderr and exit code 1, the program", () => {
   const cases: [args: string[], message: string][] = [
     [["--foo"], "unknown option --foo (see --help)"],
     [["-x"], "unknown option -x (see --help)"],
@@ -114,11 +122,11 @@ describe("one line on stderr and exit code 1", () => {
     [["-c", "."], ".: is a directory, not a file"],
     [["-c", "two\nlines"], "two lines: no such file"],
   ];
-  test.each(cases)("%j", async (args, message) => {
+  test.each(cases)("rejects %j", async (args, message) => {
     expect(await run(args)).toEqual({ stdout: "", stderr: `fixture: ${message}\n`, exitCode: 1 });
   });
 
-  test("a wrong value in the file", async () => {
+  test("rejects a wrong value in the file", async () => {
     const path = writeConfig("workers = 0\n");
     expect(await run(["-c", path])).toEqual({
       stdout: "",
@@ -127,7 +135,7 @@ describe("one line on stderr and exit code 1", () => {
     });
   });
 
-  test.each(["fail", "fail later"])("a start-up that does not succeed: %s", async (action) => {
+  test.each(["fail", "fail later"])("reports a failed start-up: %s", async (action) => {
     expect(await run(["-c", writeConfig(`action = '${action}'\n`)])).toEqual({
       stdout: "",
       stderr: "fixture: the port is taken\n",
@@ -136,14 +144,14 @@ describe("one line on stderr and exit code 1", () => {
   });
 });
 
-test("a bug in the start-up is shown with its stack", async () => {
+test("a bug during start-up is shown with its stack", async () => {
   const { stderr, exitCode } = await run(["-c", writeConfig("action = 'break'\n")]);
   expect(stderr).toContain("a bug");
   expect(stderr).toContain("cli-fixture.ts");
   expect(exitCode).toBe(1);
 });
 
-test("compiled, it knows its version and its flags", async () => {
+test("a compiled program knows its version and its flags", async () => {
   const binary = join(directory, "fixture");
   const command = [process.execPath, "build", "--compile", fixture, "--outfile", binary];
   expect((await run([], command)).exitCode).toBe(0);

@@ -55,7 +55,7 @@ function refusal(action: () => unknown): string {
 }
 
 describe("a file over the defaults", () => {
-  test("an empty file gives the defaults", () => {
+  test("an empty file results in the defaults", () => {
     const config = read("");
     expect(config).toEqual(defaultConfig(schema));
     expect(config).toEqual({
@@ -66,7 +66,7 @@ describe("a file over the defaults", () => {
     });
   });
 
-  test("only the keys of the file change", () => {
+  test("a file changes only its own keys", () => {
     const config = read("heated = false\n[pool]\nsize = 8\nkind = 'cold'\n");
     const defaults = defaultConfig(schema);
     expect(config).toEqual({
@@ -77,7 +77,7 @@ describe("a file over the defaults", () => {
     expect(defaultConfig(schema).pool.size).toBe(4);
   });
 
-  test("values are typed by the schema", () => {
+  test("the schema determines the types of the values", () => {
     const config = read("[pool]\nsize = 0x2");
     const size: number = config.pool.size;
     const kind: "warm" | "cold" = config.pool.kind;
@@ -85,7 +85,7 @@ describe("a file over the defaults", () => {
     expect([size, kind, names]).toEqual([2, "warm", ["a"]]);
   });
 
-  test("a string or an array of strings is read as an array, spelt as it was", () => {
+  test("a string or an array of strings becomes an array with its spelling", () => {
     expect(read("log.names = 'B'").log.names).toEqual(["B"]);
     expect(read("log.names = ['B', 'c']").log.names).toEqual(["B", "c"]);
   });
@@ -100,7 +100,7 @@ describe("a file over the defaults", () => {
   });
 });
 
-describe("values that are refused", () => {
+describe("a wrong value", () => {
   const cases: [text: string, message: string][] = [
     ["[pool]\nsize = 0", "pool.size: must be an integer from 1 to 8, not 0"],
     ["[pool]\nsize = 9", "pool.size: must be an integer from 1 to 8, not 9"],
@@ -141,16 +141,16 @@ describe("values that are refused", () => {
     ["[[pool]]\nsize = 1", "pool: must be a section, written [pool]"],
     ["pool = 2020-01-01", "pool: must be a section, written [pool]"],
   ];
-  test.each(cases)("%j", (text, message) => {
+  test.each(cases)("is refused: %j", (text, message) => {
     expect(refusal(() => read(text))).toBe(`cfg.toml: ${message}`);
   });
 
-  test("a long value is cut short", () => {
+  test("is shortened in the message", () => {
     expect(refusal(() => read(`heated = '${"x".repeat(1000)}'`)).length).toBeLessThan(120);
     expect(refusal(() => read(`heated = ${"9".repeat(1000)}`)).length).toBeLessThan(120);
   });
 
-  test("the bounds themselves are allowed", () => {
+  test("does not include the bounds", () => {
     expect(read("[pool]\nsize = 1").pool.size).toBe(1);
     expect(read("[pool]\nsize = 8").pool.size).toBe(8);
     expect(read("[pool]\ninterval = -5").pool.interval).toBe(-5);
@@ -158,7 +158,7 @@ describe("values that are refused", () => {
   });
 });
 
-describe("unknown keys", () => {
+describe("an unknown key", () => {
   const cases: [text: string, message: string][] = [
     ["[pool]\nsise = 1", 'pool.sise: unknown key, did you mean "pool.size"?'],
     ["[pool]\nSIZE = 1", 'pool.SIZE: unknown key, did you mean "pool.size"?'],
@@ -183,7 +183,7 @@ describe("unknown keys", () => {
       "pool.__proto__: unknown key; allowed here: size, interval, kind",
     ],
   ];
-  test.each(cases)("%j", (text, message) => {
+  test.each(cases)("gets a hint or a list: %j", (text, message) => {
     expect(refusal(() => read(text))).toBe(`cfg.toml: ${message}`);
   });
 });
@@ -195,11 +195,11 @@ describe("broken TOML", () => {
     ["heated = true\n[pool]\nsize = 1 2\n", "line 3, column "],
     ["[pool]\nsize = yes", "line 2, column 8: "],
   ];
-  test.each(cases)("%j", (text, place) => {
+  test.each(cases)("is reported with its line and column: %j", (text, place) => {
     expect(refusal(() => read(text))).toStartWith(`cfg.toml: ${place}`);
   });
 
-  test("any text gives a configuration or a one-line ConfigError", () => {
+  test("any text results in a configuration or a ConfigError of one line", () => {
     const word = fc.constantFrom(
       "pool",
       "size",
@@ -247,24 +247,24 @@ describe("files", () => {
     expect(readConfig(schema, path).pool).toEqual({ size: 2, interval: -3, kind: "warm" });
   });
 
-  test("an error in it names the path", () => {
+  test("an error in a file names its path", () => {
     const path = join(directory, "bad.toml");
     writeFileSync(path, "size = 2\n");
     expect(refusal(() => readConfig(schema, path))).toStartWith(`${path}: size: unknown key`);
   });
 
-  test("a missing file", () => {
+  test("a missing file is an error", () => {
     const path = join(directory, "missing.toml");
     expect(refusal(() => readConfig(schema, path))).toBe(`${path}: no such file`);
   });
 
-  test("a directory", () => {
+  test("a directory is an error", () => {
     const path = join(directory, "directory");
     mkdirSync(path);
     expect(refusal(() => readConfig(schema, path))).toBe(`${path}: is a directory, not a file`);
   });
 
-  test("a file on the way", () => {
+  test("a file in place of a directory is an error", () => {
     const path = join(directory, "file");
     writeFileSync(path, "");
     expect(refusal(() => readConfig(schema, `${path}/cfg.toml`))).toStartWith(
@@ -272,13 +272,13 @@ describe("files", () => {
     );
   });
 
-  test("a file of somebody else", () => {
+  test("an unreadable file is an error", () => {
     const path = join(directory, "secret.toml");
     writeFileSync(path, "");
     chmodSync(path, 0);
     const { geteuid, seteuid } = process;
     const isRoot = geteuid?.() === 0;
-    // Root may read everything, so for this one call root is nobody.
+    // Root can read every file, so the test is not root during this call.
     if (isRoot) seteuid?.("nobody");
     try {
       expect(refusal(() => readConfig(schema, path))).toBe(`${path}: permission denied`);
@@ -287,7 +287,7 @@ describe("files", () => {
     }
   });
 
-  test("bytes that are not UTF-8", () => {
+  test("bytes that are not UTF-8 are an error", () => {
     const path = join(directory, "latin1.toml");
     writeFileSync(path, Buffer.from("name = 'J\xfcrgen'", "latin1"));
     expect(refusal(() => readConfig(schema, path))).toBe(`${path}: is not UTF-8 text`);
@@ -295,7 +295,7 @@ describe("files", () => {
 });
 
 describe("the printed configuration", () => {
-  test("holds the prose, keys before sections, and single quotes", () => {
+  test("has prose, keys before sections, and single quotes", () => {
     expect(printConfig(schema)).toBe(
       [
         "# Whether.",
@@ -330,7 +330,7 @@ describe("the printed configuration", () => {
     expect(read(printConfig(schema))).toEqual(defaultConfig(schema));
   });
 
-  test("any string and any array of strings are quoted so that they read back", () => {
+  test("quotes any string or array of strings so that it reads back", () => {
     const unit = fc.constantFrom(
       "'",
       '"',

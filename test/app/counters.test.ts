@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { allocateCounters, Counters, sumCounter } from "../../src/app/counters.ts";
 import { COUNTER } from "../../src/app/metrics.ts";
 
-test("every worker adds to its own, and a sum is over all of them", () => {
+test("workers add to their own counters, and a sum covers all of them", () => {
   const buffer = allocateCounters(3);
   const workers = [0, 1, 2].map((worker) => new Counters(buffer, worker));
   for (const [index, counter] of Object.values(COUNTER).entries()) {
@@ -13,7 +13,7 @@ test("every worker adds to its own, and a sum is over all of them", () => {
   expect(sums).toEqual(Object.values(COUNTER).map((_, index) => index * 30 + 4));
 });
 
-test("counts go on beyond 32 bits", () => {
+test("counters exceed 32 bits", () => {
   const buffer = allocateCounters(1);
   const counters = new Counters(buffer, 0);
   counters.add(COUNTER.bytesOut, 2 ** 40);
@@ -21,7 +21,7 @@ test("counts go on beyond 32 bits", () => {
   expect(sumCounter(buffer, COUNTER.bytesOut)).toBe(2 ** 40 + 1);
 });
 
-test("workers do not share cache lines, of 64 bytes each", () => {
+test("workers do not share cache lines of 64 bytes", () => {
   const buffer = allocateCounters(2);
   new Counters(buffer, 0).add(COUNTER.requests, 1);
   new Counters(buffer, 1).add(COUNTER.requests, 1);

@@ -3,13 +3,13 @@ import { COUNTER, listFaults, type Metric, METRIC_COUNT, METRICS } from "../../s
 
 const rows: [string, Metric][] = Object.entries(METRICS);
 
-test("every metric has a place of its own, below their number", () => {
+test("every metric has an index of its own, below the number of metrics", () => {
   const places = Object.values(COUNTER).map(Number);
   expect(places.toSorted((a, b) => a - b)).toEqual(rows.map((_, index) => index));
   expect(METRIC_COUNT).toBe(rows.length);
 });
 
-test("no two rows are one series, and rows of one name are of one kind", () => {
+test("no two rows are the same series, and rows of one name have one kind", () => {
   const series = rows.map(([, { label, name }]) => [name, ...(label ?? [])].join());
   expect(new Set(series).size).toBe(series.length);
   for (const [, { help, kind, label, name }] of rows) {
@@ -18,12 +18,12 @@ test("no two rows are one series, and rows of one name are of one kind", () => {
       others.map(() => [kind, help, label?.[0]]),
     );
     expect(name).toMatch(/^aquatic_[a-z_]+$/);
-    // Prometheus' convention; the bytes are called as aquatic calls them.
+    // A convention of Prometheus. The byte counters have aquatic's names.
     if (kind === "counter" && !name.endsWith("_bytes")) expect(name).toEndWith("_total");
   }
 });
 
-test("each tracker has its own faults, in the order of the table", () => {
+test("each tracker has its own faults in the order of the table", () => {
   expect(listFaults("udp").map(([reason]) => reason)).toEqual([
     "malformed",
     "invalid connection",

@@ -1,4 +1,4 @@
-// Lines for a pipe that somebody reads, that nobody reads, and whose reader has gone.
+// Writes lines to a pipe with a reader, without one, and with a reader that is gone.
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
@@ -28,7 +28,7 @@ function readAll(): string {
   return chunk.toString("utf8", 0, readSync(reader, chunk));
 }
 
-test("lines arrive as they were written, long ones too", () => {
+test("lines arrive as written, even long ones", () => {
   const output = new Output(writer);
   const long = `${"ä".repeat(10_000)}\n`;
   expect([output.write("one\ntwo\n"), output.write(long)]).toEqual([true, true]);
@@ -36,7 +36,7 @@ test("lines arrive as they were written, long ones too", () => {
   closeSync(reader);
 });
 
-test("a full pipe loses lines and does not block; the next line says how many", () => {
+test("a full pipe loses lines without blocking, and the next line says how many", () => {
   const output = new Output(writer);
   const line = `${"x".repeat(999)}\n`;
   let written = 0;
@@ -50,7 +50,7 @@ test("a full pipe loses lines and does not block; the next line says how many", 
   closeSync(reader);
 });
 
-test("a reader that has gone is no error", () => {
+test("a reader that is gone causes no error", () => {
   const output = new Output(writer);
   closeSync(reader);
   expect(output.write("nobody\n")).toBe(false);

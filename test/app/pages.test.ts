@@ -1,4 +1,4 @@
-// Memory that goes back to the system, on Linux.
+// Memory that returns to the system, on Linux.
 
 import { describe, expect, test } from "bun:test";
 import { type Pointer, ptr } from "bun:ffi";
@@ -8,9 +8,9 @@ import { CleaningPass } from "../../src/swarm/clean.ts";
 import { planTable } from "../../src/swarm/layout.ts";
 import { TableHarness } from "../swarm/harness.ts";
 
-/** As many words as the pages of any system have. */
+/** The words of a page on the system with the largest pages. */
 const PAGE_WORDS = 16_384;
-/** Of Linux on x64, and on most arm64. */
+/** The page size of Linux on x64 and of most on arm64. */
 const PAGE_BYTES = 4096;
 
 /** Bytes of these words that are in memory. */
@@ -22,8 +22,8 @@ function countResidentBytes(words: Int32Array): number {
   return pages.reduce((sum, page) => sum + (page & 1), 0) * PAGE_BYTES;
 }
 
-describe.if(process.platform === "linux")("pages that are given back", () => {
-  test("read as zeros, and those beside them as before", () => {
+describe.if(process.platform === "linux")("returned pages", () => {
+  test("read as zeros, and their neighbours are unchanged", () => {
     const words = new Int32Array(new SharedArrayBuffer(PAGE_WORDS * 4 * 8)).fill(7);
     createPageReturner(words)(PAGE_WORDS - 5, PAGE_WORDS * 4);
     expect(words.subarray(0, PAGE_WORDS).every((word) => word === 7)).toBe(true);
@@ -31,7 +31,7 @@ describe.if(process.platform === "linux")("pages that are given back", () => {
     expect(words.subarray(PAGE_WORDS * 5).every((word) => word === 7)).toBe(true);
   });
 
-  test("are none when the stretch holds no whole page", () => {
+  test("are none if the region has no whole page", () => {
     const words = new Int32Array(new SharedArrayBuffer(PAGE_WORDS * 4)).fill(7);
     createPageReturner(words)(5, 1000);
     expect(words.every((word) => word === 7)).toBe(true);
@@ -40,7 +40,7 @@ describe.if(process.platform === "linux")("pages that are given back", () => {
   test.each([
     ["torrents", 300_000, 1],
     ["peers of large swarms", 40, 20_000],
-  ])("are most of what a spike of %s took", (_, torrents, peersEach) => {
+  ])("are most of the memory that a spike of %s took", (_, torrents, peersEach) => {
     const limits = { maxTorrents: 400_000, maxPeers: 1_000_000 };
     const harness = new TableHarness(16, limits);
     const { words } = harness.table;
@@ -53,14 +53,14 @@ describe.if(process.platform === "linux")("pages that are given back", () => {
     }
     const spike = countResidentBytes(words);
     expect(spike).toBeGreaterThan(torrents * peersEach * 20);
-    // What a pass has emptied goes back with the next one.
+    // Memory that a pass frees returns to the system in the next pass.
     for (let round = 1; round <= 2; round++) {
       const pass = new CleaningPass(harness.table, 1, returnPages);
       while (!pass.step(1000));
     }
     expect(harness.table.peerCount).toBe(0);
     expect(countResidentBytes(words)).toBeLessThan(spike * 0.2);
-    // What was given back is good for the next spike.
+    // Returned memory serves the next spike.
     expect(harness.announce({ torrent: 1, peer: 1 })).toMatchObject({ leechers: 1 });
     expect(harness.scrape(2)).toEqual({ leechers: 0, seeders: 0 });
   });

@@ -1,5 +1,5 @@
-// Drops privileges for real, in child processes: what the threads say of themselves, what the
-// kernel says of each of them, and every way to fail.
+// Drops privileges for real, in child processes. Checks what the threads report, what the kernel
+// reports for each of them, and every way to fail.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
@@ -20,7 +20,7 @@ import type { Identity } from "./fixtures/drop-privileges.ts";
 
 const FIXTURE = join(import.meta.dir, "fixtures/drop-privileges.ts");
 
-// On a CI machine these run, and fail, without root.
+// On a CI machine these tests run, and fail, without root.
 const isSkipped = process.getuid?.() !== 0 && !process.env.CI;
 const describeAsRoot = isSkipped ? describe.skip : describe;
 const suffix = isSkipped ? " (skipped: needs root)" : "";
@@ -57,7 +57,9 @@ function start(settings: Partial<PrivilegeSettings>, options: StartOptions = {})
   return startChild([...prefix, process.execPath, FIXTURE, ...args], { cwd });
 }
 
-/** Starts the fixture and gives what its threads tell, and what the kernel tells of all of them. */
+/**
+ * Starts the fixture. Returns what its threads report and what the kernel reports for all of them.
+ */
 async function dropped(settings: Partial<PrivilegeSettings>, options: StartOptions = {}) {
   await using child = start(settings, options);
   const [line] = await child.waitForLine(/^\{.*\}$/);
@@ -78,7 +80,7 @@ async function dropped(settings: Partial<PrivilegeSettings>, options: StartOptio
   };
 }
 
-/** A file's text, or nothing: a helper thread of the runtime may just have ended. */
+/** The text of a file, or nothing: a helper thread of the runtime may just have ended. */
 function readIfThere(path: string): string {
   try {
     return readFileSync(path, "utf8");
@@ -88,7 +90,7 @@ function readIfThere(path: string): string {
   }
 }
 
-/** Starts the fixture, expects it to fail, and gives what it wrote to stderr. */
+/** Starts the fixture, expects it to fail, and returns its stderr. */
 async function failed(settings: Partial<PrivilegeSettings>, options: StartOptions = {}) {
   await using child = start(settings, options);
   const code = await child.exited;
@@ -96,7 +98,7 @@ async function failed(settings: Partial<PrivilegeSettings>, options: StartOption
   return child.stderr.trimEnd();
 }
 
-/** What the system's own `id` says of a user. */
+/** What the system's own `id` reports for a user. */
 function lookUp(user: string) {
   const id = (...args: string[]) => {
     const { stdout } = Bun.spawnSync(["id", ...args, user]);
@@ -105,13 +107,13 @@ function lookUp(user: string) {
   return { uid: id("-u")[0], gid: id("-g")[0], groups: id("-G").toSorted((a, b) => a - b) };
 }
 
-test("nothing is resolved when drop_privileges is false", () => {
+test("nothing happens if drop_privileges is false", () => {
   const settings = { drop_privileges: false, chroot_path: "/nonesuch", user: "nonesuch" };
   expect(resolvePrivileges(settings)).toBeUndefined();
 });
 
 describeAsRoot(`dropping privileges${suffix}`, () => {
-  test("changes user, groups, root and directory of every thread", async () => {
+  test("changes the user, groups, root and directory of every thread", async () => {
     const nobody = lookUp("nobody");
     const paths = ["/inside", "inside", outside, directory, "/etc/passwd"];
     const report = await dropped({}, { paths });
@@ -123,7 +125,7 @@ describeAsRoot(`dropping privileges${suffix}`, () => {
     expectThreads(report.threads, nobody);
   });
 
-  test("takes a chroot_path of / and still changes the user", async () => {
+  test("accepts a chroot_path of / and still changes the user", async () => {
     const nobody = lookUp("nobody");
     const report = await dropped({ chroot_path: "/" }, { paths: [outside] });
     expect(report.main).toEqual({ ...nobody, visible: [outside] });
@@ -133,14 +135,14 @@ describeAsRoot(`dropping privileges${suffix}`, () => {
     expectThreads(report.threads, nobody);
   });
 
-  test("takes a relative chroot_path from the working directory", async () => {
+  test("resolves a relative chroot_path against the working directory", async () => {
     const cwd = realpathSync(tmpdir());
     const report = await dropped({ chroot_path: relative(cwd, directory) }, { cwd });
     expect(report.root).toBe(directory);
   });
 
-  test("takes all groups of the user, however many", async () => {
-    // Users of a mount namespace of the test's own: `many` is in 150 groups beside its first.
+  test("sets all groups of the user, however many", async () => {
+    // Users in a mount namespace of the test: `many` is in 150 additional groups.
     const account = join(directory, "passwd");
     const group = join(directory, "group");
     writeFileSync(account, "root:x:0:0::/root:/bin/sh\nmany:x:4321:5000::/:/bin/false\n");
@@ -167,7 +169,7 @@ describeAsRoot(`dropping privileges${suffix}`, () => {
     expect(await failed({ user: "root" })).toMatch(/^privileges\.user: "root" is root itself/);
   });
 
-  test("refuses a chroot_path that is no directory", async () => {
+  test("refuses a chroot_path that is not a directory", async () => {
     const failure = (path: string) => failed({ chroot_path: path });
     const key = "privileges.chroot_path:";
     expect(await failure(`${outside}-x`)).toBe(`${key} "${outside}-x" does not exist`);
@@ -184,14 +186,14 @@ describeAsRoot(`dropping privileges${suffix}`, () => {
     );
   });
 
-  // Root without one of its capabilities, as in a container, fails at that step.
+  // Without one of its capabilities, as in a container, root fails at that step.
   const steps = [
     ["sys_chroot", "privileges.chroot_path: chroot to "],
     ["setgid", "privileges.user: setgroups("],
     ["setuid", "privileges.user: setuid("],
   ];
   for (const [capability, message] of steps) {
-    test(`gives the kernel's reason without the capability ${capability}`, async () => {
+    test(`reports the kernel's reason without the capability ${capability}`, async () => {
       const drop = `-${capability}`;
       const prefix = ["setpriv", "--bounding-set", drop, "--inh-caps", drop];
       const failure = await failed({}, { prefix });
@@ -200,8 +202,8 @@ describeAsRoot(`dropping privileges${suffix}`, () => {
     });
   }
 
-  test("fails when root could be had back", async () => {
-    // With this bit of the kernel's, a change of the user takes no capability away.
+  test("fails if the process could become root again", async () => {
+    // With this securebit, changing the user keeps all capabilities.
     const prefix = ["setpriv", "--securebits", "+no_setuid_fixup"];
     expect(await failed({}, { prefix })).toBe(
       "privileges.user: the process can become root again after the drop",
@@ -215,9 +217,9 @@ interface Account {
   groups: number[];
 }
 
-/** Real, effective, saved and file system ids, of every thread there is. */
+/** Real, effective, saved and file system ids of every thread. */
 function expectThreads(threads: object[], { uid, gid, groups }: Account): void {
-  // The main thread and the worker at least.
+  // At least the main thread and the worker.
   expect(threads.length).toBeGreaterThan(1);
   for (const thread of threads) {
     expect(thread).toEqual({ uids: [uid, uid, uid, uid], gids: [gid, gid, gid, gid], groups });

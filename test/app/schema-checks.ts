@@ -1,17 +1,18 @@
-// Tests that hold for the schema of any tracker: what is printed keeps to the original's
-// configuration, and every number has its range. Declared by the tests of the trackers' schemas.
+// Tests for the schema of any tracker: the printed configuration has the keys of the original, and
+// every number has its range. The tests of the trackers' schemas declare them.
 
 import { expect, test } from "bun:test";
 import { type Field, isField, type Schema } from "../../src/app/config-field.ts";
 import { printConfig } from "../../src/app/config-print.ts";
 import { ConfigError, defaultConfig, parseConfig } from "../../src/app/config.ts";
 
-/** What a key takes, both included. */
+/** The values that a key accepts, both bounds included. */
 export type Range = readonly [key: string, min: number, max: number];
 
 /**
- * Declares tests of what `-p` prints: `originalDefaults`, the default configuration as the original
- * documents it, and beside it the lines of `newLines`, by the header of their section.
+ * Declares tests of the output of `-p`: `originalDefaults`, the default configuration from the
+ * documentation of the original, and the additional lines `newLines`, by the header of their
+ * section.
  */
 export function testPrinted(
   schema: Schema,
@@ -22,7 +23,7 @@ export function testPrinted(
   const sections = splitSections(printed);
   const originals = splitSections(originalDefaults);
 
-  test("holds every key of the original with its value, in its order", () => {
+  test("has every key of the original with its value, in its order", () => {
     const names = [...sections.keys()];
     expect(names.filter((name) => originals.has(name))).toEqual([...originals.keys()]);
     for (const [name, lines] of originals) {
@@ -31,7 +32,7 @@ export function testPrinted(
     }
   });
 
-  test("holds the new keys, each in its section, and no others", () => {
+  test("has the new keys in their sections, and no others", () => {
     for (const [name, lines] of sections) {
       const known = originals.get(name) ?? [];
       expect(lines.filter((line) => !known.includes(line))).toEqual(newLines[name] ?? []);
@@ -49,18 +50,18 @@ export function testPrinted(
     }
   });
 
-  test("reads back to the defaults, as does the original's", () => {
+  test("reads back to the defaults, like the original's", () => {
     expect(parseConfig(schema, printed, "printed.toml")).toEqual(defaultConfig(schema));
     expect(parseConfig(schema, originalDefaults, "original.toml")).toEqual(defaultConfig(schema));
   });
 }
 
-/** Declares tests of `ranges`, which are those of all keys that hold a number, in their order. */
+/** Declares tests of `ranges`, which has all keys with a number, in their order. */
 export function testRanges(schema: Schema, ranges: readonly Range[]): void {
   const read = (key: string, value: number): unknown =>
     lookUp(parseConfig(schema, `${key} = ${value}`, "tracker.toml"), key);
 
-  test.each([...ranges])("%s: %d to %d", (key, min, max) => {
+  test.each([...ranges])("%s accepts %d to %d", (key, min, max) => {
     expect(read(key, min)).toBe(min);
     expect(read(key, max)).toBe(max);
     for (const value of [min - 1, max + 1]) {
@@ -71,7 +72,7 @@ export function testRanges(schema: Schema, ranges: readonly Range[]): void {
     }
   });
 
-  test("cover every key that holds a number", () => {
+  test("cover every key with a number", () => {
     const numbers = listFields(schema).filter(([, { value }]) => typeof value === "number");
     expect(ranges.map(([key]) => key)).toEqual(numbers.map(([key]) => key));
   });
@@ -86,7 +87,7 @@ export function listFields(schema: Schema, path = ""): [key: string, field: Fiel
 
 // ---------------------------------------------------------------------------------------------
 
-// The lines of each section, those before the first under "".
+// The lines of each section. Those before the first section are under "".
 function splitSections(text: string): Map<string, string[]> {
   const sections = new Map<string, string[]>([["", []]]);
   let lines = sections.get("")!;

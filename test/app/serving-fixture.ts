@@ -1,10 +1,10 @@
-// A worker that does as its setup says.
+// A worker that does what its setup says.
 
 import { serveWorker } from "../../src/app/worker-thread.ts";
 
 interface Setup {
   act: "serve" | "refuse" | "refuse oddly" | "throw" | "exit" | "end" | "fail later" | "ignore";
-  /** A word that is not 0 when it is to stop, and how many have. */
+  /** A word that is not 0 if the worker must stop, and the number of workers that have stopped. */
   memory: Int32Array;
 }
 

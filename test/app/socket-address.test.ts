@@ -5,7 +5,7 @@ import {
   type SocketAddress,
 } from "../../src/app/socket-address.ts";
 
-describe("addresses that are read", () => {
+describe("parseSocketAddress", () => {
   const cases: [text: string, address: SocketAddress, canonical?: string][] = [
     ["127.0.0.1:3000", { host: "127.0.0.1", port: 3000, family: 4 }],
     ["0.0.0.0:0", { host: "0.0.0.0", port: 0, family: 4 }],
@@ -15,14 +15,14 @@ describe("addresses that are read", () => {
     ["[0:0:0:0:0:0:0:1]:1", { host: "::1", port: 1, family: 6 }, "[::1]:1"],
     ["[2001:DB8:0::A]:80", { host: "2001:db8::a", port: 80, family: 6 }, "[2001:db8::a]:80"],
   ];
-  test.each(cases)("%s", (text, address, canonical = text) => {
+  test.each(cases)("reads %s", (text, address, canonical = text) => {
     expect(parseSocketAddress(text)).toEqual(address);
     expect(formatSocketAddress(address)).toBe(canonical);
     expect(parseSocketAddress(canonical)).toEqual(address);
   });
 });
 
-describe("addresses that are refused", () => {
+describe("a wrong address", () => {
   const malformed = [
     "",
     ":3000",
@@ -52,7 +52,7 @@ describe("addresses that are refused", () => {
     "[fe80::1%eth0]:3000",
     "127.0.0.1:3000,[::1]:3000",
   ];
-  test.each(malformed)("%j", (text) => {
+  test.each(malformed)("is refused: %j", (text) => {
     expect(() => parseSocketAddress(text)).toThrow(
       new RangeError(
         `must be 'IPv4:port' or '[IPv6]:port' with a port from 0 to 65535, not '${text}'`,
@@ -60,7 +60,7 @@ describe("addresses that are refused", () => {
     );
   });
 
-  test("IPv4 dressed as IPv6, which no socket for IPv6 alone can be bound to", () => {
+  test("is refused if it is an IPv4-mapped address, which an IPv6-only socket cannot bind", () => {
     expect(() => parseSocketAddress("[::ffff:127.0.0.1]:3000")).toThrow(
       "must give IPv4 addresses as 'IPv4:port'",
     );

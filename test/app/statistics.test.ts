@@ -15,8 +15,8 @@ function takeCensus(...harnesses: TableHarness[]): Census {
 
 const NO_SWARMS = "peers per torrent: min 0, p50 0, p75 0, p90 0, p99 0, p99.9 0, max 0";
 
-describe("the lines of statistics", () => {
-  test("are zeros when nothing has happened", () => {
+describe("the statistics lines", () => {
+  test("are zeros if nothing has happened", () => {
     const statistics = new Statistics(allocateCounters(2), options);
     expect(statistics.report(5, takeCensus())).toEqual([
       "requests/s: 0.00, responses/s: 0.00, requests per batch: 0.00",
@@ -25,7 +25,7 @@ describe("the lines of statistics", () => {
     ]);
   });
 
-  test("are rates over the time since the last ones, of all workers together", () => {
+  test("are rates since the last report over all workers", () => {
     const buffer = allocateCounters(2);
     const [one, other] = [0, 1].map((worker) => new Counters(buffer, worker));
     const statistics = new Statistics(buffer, options);
@@ -49,7 +49,7 @@ describe("the lines of statistics", () => {
     ]);
   });
 
-  test("tell of the swarms of both families together", () => {
+  test("describe the swarms of both families together", () => {
     const [ipv4, ipv6] = ([4, 16] as const).map((addressBytes) => new TableHarness(addressBytes));
     for (let peer = 0; peer < 7; peer++) ipv4.announce({ torrent: 1, peer });
     for (let peer = 0; peer < 2; peer++) ipv6.announce({ torrent: 1, peer, status: "seeder" });
@@ -68,7 +68,7 @@ describe("the lines of statistics", () => {
     ["rate limited", COUNTER.rateLimited],
     ["queue full", COUNTER.queueFull],
     ["send failed", COUNTER.sendFailed],
-  ])("have a fourth while there is something to say: %s", (name, counter) => {
+  ])("include a fourth line if something was not served: %s", (name, counter) => {
     const buffer = allocateCounters(1);
     const statistics = new Statistics(buffer, options);
     new Counters(buffer, 0).add(counter, 3);

@@ -22,7 +22,7 @@ test.each(["", "h", "xyz", "workers", "hxlx", "constructor", "x".repeat(100_000)
   },
 );
 
-test("the nearest wins, the first of equals", () => {
+test("the nearest name wins, and the first of equally near ones", () => {
   expect(findNearest("abcdef", ["abcxef", "abcdefg"])).toBe("abcxef");
   expect(findNearest("abcdef", ["abxxef", "abcdefg"])).toBe("abcdefg");
 });

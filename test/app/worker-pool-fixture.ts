@@ -31,5 +31,5 @@ await pool.stop(() => {
   Atomics.store(memory, 0, 1);
   Atomics.notify(memory, 0);
 });
-console.log(`stopped, ${memory[1]} of them by themselves`);
+console.log(`stopped, ${memory[1]} of them on their own`);
 process.exit(0);

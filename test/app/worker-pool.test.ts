@@ -1,4 +1,5 @@
-// Workers that start, refuse, die and stop, in a process of their own: some of it ends the process.
+// Workers that start, refuse, die and stop, in a process of their own, because some of that ends
+// the process.
 
 import { describe, expect, test } from "bun:test";
 import { startChild } from "../support/child.ts";
@@ -12,11 +13,11 @@ async function run(...acts: string[]) {
 }
 
 function stopped(count: number): string {
-  return `stopped, ${count} of them by themselves`;
+  return `stopped, ${count} of them on their own`;
 }
 
-describe("workers", () => {
-  test("say when they are ready, and are waited for when they stop", async () => {
+describe("a worker", () => {
+  test("reports when it is ready, and is awaited when it stops", async () => {
     expect(await run("patient", "serve", "serve")).toEqual({
       code: 0,
       lines: ["1: ready to serve", "2: ready to serve", stopped(2)],
@@ -45,28 +46,28 @@ describe("workers", () => {
     });
   });
 
-  test("that end before they are ready cannot be started", async () => {
+  test("that ends before it is ready cannot be started", async () => {
     const { code, lines } = await run("exit");
     expect([code, ...lines]).toEqual([0, "0: StartupError: worker 0: it ended", stopped(0)]);
   });
 
-  test("that throw take the process with them, and say why", async () => {
+  test("that throws ends the process with the reason", async () => {
     const { code, stderr } = await run("serve", "throw", "wait");
     expect(code).toBe(1);
     expect(stderr).toMatch(/^fixture: worker 1 died: .*a bug/m);
   });
 
-  test("that end take the process with them as well", async () => {
+  test("that ends also ends the process", async () => {
     const { code, stderr } = await run("end", "wait");
     expect([code, stderr]).toEqual([1, "fixture: worker 0 died: it ended\n"]);
   });
 
-  test("that do not stop are given up", async () => {
+  test("that does not stop in time is abandoned", async () => {
     const { code, lines } = await run("serve", "ignore");
     expect([code, lines.at(-1)]).toEqual([0, stopped(1)]);
   });
 
-  test("that fail while they stop fail no more", async () => {
+  test("that fails while it stops causes no error", async () => {
     const { code, lines } = await run("fail later", "serve");
     expect([code, lines.at(-1)]).toEqual([0, stopped(1)]);
   });

@@ -1,7 +1,7 @@
-// A program: announces leechers of a swarm to a tracker from where it runs, one for each port from 1
-// on, and prints the response to the last one as JSON.
+// A program that announces leechers of a swarm to a tracker, one for each port from 1 on, and
+// prints the response to the last one as JSON.
 //
-// usage: announce-fixture.ts TRACKER_ADDRESS PORT LOCAL_ADDRESS [INFO_HASH [PEERS]]
+//   usage: announce-fixture.ts TRACKER_ADDRESS PORT LOCAL_ADDRESS [INFO_HASH [PEERS]]
 
 import { buildAnnounce, parseResponse } from "../support/bep15.ts";
 import { openUdpClient } from "../support/udp-client.ts";

@@ -1,4 +1,5 @@
-// The compiled trackers: built as an operator would, then run where the repository cannot be seen.
+// The compiled trackers, built as an operator would build them and run where the repository is not
+// visible.
 
 import { afterAll, beforeAll, expect } from "bun:test";
 import { randomBytes } from "node:crypto";
@@ -28,7 +29,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** Runs a binary in a mount namespace of its own, in which the repository is an empty folder. */
+/** Runs a binary in a mount namespace in which the repository is an empty directory. */
 function hidden(name: string): string[] {
   const script = `mount -t tmpfs none "$1" && ! test -e "$1/src" && shift && exec "$@"`;
   const binary = join(directory, name);

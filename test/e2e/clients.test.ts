@@ -1,6 +1,6 @@
-// A file moves between real BitTorrent clients that know of each other through the tracker alone:
-// for every set-up of workers, all pairs of clients at once.
-// With $AQUATIC_UDP set to a compiled binary, that is the tracker.
+// Moves a file between real BitTorrent clients that know each other only through the tracker: all
+// pairs of clients at once, for every combination of workers. $AQUATIC_UDP names a compiled binary
+// to test instead of the source.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
@@ -23,8 +23,8 @@ type SetUp = (typeof SET_UPS)[number];
 
 const NETWORK: Requirement[] = ["root", "network namespaces", "IPv6"];
 
-// aria2 is IPv4 only, see its driver. Transmission 3.00 misreads the peers in answers over IPv6 (as
-// 6 bytes each), so there it cannot find, but is found: it comes first.
+// aria2 supports IPv4 only, see its driver. Transmission 3.00 misreads the peers in responses over
+// IPv6 (as 6 bytes each), so it can be found there but cannot find: it comes first.
 const PAIRS: Pair[] = [
   { seeder: "libtorrent", fetcher: "libtorrent", family: "IPv4", first: "seeder" },
   { seeder: "libtorrent", fetcher: "aria2", family: "IPv4", first: "seeder" },
@@ -45,11 +45,11 @@ const TIMEOUT_MS = 300_000;
 
 interface Move {
   torrent: Torrent;
-  /** What the fetcher wrote. */
+  /** The bytes that the fetcher wrote. */
   payload: Promise<Buffer>;
 }
 
-/** One tracker with all the pairs that use it. */
+/** One tracker and all the pairs that use it. */
 interface Contest {
   tracker: Tracker;
   moves: Map<Pair, Move>;
@@ -61,10 +61,12 @@ await describeWith(NETWORK, "real clients", () => {
   const stack = new AsyncDisposableStack();
   const contests = new Map<SetUp, Promise<Contest>>();
 
-  // Transmission acts every ten seconds only: so all set-ups run at once, each in its own network.
+  // Transmission acts only every ten seconds, so all combinations run at once, each in its own
+  // network.
   beforeAll(() => {
     const pairs = PAIRS.filter((_, index) => missing[index].length === 0);
-    // All before the first tracker is waited for: nothing else goes on while a network is made.
+    // Creates all networks before waiting for a tracker, because creating one blocks everything
+    // else.
     const networks = SET_UPS.map(() => stack.use(createHosts(pairs)));
     SET_UPS.forEach((setUp, index) => {
       const contest = startContest(setUp, pairs, networks[index], stack);
@@ -95,7 +97,7 @@ await describeWith(NETWORK, "real clients", () => {
         await Promise.allSettled([...moves.values()].map(({ payload }) => payload));
         expect(await tracker.stop("SIGTERM")).toBe(0);
       };
-      test("the tracker ends well", stop, TIMEOUT_MS);
+      test("the tracker exits with code 0", stop, TIMEOUT_MS);
     },
   );
 });
@@ -105,7 +107,7 @@ function createHosts(pairs: Pair[]): Network<string> {
   return createNetwork(["tracker", "watch", ...clients]);
 }
 
-/** Starts a tracker and then all pairs, whose ends it does not wait for. */
+/** Starts a tracker and then all pairs, without waiting for them to finish. */
 async function startContest(
   { socketWorkers, requestWorkers }: SetUp,
   pairs: Pair[],
@@ -125,7 +127,7 @@ async function startContest(
       `request_workers = ${requestWorkers}`,
       "[network]",
       `address = ['0.0.0.0:${PORT}', '[::]:${PORT}']`,
-      // Who could not reach its peer at first hears of it again.
+      // A client that could not reach its peer at first learns of it again.
       "peer_announce_interval = 15",
     ].join("\n"),
   });
@@ -160,7 +162,9 @@ async function startContest(
   return { tracker, moves };
 }
 
-/** A failure before the test that waits for it has begun is not an unhandled one. */
+/**
+ * Prevents an unhandled rejection if the promise fails before the test that awaits it has begun.
+ */
 function leftToTest<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;

@@ -1,5 +1,5 @@
-// Swarms that do not fit one packet: libtorrent reads answers into 1,500 bytes, and uses no peer of a
-// longer one.
+// Swarms that do not fit one packet: libtorrent reads responses into 1,500 bytes and ignores the
+// peers of a longer one.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

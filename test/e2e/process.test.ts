@@ -20,7 +20,7 @@ function openClient(tracker: Tracker, address = "127.0.0.1", index = 0): Promise
   return openUdpClient({ address, port: tracker.ports[index] });
 }
 
-/** Asks until `isEnough`: what is awaited here depends on the tracker's clock. */
+/** Asks until `isEnough` returns true, because the outcome depends on the tracker's clock. */
 async function askUntil(
   client: UdpClient,
   request: Uint8Array,
@@ -33,7 +33,7 @@ async function askUntil(
   }
 }
 
-test.each(["SIGINT", "SIGTERM"] as const)("ends with code 0 on %s", async (signal) => {
+test.each(["SIGINT", "SIGTERM"] as const)("exits with code 0 on %s", async (signal) => {
   await using tracker = await startTracker({
     config: `socket_workers = 2\nrequest_workers = 2\n${PORT_0}`,
   });
@@ -43,7 +43,7 @@ test.each(["SIGINT", "SIGTERM"] as const)("ends with code 0 on %s", async (signa
   expect(tracker.stderr.trimEnd().split("\n").at(-1)).toContain("listening on");
 });
 
-test("refuses an address that another tracker serves, in one line", async () => {
+test("refuses an address of another tracker in one line", async () => {
   await using tracker = await startTracker({ config: `socket_workers = 2\n${PORT_0}` });
   const address = `127.0.0.1:${tracker.ports[0]}`;
   const second = await runTracker({ config: `[network]\naddress = '${address}'` });
@@ -74,7 +74,7 @@ test.each([
   expect(stderr.trimEnd()).toMatch(reason);
 });
 
-test("takes IPv4 clients on a lone [::], in the IPv4 swarm", async () => {
+test("serves IPv4 clients on a single [::] in the IPv4 swarm", async () => {
   await using tracker = await startTracker({ config: "[network]\naddress = '[::]:0'" });
   const infoHash = randomBytes(20);
   for (const [address, localAddress] of [
@@ -94,7 +94,7 @@ test("takes IPv4 clients on a lone [::], in the IPv4 swarm", async () => {
   }
 });
 
-test("warns of the backend 'bun' on a wildcard address alone", async () => {
+test("warns of the backend 'bun' only at a wildcard address", async () => {
   const warning =
     "network.socket_backend: at a wildcard address, 'bun' may respond from an address";
   for (const [address, isWarned] of [
@@ -119,7 +119,7 @@ test("serves one port on 0.0.0.0 and [::] together", async () => {
   }
 });
 
-test("forgets peers after their time, and torrents with them", async () => {
+test("removes peers after their time, and torrents with their last peer", async () => {
   await using tracker = await startTracker({
     config: `${PORT_0}[cleaning]\ninterval = 1\nmax_peer_age = 1`,
   });
@@ -135,7 +135,7 @@ test("forgets peers after their time, and torrents with them", async () => {
   });
 });
 
-test("takes a connection id for its time, and no longer", async () => {
+test("accepts a connection id until it expires", async () => {
   await using tracker = await startTracker({
     config: `${PORT_0}[cleaning]\nmax_connection_age = 1`,
   });
@@ -146,7 +146,7 @@ test("takes a connection id for its time, and no longer", async () => {
   await askUntil(client, scrape, (response) => response.kind === "error");
 });
 
-test("refuses newcomers when full, says so once, and serves on", async () => {
+test("refuses new peers when full, logs it once, and keeps serving", async () => {
   await using tracker = await startTracker({
     config: `${PORT_0}[limits]\nmax_torrents = 1\nmax_peers = 2\n[statistics]\ninterval = 1`,
   });
@@ -168,7 +168,7 @@ test("refuses newcomers when full, says so once, and serves on", async () => {
   expect(tracker.stderr.match(/is full/g)).toHaveLength(1);
 });
 
-test("limits what one address may have and ask, and counts what it refuses", async () => {
+test("limits the peers and requests of one address, and counts refusals", async () => {
   await using tracker = await startTracker({
     config: `${PORT_0}[limits]\nmax_peers_per_ip = 3\nmax_requests_per_ip_per_second = 1
       [statistics]\ninterval = 1`,
@@ -184,7 +184,7 @@ test("limits what one address may have and ask, and counts what it refuses", asy
     expect(await announce(port)).toMatchObject({ leechers: port });
   const refusal = { kind: "error", message: "Too many peers of your address" };
   expect(await announce(4)).toMatchObject(refusal);
-  // The burst is of 40 requests.
+  // The burst is 40 requests.
   const isLimited = (response: Response) =>
     response.kind === "error" && response.message === "Too many requests from your address";
   const again = buildAnnounce({ connectionId, infoHash: Buffer.alloc(20), port: 1, left: 1n });
@@ -193,7 +193,7 @@ test("limits what one address may have and ask, and counts what it refuses", asy
   await tracker.waitForLine(/not served: .* rate limited [1-9]/);
 });
 
-test("writes its statistics, three lines at a time", async () => {
+test("writes its statistics as three lines at a time", async () => {
   await using tracker = await startTracker({ config: `${PORT_0}[statistics]\ninterval = 1` });
   await using client = await openClient(tracker);
   const connectionId = await client.connect();
@@ -208,20 +208,20 @@ test("writes its statistics, three lines at a time", async () => {
   expect(lines[first - 1]).toMatch(/^bandwidth: 0\.0\d Mbit\/s in, 0\.0\d Mbit\/s out$/);
 });
 
-test("serves on when nobody reads its statistics any more", async () => {
+test("keeps serving when its standard output is closed", async () => {
   await using tracker = await startTracker({
     command: ["bash", "-c", 'exec "$@" > >(head -n 1)', "bash", process.execPath, "src/udp.ts"],
     cwd: `${import.meta.dir}/../..`,
     config: `${PORT_0}[statistics]\ninterval = 1`,
   });
   await using client = await openClient(tracker);
-  // Past the second report, which meets a closed pipe.
+  // Until after the second report, which is written to a closed pipe.
   await Bun.sleep(2500);
   await client.connect();
   expect(await tracker.stop()).toBe(0);
 });
 
-test("survives a flood that it cannot keep up with", async () => {
+test("survives a flood faster than it can answer", async () => {
   await using tracker = await startTracker({
     config: `request_workers = 1\n${PORT_0}[statistics]\ninterval = 0`,
   });
@@ -259,7 +259,7 @@ await testWith(
 
 await testWith(
   ["ss"],
-  "sets the receive buffer it was told to, and says when it got less",
+  "sets the configured receive buffer, and logs if the kernel grants less",
   async () => {
     const buffers = async (bytes: number) => {
       await using tracker = await startTracker({

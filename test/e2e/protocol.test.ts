@@ -1,5 +1,5 @@
-// The tracker as a program, asked over real sockets: one suite for every set-up of workers.
-// AQUATIC_UDP names a compiled binary to ask instead of the source.
+// The tracker as a program, asked over real sockets: one suite for every combination of workers and
+// backends. AQUATIC_UDP names a compiled binary to test instead of the source.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
@@ -52,7 +52,7 @@ describe.each(setUps)("%s, %i socket workers, %i request workers", (backend, soc
     const open = (localAddress = address): Promise<UdpClient> =>
       openUdpClient({ address, port: tracker.ports[index], localAddress });
 
-    test("gives connection ids, and takes them from any port of the host", async () => {
+    test("issues connection ids and accepts them from any port of the host", async () => {
       await using client = await open();
       await using other = await open();
       const connectionId = await client.connect();
@@ -60,7 +60,7 @@ describe.each(setUps)("%s, %i socket workers, %i request workers", (backend, soc
       expect(await ask(other, announce)).toMatchObject({ kind: "announce", leechers: 1 });
     });
 
-    test("introduces peers of a swarm to each other", async () => {
+    test("introduces the peers of a swarm to each other", async () => {
       await using client = await open();
       const connectionId = await client.connect();
       const infoHash = randomBytes(20);
@@ -92,7 +92,7 @@ describe.each(setUps)("%s, %i socket workers, %i request workers", (backend, soc
       expect(stopped).toMatchObject({ seeders: 10, leechers: 69, peers: [] });
     });
 
-    test("scrapes in the order asked", async () => {
+    test("answers a scrape in request order", async () => {
       await using client = await open();
       const connectionId = await client.connect();
       const [one, two, unknown] = [randomBytes(20), randomBytes(20), randomBytes(20)];
@@ -110,7 +110,7 @@ describe.each(setUps)("%s, %i socket workers, %i request workers", (backend, soc
       expect(cut).toMatchObject({ swarms: { length: 100 } });
     });
 
-    test("answers a wrong connection id with no more bytes than came in", async () => {
+    test("answers a wrong connection id with no more bytes than the request", async () => {
       await using client = await open();
       const connectionId = 0x1234567812345678n;
       const message = "Connection invalid or expired";
@@ -122,7 +122,7 @@ describe.each(setUps)("%s, %i socket workers, %i request workers", (backend, soc
       expect(response?.readUInt32BE(0)).toBe(3);
     });
 
-    test("says nothing to what is no request, and goes on", async () => {
+    test("ignores datagrams that are no requests, and keeps serving", async () => {
       await using client = await open();
       client.send(new Uint8Array(0));
       client.send(randomBytes(15));
@@ -133,7 +133,7 @@ describe.each(setUps)("%s, %i socket workers, %i request workers", (backend, soc
       expect(await client.collect(1, { timeoutMs: 50 })).toEqual([]);
     });
 
-    test("survives clients that close their port before the answer comes", async () => {
+    test("survives clients that close their port before the response arrives", async () => {
       await using client = await open();
       const connectionId = await client.connect();
       for (let i = 0; i < 50; i++) {
@@ -144,7 +144,7 @@ describe.each(setUps)("%s, %i socket workers, %i request workers", (backend, soc
     });
   });
 
-  test("keeps the swarms of the two families apart", async () => {
+  test("separates the swarms of the two families", async () => {
     const infoHash = randomBytes(20);
     for (const { address, index } of families) {
       await using client = await openUdpClient({ address, port: tracker.ports[index] });
@@ -154,7 +154,7 @@ describe.each(setUps)("%s, %i socket workers, %i request workers", (backend, soc
     }
   });
 
-  test("serves hundreds of requests at once, each with its own answer", async () => {
+  test("answers hundreds of concurrent requests, each with its own response", async () => {
     await using client = await openUdpClient({ address: "127.0.0.1", port: tracker.ports[0] });
     const connectionId = await client.connect();
     const infoHashes = Array.from({ length: 10 }, () => randomBytes(20));
@@ -169,7 +169,7 @@ describe.each(setUps)("%s, %i socket workers, %i request workers", (backend, soc
   });
 });
 
-/** A datagram may be lost on a busy machine, so a question is asked three times. */
+/** A datagram may be lost on a busy machine, so each request is tried three times. */
 async function ask(client: UdpClient, request: Uint8Array): Promise<Response> {
   for (let tries = 0; tries < 3; tries++) {
     const response = await client.request(request);

@@ -1,5 +1,6 @@
-// How both trackers start: alone on their addresses, as nobody before they serve, and stopped in the
-// middle of it. $AQUATIC_UDP and $AQUATIC_WS name compiled binaries to start in place of the source.
+// The start of both trackers: they do not share their addresses, drop privileges before they serve,
+// and can be stopped during start-up. $AQUATIC_UDP and $AQUATIC_WS name compiled binaries to test
+// instead of the source.
 
 import { describe, expect, test } from "bun:test";
 import { randomInt } from "node:crypto";
@@ -29,7 +30,7 @@ function choosePort(): number {
   return 10_000 + randomInt(20_000);
 }
 
-/** Whether the tracker answers; it may not have started yet. */
+/** Whether the tracker answers. It may not have started yet. */
 async function isServed(program: Program, port: number): Promise<boolean> {
   if (program === "ws") {
     const response = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);
@@ -40,7 +41,7 @@ async function isServed(program: Program, port: number): Promise<boolean> {
 }
 
 describe.each(programs)("aquatic-%s", (program) => {
-  test("has its address alone when two are started at once", async () => {
+  test("does not share its address with another tracker that starts at the same time", async () => {
     for (let round = 0; round < 4; round++) {
       const config = `socket_workers = 2\n[network]\naddress = '127.0.0.1:${choosePort()}'`;
       const starts = await Promise.allSettled([1, 2].map(() => startTracker({ program, config })));
@@ -53,12 +54,12 @@ describe.each(programs)("aquatic-%s", (program) => {
     }
   });
 
-  test("ends with exit code 0 when it is stopped while it starts", async () => {
+  test("exits with code 0 when it is stopped during start-up", async () => {
     using directory = makeDirectory();
     const config = "socket_workers = 30\n[network]\naddress = '127.0.0.1:0'";
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       const tracker = spawn(program, directory, config, "pipe");
-      // The runtime has fewer threads of its own.
+      // The runtime alone has fewer threads.
       while (readdirSync(`/proc/${tracker.pid}/task`).length < 15) await Bun.sleep(1);
       tracker.kill(signal);
       expect(await tracker.exited).toBe(0);
@@ -68,7 +69,7 @@ describe.each(programs)("aquatic-%s", (program) => {
     }
   });
 
-  test("serves on, and stops, when nobody reads what it logs and writes", async () => {
+  test("keeps serving, and stops, when nobody reads its output", async () => {
     using directory = makeDirectory();
     const path = join(directory.path, "pipe");
     Bun.spawnSync(["mkfifo", path]);
@@ -83,7 +84,7 @@ describe.each(programs)("aquatic-%s", (program) => {
     const config = `[network]\naddress = '127.0.0.1:${port}'\n[statistics]\ninterval = 1`;
     const tracker = spawn(program, directory, config, writer);
     while (!(await isServed(program, port))) await Bun.sleep(20);
-    // Past the first report, for which there is no room either.
+    // Until after the first report, for which there is no room either.
     await Bun.sleep(1500);
     expect(await isServed(program, port)).toBe(true);
     tracker.kill("SIGTERM");
@@ -93,7 +94,7 @@ describe.each(programs)("aquatic-%s", (program) => {
 });
 
 for (const program of programs) {
-  const name = `aquatic-${program} answers nobody before it has dropped root`;
+  const name = `aquatic-${program} serves only after it has dropped root`;
   await testWith(["root"], name, async () => {
     using directory = makeDirectory();
     const port = choosePort();
@@ -116,7 +117,7 @@ function makeDirectory(): Directory {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
 
-/** Starts a tracker, and waits for nothing. */
+/** Starts a tracker without waiting for anything. */
 function spawn(
   program: Program,
   { path }: Directory,

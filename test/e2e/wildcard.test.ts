@@ -1,4 +1,4 @@
-// A host with several addresses: whichever of them a client asks, that one answers.
+// A host with several addresses responds from the address that the client asked.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { resolve } from "node:path";
@@ -42,7 +42,7 @@ await describeWith(["root", "network namespaces", "IPv6"], "a host of several ad
       (which) => [port, which] as const,
     ),
   );
-  test.each(cases)("port %i answers from its %s address", async (port, which) => {
+  test.each(cases)("port %i answers from the %s address that was asked", async (port, which) => {
     const { tracker, client } = network.hosts;
     const asked = {
       "first IPv4": tracker.ipv4,
@@ -62,7 +62,7 @@ await describeWith(["root", "network namespaces", "IPv6"], "a host of several ad
     const argv = [process.execPath, FIXTURE, address, String(port), localAddress];
     await using child = startChild(argv, { netns });
     const [, json] = await child.waitForLine(/^(\{.*\})$/);
-    // The client takes nothing that does not come from the very endpoint it asked.
+    // The client accepts only responses from the exact endpoint that it asked.
     expect(JSON.parse(json)).toMatchObject({ kind: "announce" });
   });
 });

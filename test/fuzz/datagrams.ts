@@ -1,19 +1,19 @@
-// Datagrams for the fuzzer: what clients send, what broken clients send, and what strangers send
-// who know the protocol.
+// Datagrams for the fuzzer: from correct clients, from broken clients, and from attackers that know
+// the protocol.
 
 import type { Random } from "../../src/memory/random.ts";
 import { buildAnnounce, buildConnect, buildScrape, PROTOCOL_ID } from "../support/bep15.ts";
 
-/** How many torrents are announced. */
+/** Number of torrents that are announced. */
 const TORRENTS = 24;
 
-/** Makes datagrams, the same ones for the same random numbers. */
+/** Generates datagrams: the same ones for the same random numbers. */
 export class Datagrams {
   #last: Buffer = Buffer.alloc(0);
 
   constructor(private readonly random: Random) {}
 
-  /** The next datagram; `connectionId` is one that its sender may use. */
+  /** Returns the next datagram. `connectionId` is valid for its sender. */
   next(connectionId: bigint): Buffer {
     const { random } = this;
     const request = this.#request(connectionId);
@@ -69,7 +69,7 @@ export class Datagrams {
     return buildScrape({ connectionId, transactionId, infoHashes, extra });
   }
 
-  // One large torrent, small ones, and now and then one that nobody else knows.
+  // One large torrent, small ones, and sometimes one that nobody else uses.
   #infoHash(): Buffer {
     const { random } = this;
     if (random.below(30) === 0) return this.#bytes(20);
@@ -86,7 +86,7 @@ export class Datagrams {
       case 1:
         return Buffer.concat([datagram, this.#bytes(random.below(3000))]);
       case 2:
-        // The header of one request, the rest of the one before.
+        // The header of one request with the rest of the previous one.
         return Buffer.concat([datagram.subarray(0, offset), this.#last.subarray(offset)]);
       case 3:
         if (datagram.length >= 12) datagram.writeUInt32BE(this.#pick([0, 1, 2, 3, 4]), 8);

@@ -1,5 +1,5 @@
-// Sends the handler random datagrams from a few clients, while the clock runs and the tables are
-// cleaned, and compares every answer with the model's. The same seed does the same.
+// Sends the handler random datagrams from a few clients while the clock runs and the tables are
+// cleaned, and compares every response with the model's. The same seed produces the same run.
 
 import { SKETCH_WORDS } from "../../src/memory/counting-sketch.ts";
 import { Random } from "../../src/memory/random.ts";
@@ -20,20 +20,20 @@ const SETTINGS = {
 };
 const INVALID = "Connection invalid or expired";
 const MAX_PEER_AGE = 300;
-/** The numbers of 40 hosts, of five networks. */
+/** The numbers of 40 hosts in five networks. */
 const HOSTS = Array.from({ length: 40 }, (_, i) => (i % 5) * 256 + i + 1);
 const FAMILIES = [4, 16] as const;
 
-/** How often each answer was given, the errors by their messages. */
+/** The number of times that each response was given; errors by message. */
 export type Tally = Record<string, number>;
 
-/** Fuzzes for so many datagrams. Throws an Error that tells the round when an answer is wrong. */
+/** Fuzzes with `rounds` datagrams. Throws an Error that names the round if a response is wrong. */
 export function fuzzHandler(seed: number, rounds: number): Tally {
   const random = new Random(seed, 0, 0);
   const harness = new HandlerHarness({ ...SETTINGS, seed, key: [seed, random.next()] });
   const model = new TrackerModel(SETTINGS);
   const datagrams = new Datagrams(random);
-  // Ids that somebody was given at some time.
+  // Ids that some client has received.
   const ids = Array.from({ length: 20 }, () => 0n);
   const tally: Tally = {};
 
@@ -42,7 +42,7 @@ export function fuzzHandler(seed: number, rounds: number): Tally {
     const host = HOSTS[random.below(HOSTS.length)];
     const from = source(addressBytes, host, random.below(50));
     const client = { address: textOf(from), addressBytes, port: from.port };
-    // Most know an id of their own.
+    // Most senders have an id of their own.
     const isRightful = random.below(12) > 0;
     const id = isRightful ? connect(harness, model, client, from) : ids[random.below(ids.length)];
     const datagram = datagrams.next(id);
@@ -84,11 +84,11 @@ function connect(
 
 function nameOutcome(expected: Expected): string {
   if (expected.kind !== "error") return expected.kind;
-  // The one message that is cut for short requests.
+  // Only this message is cut for short requests.
   return INVALID.startsWith(expected.message) ? INVALID : expected.message;
 }
 
-// Says what is wrong with an answer; undefined when it is right.
+// Says what is wrong with a response. Returns undefined if it is right.
 function findFault(expected: Expected, answer: Buffer, client: Client): string | undefined {
   if (expected.kind === "nothing") return answer.length === 0 ? undefined : "not silence";
   if (answer.length === 0) return "silence";
@@ -133,7 +133,7 @@ function compareTotals(harness: HandlerHarness, model: TrackerModel): void {
   }
 }
 
-// Has every peer stop; then no memory may be in use.
+// Stops every peer, after which no memory may be in use.
 function emptyTables(harness: HandlerHarness, model: TrackerModel): void {
   for (const family of FAMILIES) {
     for (const [infoHash, swarm] of model.swarms[family]) {

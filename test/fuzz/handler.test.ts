@@ -6,10 +6,10 @@ import { fuzzHandler } from "./handler-fuzzer.ts";
 const TIMEOUT_MS = 60_000;
 
 test.each([1, 2, 3])(
-  "the handler answers everything as the model does, seed %i",
+  "the handler answers every datagram like the model, seed %i",
   (seed) => {
     const tally = fuzzHandler(seed, 12_000);
-    // Whatever can be answered has been.
+    // Every possible response has occurred.
     for (const outcome of [
       "nothing",
       "connect",
@@ -29,6 +29,6 @@ test.each([1, 2, 3])(
   TIMEOUT_MS,
 );
 
-test("the same seed does the same", () => {
+test("the same seed produces the same run", () => {
   expect(fuzzHandler(9, 500)).toEqual(fuzzHandler(9, 500));
 });

@@ -1,5 +1,5 @@
-// `bun run fuzz [seed] [rounds]`: fuzzes for longer than the tests do, from a random seed if none
-// is given. What it prints is enough to do the same again.
+// `bun run fuzz [seed] [rounds]`: fuzzes for longer than the tests do, by default from a random
+// seed. Prints what is needed to repeat the run.
 
 import { fuzzHandler } from "./handler-fuzzer.ts";
 

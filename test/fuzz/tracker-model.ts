@@ -1,7 +1,7 @@
-// What the tracker has to answer to any datagram, read from BEP 15 and written down as plainly as
-// can be: the fuzzer's oracle.
+// The expected response to any datagram, from BEP 15, in the plainest possible code: the fuzzer's
+// oracle.
 
-/** Who sends: the address as text, and the family by its length in bytes. */
+/** The sender: its address as text, and the family by the length of an address in bytes. */
 export interface Client {
   readonly address: string;
   readonly addressBytes: 4 | 16;
@@ -19,7 +19,7 @@ export interface ModelSettings {
   };
 }
 
-/** What the answer has to be; of an announce, all but the choice of the peers. */
+/** The expected response; for an announce, everything but the choice of peers. */
 export type Expected =
   | { kind: "nothing" }
   | { kind: "connect"; transactionId: number }
@@ -29,7 +29,7 @@ export type Expected =
       transactionId: number;
       leechers: number;
       seeders: number;
-      /** How many peers, and from among whom, each as "address port". */
+      /** The number of peers, and the candidates, each as "address port". */
       given: number;
       others: Set<string>;
     }
@@ -47,24 +47,24 @@ const PROTOCOL_ID = 0x41727101980n;
 /** One tracker. */
 export class TrackerModel {
   readonly swarms: Record<4 | 16, Map<string, Swarm>> = { 4: new Map(), 16: new Map() };
-  /** The seconds at which an id was given to an IPv4 address or IPv6 network, by "address id". */
+  /** The seconds at which an IPv4 address or IPv6 network received an id, by "address id". */
   readonly #issued = new Map<string, number>();
 
   constructor(private readonly settings: ModelSettings) {}
 
-  /** Notes that the tracker gave an id to the client. */
+  /** Notes that the client received an id. */
   noteConnectionId(id: bigint, client: Client, now: number): void {
     this.#issued.set(`${networkOf(client)} ${id}`, now);
   }
 
-  /** Peers of one family. */
+  /** Number of peers of one family. */
   countPeers(addressBytes: 4 | 16): number {
     let count = 0;
     for (const swarm of this.swarms[addressBytes].values()) count += swarm.size;
     return count;
   }
 
-  /** Forgets who was last seen more than `maxAge` seconds ago. */
+  /** Removes peers last seen more than `maxAge` seconds ago. */
   clean(now: number, maxAge: number): void {
     for (const torrents of [this.swarms[4], this.swarms[16]]) {
       for (const [infoHash, swarm] of torrents) {
@@ -74,7 +74,7 @@ export class TrackerModel {
     }
   }
 
-  /** What is to be answered to a datagram. Does what the datagram asks for. */
+  /** Carries out a datagram and returns the expected response. */
   receive(datagram: Buffer, client: Client, now: number): Expected {
     if (datagram.length < 16 || client.port === 0) return { kind: "nothing" };
     const id = datagram.readBigUInt64BE(0);
@@ -102,7 +102,7 @@ export class TrackerModel {
     return age >= 0 && age <= this.settings.maxConnectionAge;
   }
 
-  // Returns the message when it is refused.
+  // Returns the error message if the announce is refused.
   #announce(datagram: Buffer, client: Client, now: number): Expected | string {
     const { limits, maxResponsePeers } = this.settings;
     const torrents = this.swarms[client.addressBytes];
@@ -143,7 +143,7 @@ export class TrackerModel {
     };
   }
 
-  // Peers of the client's network.
+  // Number of peers of the client's network.
   #countOf(client: Client): number {
     const swarms = [...this.swarms[client.addressBytes].values()];
     const names = swarms.flatMap((swarm) => [...swarm.keys()].map((key) => key.split(" ")[0]));
@@ -164,7 +164,7 @@ export class TrackerModel {
   }
 }
 
-/** An address of the documentation's prefix without its last 64 bits; an IPv4 address whole. */
+/** An IPv6 address of the documentation prefix without its last 64 bits; an IPv4 address whole. */
 function networkOf({ address }: Client): string {
   return address.split("::")[0];
 }

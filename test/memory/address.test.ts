@@ -1,4 +1,4 @@
-// Addresses against two independent readers: `node:net` for what is one, `URL` for what it means.
+// Compares addresses with two independent readers: `node:net` for validity, `URL` for the value.
 
 import { describe, expect, test } from "bun:test";
 import { isIP, isIPv6 } from "node:net";
@@ -9,7 +9,9 @@ const OFFSET = 5;
 
 const zeros = (count: number) => Array.from({ length: count }, () => 0);
 
-/** The bytes read, or undefined; fails when a byte outside the 16 of room was touched. */
+/**
+ * Returns the bytes read, or undefined. Fails if a byte outside the 16 bytes of room was written.
+ */
 function read(text: string): number[] | undefined {
   const bytes = new Uint8Array(OFFSET + 16 + 7).fill(0xa5);
   const length = readAddress(text, bytes, OFFSET);
@@ -23,13 +25,13 @@ function write(address: number[]): string {
   return writeAddress(Uint8Array.from([0, 0, 0, ...address]), 3, address.length);
 }
 
-/** What `read` should give, by the platform's own parsers. */
+/** The expected result of `read`, from the platform's own parsers. */
 function readByPlatform(text: string): number[] | undefined {
   if (isIP(text) === 4) return text.split(".").map(Number);
   const [address, ...scope] = text.split("%");
   if (!isIPv6(address) || (scope.length > 0 && scope.join("%") === "")) return undefined;
 
-  // URL wrongly refuses some addresses that end in dotted IPv4, such as ::1:2:3:4:5.6.7.8.
+  // URL wrongly rejects some addresses that end in dotted IPv4, such as ::1:2:3:4:5.6.7.8.
   const hex = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...bytes) => {
     const [a, b, c, d] = bytes.slice(0, 4).map(Number);
     return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
@@ -56,7 +58,7 @@ const validText = fc.oneof(
   mapped.map((parts) => parts.join("")),
   fc.tuple(group, group).map(([high, low]) => `::ffff:${high}:${low}`),
 );
-/** A valid address with one stretch replaced: nearly an address, sometimes still one. */
+/** A valid address with one part replaced: almost an address, sometimes still one. */
 const almostValidText = fc
   .tuple(
     validText,
@@ -69,7 +71,7 @@ const almostValidText = fc
   );
 
 describe("readAddress", () => {
-  test("reads what the platform reads", () => {
+  test("reads every address as the platform does", () => {
     fc.assert(
       fc.property(validText, (text) => {
         const expected = readByPlatform(text);
@@ -80,7 +82,7 @@ describe("readAddress", () => {
     );
   });
 
-  test("accepts what the platform accepts, and nothing else", () => {
+  test("accepts exactly the texts that the platform accepts", () => {
     fc.assert(
       fc.property(almostValidText, (text) => {
         expect(read(text)).toEqual(readByPlatform(text) as number[]);
@@ -89,7 +91,7 @@ describe("readAddress", () => {
     );
   });
 
-  test("never touches other bytes, whatever the text", () => {
+  test("touches no other bytes for any text", () => {
     const text = fc.oneof(
       fc.string(),
       fc.string({ unit: fc.constantFrom(..."0a:.%".split("")), maxLength: 60 }),
@@ -159,7 +161,7 @@ describe("readAddress", () => {
 });
 
 const ipv4 = fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 4, maxLength: 4 });
-/** Mostly zero groups, so that runs of every length and place come up. */
+/** Mostly zero groups, to produce runs of every length and position. */
 const ipv6 = fc
   .array(fc.oneof({ arbitrary: fc.constant(0), weight: 2 }, fc.integer({ min: 0, max: 0xffff })), {
     minLength: 8,
@@ -168,7 +170,7 @@ const ipv6 = fc
   .map((groups) => groups.flatMap((value) => [value >> 8, value & 255]));
 
 describe("writeAddress", () => {
-  test("writes IPv4 dotted", () => {
+  test("writes IPv4 in dotted form", () => {
     fc.assert(fc.property(ipv4, (address) => expect(write(address)).toBe(address.join("."))));
   });
 
@@ -182,7 +184,7 @@ describe("writeAddress", () => {
     );
   });
 
-  test("writes what readAddress reads back", () => {
+  test("writes text that readAddress reads back", () => {
     fc.assert(
       fc.property(fc.oneof(ipv4, ipv6), (address) => {
         const isMapped = address.slice(0, 12).join() === "0,0,0,0,0,0,0,0,0,0,255,255";
@@ -194,7 +196,7 @@ describe("writeAddress", () => {
 });
 
 for (const host of ["127.0.0.1", "::1"]) {
-  test(`a datagram from ${host} can be answered at the address read and written`, async () => {
+  test(`a datagram from ${host} can be answered at its address`, async () => {
     const { promise: answer, resolve, reject } = Promise.withResolvers<string>();
     await using sockets = new AsyncDisposableStack();
     const open = async (data: (address: string, port: number) => void) => {

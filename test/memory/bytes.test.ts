@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Bytes, swapWord } from "../../src/memory/bytes.ts";
 
 describe("Bytes", () => {
-  test("shows one memory as bytes, halves and words, the lowest byte first", () => {
+  test("views one buffer as bytes, halves and words, lowest byte first", () => {
     const { bytes, halves, words } = Bytes.allocate(8);
     bytes.set([1, 2, 3, 4, 0xfc, 0xff, 0xff, 0xff]);
     expect([...halves]).toEqual([0x0201, 0x0403, 0xfffc, 0xffff]);
@@ -12,7 +12,7 @@ describe("Bytes", () => {
     expect([...bytes.subarray(0, 4)]).toEqual([0xfe, 0xff, 0xff, 0xff]);
   });
 
-  test("views a shared buffer as a whole, without a copy", () => {
+  test("views a whole shared buffer without copying it", () => {
     const buffer = new SharedArrayBuffer(12);
     const memory = new Bytes(buffer);
     expect(memory.buffer).toBe(buffer);
@@ -26,7 +26,7 @@ describe("Bytes", () => {
     [4, 4],
     [5, 8],
     [98, 100],
-  ])("allocates for %i bytes %i, all zero", (length, rounded) => {
+  ])("rounds %i bytes up to %i zeroed bytes", (length, rounded) => {
     const { bytes } = Bytes.allocate(length);
     expect(bytes).toHaveLength(rounded);
     expect(bytes.every((byte) => byte === 0)).toBe(true);
@@ -34,13 +34,13 @@ describe("Bytes", () => {
 });
 
 describe("swapWord", () => {
-  test("turns the bytes round", () => {
+  test("reverses the bytes", () => {
     expect(swapWord(0x01020304)).toBe(0x04030201);
     expect(swapWord(0xff)).toBe(-0x1000000);
     expect(swapWord(-0x80000000)).toBe(0x80);
   });
 
-  test("reads as DataView reads big-endian, and undoes itself", () => {
+  test("agrees with DataView's big-endian order and is its own inverse", () => {
     fc.assert(
       fc.property(fc.integer(), (word) => {
         const view = new DataView(new ArrayBuffer(4));

@@ -10,7 +10,7 @@ function newSketch() {
 }
 
 describe("a counting sketch", () => {
-  test("counts a key up to its limit, and has room again for what is taken back", () => {
+  test("counts a key up to its limit, and again after removals", () => {
     const { sketch } = newSketch();
     for (const hash of [0, -1, 12_345, 0x7fffffff, 1 << 31]) {
       expect([1, 2, 3, 4].map(() => sketch.add(hash, 3))).toEqual([true, true, true, false]);
@@ -20,7 +20,7 @@ describe("a counting sketch", () => {
     }
   });
 
-  test("never counts too little, hardly too much, and ends empty, as a map does", () => {
+  test("never counts too low, hardly too high, and ends empty like a map", () => {
     const { sketch, words } = newSketch();
     const random = new Random(1, 2, 3);
     const hashes = Array.from({ length: 200_000 }, () => random.next());
@@ -46,16 +46,16 @@ describe("a counting sketch", () => {
     expect(words.every((word) => word === 0)).toBe(true);
   });
 
-  test("lets keys alone that share one counter with a key at its limit", () => {
+  test("does not limit keys that share one counter with a key at its limit", () => {
     const { sketch } = newSketch();
     const key = 5;
-    // The same low bits: the same first counter. Then a hundred keys at random.
+    // The first key has the same low bits and so the same first counter; the other keys are random.
     const others = Array.from({ length: 100 }, (_, i) => key + ((i + 1) << 18));
     for (let i = 0; i < 1000; i++) sketch.add(key, 1000);
     for (const other of others) expect(sketch.add(other, 1000)).toBe(true);
   });
 
-  test("keeps to its words", () => {
+  test("writes to its own words only", () => {
     const { sketch, words } = newSketch();
     const random = new Random(4, 5, 6);
     for (let i = 0; i < 100_000; i++) sketch.add(random.next(), 10);

@@ -1,5 +1,5 @@
-// The doorbell as one thread sees it, on its event loop. Threads that ring for each other are in
-// test/threads/.
+// Tests the doorbell on one thread and its event loop. test/threads/ has threads that ring for each
+// other.
 
 import { describe, expect, test } from "bun:test";
 import {
@@ -19,19 +19,19 @@ function newBell(): Int32Array {
 }
 
 describe("sleepAtDoorbell", () => {
-  test("does not sleep when there is work after all, and asks once it would be rung for", () => {
+  test("does not sleep if there is work, which it checks once it counts as asleep", () => {
     const words = newBell();
     const seen: number[] = [];
     sleepAtDoorbell(words, BELL, Infinity, () => {
       seen.push(words[BELL]);
       return true;
     });
-    // Whoever publishes from here on sees a sleeper.
+    // A thread that publishes from here on sees a sleeper.
     expect(seen).toEqual([1]);
     expect(words[BELL]).toBe(0);
   });
 
-  test("does not sleep when the bell rings while it looks for work", () => {
+  test("does not sleep if the bell rings while it looks for work", () => {
     const words = newBell();
     sleepAtDoorbell(words, BELL, Infinity, () => {
       ringDoorbell(words, BELL);
@@ -40,7 +40,7 @@ describe("sleepAtDoorbell", () => {
     expect([...words]).toEqual([0, 0, 0, 0]);
   });
 
-  test("gives up when the time has passed", () => {
+  test("stops waiting when the time has passed", () => {
     const words = newBell();
     sleepAtDoorbell(words, BELL, 1, nothing);
     expect([...words]).toEqual([0, 0, 0, 0]);
@@ -48,7 +48,7 @@ describe("sleepAtDoorbell", () => {
 });
 
 describe("awaitDoorbell", () => {
-  test("resolves when the bell rings, and not before", async () => {
+  test("resolves when the bell rings and not before", async () => {
     const words = newBell();
     let isAwake = false;
     const sleep = awaitDoorbell(words, BELL, nothing).then(() => (isAwake = true));
@@ -59,7 +59,7 @@ describe("awaitDoorbell", () => {
     expect([isAwake, words[BELL]]).toEqual([true, 0]);
   });
 
-  test("resolves at once when there is work, or when the bell rings meanwhile", async () => {
+  test("resolves at once if there is work or the bell rings meanwhile", async () => {
     const words = newBell();
     await awaitDoorbell(words, BELL, () => words[BELL] === 1);
     expect(words[BELL]).toBe(0);
@@ -70,7 +70,7 @@ describe("awaitDoorbell", () => {
     expect(words[BELL]).toBe(0);
   });
 
-  test("can be slept at again and again", async () => {
+  test("works again and again", async () => {
     const words = newBell();
     for (let i = 0; i < 100; i++) {
       const sleep = awaitDoorbell(words, BELL, nothing);
@@ -81,7 +81,7 @@ describe("awaitDoorbell", () => {
   });
 });
 
-test("a sleeper by other means is claimed by one thread, and only while it lies", () => {
+test("only one thread claims a sleeper, and only while it is marked as asleep", () => {
   const words = newBell();
   expect(claimSleeper(words, BELL)).toBe(false);
   markAsleep(words, BELL);
@@ -92,7 +92,7 @@ test("a sleeper by other means is claimed by one thread, and only while it lies"
   expect([...words]).toEqual([0, 0, 0, 0]);
 });
 
-test("ringing for someone who is awake does nothing", () => {
+test("ringing does nothing while the sleeper is awake", () => {
   const words = newBell();
   ringDoorbell(words, BELL);
   expect([...words]).toEqual([0, 0, 0, 0]);

@@ -1,11 +1,11 @@
-// HalfSipHash against the vectors its authors publish and against a slow reading of the
+// Compares HalfSipHash with the test vectors of its authors and with a slow implementation of the
 // specification over bytes.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { halfSipHash13, halfSipHash24 } from "../../src/memory/hash.ts";
 
-// `vectors_hsip32` of github.com/veorq/SipHash, those of 0, 4, 8 … 60 bytes: the hash as bytes.
+// `vectors_hsip32` of github.com/veorq/SipHash for 0, 4, 8 … 60 bytes: the hash as bytes.
 const OFFICIAL = [
   "a9359f5b",
   "2a6e4689",
@@ -68,7 +68,10 @@ function halfSipHash(c: number, d: number, key: Uint8Array, message: Uint8Array)
   return result.toString("hex");
 }
 
-/** The hash as bytes in hexadecimal; the words stand at odd offsets, as in a caller's record. */
+/**
+ * Returns the hash as bytes in hexadecimal. The words begin at an odd word, as in a caller's
+ * record.
+ */
 function run(hash: typeof halfSipHash24, key: Uint8Array, message: Uint8Array): string {
   const words = new Int32Array(3 + message.length / 4);
   new Uint8Array(words.buffer).set(message, 12);
@@ -83,13 +86,13 @@ describe("HalfSipHash", () => {
   const counting = Uint8Array.from({ length: 64 }, (_, i) => i);
 
   for (const [count, expected] of OFFICIAL.entries()) {
-    test(`2-4 gives the official hash of ${count} words`, () => {
+    test(`2-4 returns the official hash of ${count} words`, () => {
       const message = counting.subarray(0, count * 4);
       expect(run(halfSipHash24, counting.subarray(0, 8), message)).toBe(expected);
     });
   }
 
-  test("the slow version gives the official hashes too", () => {
+  test("the slow version returns the official hashes too", () => {
     const hashes = OFFICIAL.map((_, count) =>
       halfSipHash(2, 4, counting.subarray(0, 8), counting.slice(0, count * 4)),
     );
@@ -97,7 +100,7 @@ describe("HalfSipHash", () => {
   });
 
   const key = fc.uint8Array({ minLength: 8, maxLength: 8 });
-  // Up to 70 words, as the length block wraps at 64.
+  // Up to 70 words, because the length block wraps at 64.
   const message = fc
     .array(fc.uint8Array({ minLength: 4, maxLength: 4 }), { maxLength: 70 })
     .map((words) => Uint8Array.from(words.flatMap((word) => [...word])));

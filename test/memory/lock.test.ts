@@ -1,4 +1,4 @@
-// The lock's word as one thread sees it. Threads that fight for it are in test/threads/.
+// Tests the word of the lock on one thread. test/threads/ has threads that contend for it.
 
 import { expect, test } from "bun:test";
 import { acquire, release } from "../../src/memory/lock.ts";
@@ -6,7 +6,7 @@ import { acquire, release } from "../../src/memory/lock.ts";
 const FREE = 0;
 const CONTENDED = 2;
 
-test("a lock that nobody else wants is taken and let go, again and again", () => {
+test("a thread takes and releases an uncontended lock again and again", () => {
   const words = new Int32Array(new SharedArrayBuffer(12));
   for (let i = 0; i < 3; i++) {
     acquire(words, 1);
@@ -16,10 +16,10 @@ test("a lock that nobody else wants is taken and let go, again and again", () =>
   }
 });
 
-test("letting go wakes a sleeper only when there may be one", async () => {
+test("release wakes a sleeper only if there may be one", async () => {
   const words = new Int32Array(new SharedArrayBuffer(8));
   acquire(words, 1);
-  // As a second thread does that has given up spinning.
+  // Acts as a second thread that has stopped spinning.
   Atomics.store(words, 1, CONTENDED);
   const woken = Atomics.waitAsync(words, 1, CONTENDED);
   release(words, 1);
@@ -27,7 +27,7 @@ test("letting go wakes a sleeper only when there may be one", async () => {
   expect(await woken.value).toBe("ok");
 });
 
-test("whoever finds it free after a fight may take it", () => {
+test("a contended lock can be taken once it is free", () => {
   const words = new Int32Array(new SharedArrayBuffer(4));
   Atomics.store(words, 0, CONTENDED);
   release(words, 0);

@@ -1,11 +1,11 @@
-// The generator against a slow reading of sfc32, and its numbers against chi-square. The seeds are
-// fixed, so these tests pass always or never.
+// Compares the generator with a slow implementation of sfc32, and its numbers with chi-square. The
+// seeds are fixed, so these tests are deterministic.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Random } from "../../src/memory/random.ts";
 
-/** The first `count` numbers of PractRand's sfc32 after 15 that are thrown away. */
+/** Returns the first `count` numbers of PractRand's sfc32 after the 15 that it discards. */
 function sfc32(seed: number[], count: number): number[] {
   let [a, b, c] = seed.map((word) => BigInt.asUintN(32, BigInt(word)));
   const numbers: number[] = [];
@@ -25,7 +25,7 @@ function draw(random: Random, count: number): number[] {
 
 const zeros = (count: number) => Array.from({ length: count }, () => 0);
 
-/** Chi-square in units of its standard deviation from its mean, for equally likely bins. */
+/** Distance of chi-square from its mean, in standard deviations, for equally likely bins. */
 function deviation(counts: number[]): number {
   const expected = counts.reduce((sum, count) => sum + count, 0) / counts.length;
   const square = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
@@ -43,17 +43,17 @@ describe("Random", () => {
     );
   });
 
-  test("takes a seed as 32 bits, signed or not", () => {
+  test("treats signed and unsigned seeds with the same bits alike", () => {
     expect(draw(new Random(-1, 0x80000000, 0), 20)).toEqual(
       draw(new Random(0xffffffff, -0x80000000, 0), 20),
     );
   });
 
-  test("is seeded anew from entropy", () => {
+  test("gets a new seed from entropy each time", () => {
     expect(draw(Random.fromEntropy(), 8)).not.toEqual(draw(Random.fromEntropy(), 8));
   });
 
-  test("every bit of next is set half the time", () => {
+  test("sets every bit of next half the time", () => {
     const random = new Random(1, 2, 3);
     const draws = 100_000;
     const counts = zeros(32);
@@ -61,12 +61,12 @@ describe("Random", () => {
       const bits = random.next();
       for (let bit = 0; bit < 32; bit++) counts[bit] += (bits >>> bit) & 1;
     }
-    // Five standard deviations of a fair coin thrown 100,000 times.
+    // Five standard deviations of a fair coin flipped 100,000 times.
     for (const count of counts) expect(Math.abs(count - draws / 2)).toBeLessThan(791);
   });
 
   for (const limit of [2, 3, 7, 30, 64, 74, 1000]) {
-    test(`below(${limit}) gives every number equally often`, () => {
+    test(`below(${limit}) returns every number equally often`, () => {
       const random = new Random(limit, 5, 6);
       const counts = zeros(limit);
       for (let i = 0; i < limit * 1000; i++) counts[random.below(limit)]++;
@@ -75,7 +75,7 @@ describe("Random", () => {
     });
   }
 
-  test("below has no bias where a modulo of 31 or 32 bits has the greatest", () => {
+  test("below has no bias where a modulo of 31 or 32 bits has the largest", () => {
     const random = new Random(7, 8, 9);
     for (const limit of [3 * 2 ** 29, 2 ** 30 + 1, 2 ** 31 - 1, 2 ** 31]) {
       const counts = zeros(6);
@@ -85,7 +85,7 @@ describe("Random", () => {
     }
   });
 
-  test("below stays within its limit", () => {
+  test("below stays below its limit", () => {
     fc.assert(
       fc.property(fc.integer(), fc.integer({ min: 1, max: 2 ** 31 }), (seed, limit) => {
         const random = new Random(seed, 0, 0);

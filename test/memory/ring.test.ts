@@ -1,5 +1,5 @@
-// The ring against a plain queue, both ends driven by one thread. Real threads are in
-// test/threads/.
+// Compares the ring with a plain queue; one thread drives both ends. test/threads/ has real
+// threads.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -8,10 +8,10 @@ import { RingReader, ringWords, RingWriter } from "../../src/memory/ring.ts";
 const BASE = 24;
 const GUARD = 0x5a5a5a5a;
 
-/** Where the counters of words written and read stand in a ring. */
+/** The words of a ring with the counters of words written and read. */
 const COUNTERS = [0, 16];
 
-/** Both ends of a ring whose counters start at `start`, amid words that nobody may touch. */
+/** Both ends of a ring whose counters start at `start`, between words that must not change. */
 class Ends {
   readonly words: Int32Array;
   readonly writer: RingWriter;
@@ -29,18 +29,18 @@ class Ends {
     this.reader = new RingReader(this.words, BASE, capacity);
   }
 
-  /** Writes a message without publishing it; false when the ring is full. */
+  /** Writes a message without publishing it. Returns false if the ring is full. */
   write(message: number[], reserved = message.length): boolean {
     const messageWord = this.writer.reserve(reserved);
     if (messageWord < 0) return false;
-    // All that was reserved may be written, even if less of it is queued.
+    // All reserved words may be written, even if fewer are committed.
     this.words.fill(-1, messageWord, messageWord + reserved);
     this.words.set(message, messageWord);
     this.writer.commit(message.length);
     return true;
   }
 
-  /** Takes the oldest message, or undefined; its words are not given back. */
+  /** Takes the oldest message, or undefined, without releasing its words. */
   read(length: number): number[] | undefined {
     const messageWord = this.reader.peek();
     if (messageWord < 0) return undefined;
@@ -78,11 +78,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.constant<Step>({ do: "release" }) },
 );
 
-/** Before the counters' first word, before their sign turns, and before they are 0 again. */
+/** Counters that start at 0, before their sign flips, and before they wrap to 0. */
 const starts = [0, 2 ** 31 - 50, 2 ** 32 - 50];
 
 describe.each(starts)("a ring whose counters start at %i", (start) => {
-  test("is a queue, whatever is done at its ends", () => {
+  test("behaves like a queue under any sequence of operations", () => {
     fc.assert(
       fc.property(
         fc.array(step, { maxLength: 200, size: "max" }),
@@ -141,7 +141,7 @@ describe.each(starts)("a ring whose counters start at %i", (start) => {
     );
   });
 
-  test("goes round and round", () => {
+  test("wraps around again and again", () => {
     const ends = new Ends(16, start);
     for (let round = 0; round < 200; round++) {
       const message = Array.from({ length: round % 8 }, (_, i) => round * 10 + i);
@@ -150,12 +150,13 @@ describe.each(starts)("a ring whose counters start at %i", (start) => {
       expect(ends.read(message.length)).toEqual(message);
       ends.reader.release();
     }
-    // At most 8 words a message, and the counters count words: they have passed their turn.
+    // Messages have at most 8 words, and the counters count words, so they have passed the critical
+    // value.
     expect(Atomics.load(ends.words, BASE)).not.toBe(start | 0);
     ends.checkGuards();
   });
 
-  test("holds exactly its capacity, and says so when it is full", () => {
+  test("holds exactly its capacity and refuses more", () => {
     const ends = new Ends(16, start - (start % 16));
     expect(ends.write([1, 2, 3, 4, 5, 6, 7])).toBe(true);
     expect(ends.write([8, 9, 10, 11, 12, 13, 14])).toBe(true);
@@ -173,7 +174,7 @@ describe.each(starts)("a ring whose counters start at %i", (start) => {
   });
 });
 
-test("an empty ring takes the longest message wherever it stands", () => {
+test("an empty ring takes the longest message at any position", () => {
   for (let skip = 0; skip < CAPACITY; skip++) {
     const ends = new Ends(CAPACITY, skip);
     const message = Array.from({ length: MAX_LENGTH }, (_, i) => 100 + i);
@@ -184,7 +185,7 @@ test("an empty ring takes the longest message wherever it stands", () => {
   }
 });
 
-test("shows nothing before it is published, and everything then", () => {
+test("a message is invisible until it is published", () => {
   const ends = new Ends(CAPACITY);
   ends.write([1]);
   ends.write([2, 3]);
@@ -198,9 +199,9 @@ test("shows nothing before it is published, and everything then", () => {
   expect(ends.read(1)).toEqual([4]);
 });
 
-test("an abandoned reservation leaves nothing behind, not even at the end of the ring", () => {
+test("an abandoned reservation leaves nothing behind, even at the end of the ring", () => {
   const ends = new Ends(16, 12);
-  // No room for it before the end: the place is the start, and what is left there is passed over.
+  // There is no room before the end, so the message begins at the start of the ring.
   expect(ends.writer.reserve(7)).toBe(BASE + ringWords(0) + 1);
   ends.writer.publish();
   expect(ends.read(0)).toBeUndefined();
@@ -210,7 +211,7 @@ test("an abandoned reservation leaves nothing behind, not even at the end of the
   expect(ends.read(0)).toBeUndefined();
 });
 
-test("ends made later go on where the first ones were", () => {
+test("new ends continue where the old ones were", () => {
   const ends = new Ends(CAPACITY, 5);
   ends.write([1, 2]);
   ends.write([3, 4]);

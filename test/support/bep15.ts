@@ -1,5 +1,5 @@
-// BEP 15 as the specification draws it, slow and plain: the oracle that tests compare the tracker
-// with. It builds requests with every field settable and takes responses apart.
+// BEP 15 as specified, slow and plain: the oracle that tests compare the tracker with. Builds
+// requests with every field settable, and parses responses.
 
 import { randomBytes } from "node:crypto";
 
@@ -13,9 +13,9 @@ export type AddressBytes = 4 | 16;
 export interface ConnectRequest {
   protocolId?: bigint;
   action?: number;
-  /** 32 bits unsigned, random by default, here and below. */
+  /** 32 bits unsigned; random by default, here and below. */
   transactionId?: number;
-  /** Appended as they are, here and below. */
+  /** Appended unchanged, here and below. */
   extra?: Uint8Array;
 }
 
@@ -49,14 +49,14 @@ export interface ScrapeRequest {
 }
 
 export interface Peer {
-  /** As `node:net` writes it: `10.0.0.1`, `fd00::1`. */
+  /** In the format of `node:net`: `10.0.0.1`, `fd00::1`. */
   address: string;
   port: number;
 }
 
 interface SwarmCounts {
   seeders: number;
-  /** Completed downloads, ever. */
+  /** Completed downloads in total. */
   downloads: number;
   leechers: number;
 }
@@ -109,7 +109,7 @@ export function buildScrape(request: ScrapeRequest): Buffer {
   return Buffer.concat(parts);
 }
 
-/** The URLData options (BEP 41) that carry `path`, each of 255 bytes at most. */
+/** The URLData options (BEP 41) for `path`, each of at most 255 bytes. */
 export function buildUrlData(path: string): Buffer {
   const rest = Buffer.from(path);
   const parts: Buffer[] = [];
@@ -120,7 +120,7 @@ export function buildUrlData(path: string): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Throws on bytes that are no response of BEP 15 to a request from an address of that length. */
+/** Throws if the bytes are not a response of BEP 15 to a request from an address of that length. */
 export function parseResponse(bytes: Uint8Array, addressBytes: AddressBytes): Response {
   const response = Buffer.from(bytes);
   if (response.length < 8) throw new Error(`a response of ${response.length} bytes`);
@@ -175,7 +175,7 @@ function parseSwarms(bytes: Buffer): SwarmCounts[] {
 function formatAddress(bytes: Buffer): string {
   if (bytes.length === 4) return bytes.join(".");
   const groups = bytes.toString("hex").match(/.{4}/g)!;
-  // URLs write IPv6 in its one canonical form.
+  // URLs write IPv6 in its canonical form.
   return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
 }
 

@@ -1,5 +1,5 @@
-// One started program whose output is kept and can be waited on, and which never outlives the test
-// process. Used by the tracker and by every client driver of the end-to-end tests.
+// A started program whose output is kept and can be awaited, and which never outlives the test
+// process. The tracker and every client driver of the end-to-end tests use it.
 
 import type { Subprocess } from "bun";
 
@@ -7,32 +7,33 @@ export interface ChildOptions {
   /** The network namespace to start in, see `netns.ts`. */
   netns?: string;
   cwd?: string;
-  /** Laid over the environment of the test process. */
+  /** Added to the environment of the test process. */
   env?: Record<string, string>;
 }
 
 export interface Child extends AsyncDisposable {
   readonly pid: number;
-  /** Everything written so far. */
+  /** The complete output so far. */
   readonly stdout: string;
   readonly stderr: string;
   /** The exit code, or 128 plus the number of the signal. */
   readonly exited: Promise<number>;
   /**
-   * Resolves when `isEnough`, asked at each new output, says so; rejects with what was printed last
-   * when the time passes or the program ends first. `what` is for that message.
+   * Resolves when `isEnough`, called at each new output, returns true. Rejects with the last output
+   * when the time has passed or the program ends first. `what` describes the condition in that
+   * message.
    */
   waitForOutput(isEnough: () => boolean, timeoutMs?: number, what?: string): Promise<void>;
-  /** Resolves with the first line of either stream that matches, those already written included. */
+  /** Resolves with the first line of either stream that matches, including earlier lines. */
   waitForLine(pattern: RegExp, timeoutMs?: number): Promise<RegExpMatchArray>;
-  /** Sends the signal and gives the exit code; SIGKILL follows after the grace. */
+  /** Sends the signal and returns the exit code. SIGKILL follows after the grace period. */
   stop(signal?: NodeJS.Signals, graceMs?: number): Promise<number>;
 }
 
 type Listener = () => void;
 
 const TIMEOUT_MS = 10_000;
-/** Characters of each stream that an error message shows. */
+/** Characters of each stream in an error message. */
 const PRINTED = 4000;
 
 const running = new Set<Subprocess>();
@@ -40,7 +41,7 @@ process.on("exit", () => {
   for (const subprocess of running) subprocess.kill("SIGKILL");
 });
 
-/** Starts `argv`. A program that cannot be started throws as `Bun.spawn` does. */
+/** Starts `argv`. Throws like `Bun.spawn` if the program cannot be started. */
 export function startChild(argv: string[], options: ChildOptions = {}): Child {
   const inNamespace = options.netns ? ["ip", "netns", "exec", options.netns] : [];
   const subprocess = Bun.spawn([...inNamespace, ...argv], {
@@ -122,7 +123,7 @@ export function startChild(argv: string[], options: ChildOptions = {}): Child {
   };
 }
 
-/** Only whole lines count: the rest of a line may still be on its way. `\r` ends one as well. */
+/** Only complete lines count: the rest of a line may not have arrived yet. `\r` ends a line too. */
 function findLine(text: string, pattern: RegExp): RegExpMatchArray | undefined {
   for (const line of text.split(/[\r\n]/).slice(0, -1)) {
     const match = line.match(pattern);

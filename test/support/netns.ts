@@ -1,10 +1,11 @@
-// A little network for the end-to-end tests: hosts in network namespaces of their own, joined by
-// veth pairs to a bridge in one more namespace. It has no way out, and nothing of it shows outside.
+// A small network for the end-to-end tests: hosts in network namespaces of their own, connected by
+// veth pairs to a bridge in one more namespace. The network is isolated from the outside in both
+// directions.
 
 import { readdirSync } from "node:fs";
 
 export interface Host {
-  /** The name `ip netns exec` takes. */
+  /** The name for `ip netns exec`. */
   netns: string;
   ipv4: string;
   /** Without brackets. */
@@ -25,10 +26,10 @@ const ownNames = new Set<string>();
 process.on("exit", () => removeNamespaces([...ownNames]));
 
 /**
- * Builds a network with one host for each name. Needs root and `ip`; throws with what `ip` printed.
- * Disposing it kills whatever still runs inside, then removes it.
+ * Builds a network with one host for each name. Needs root and `ip`. Throws with the output of
+ * `ip`. Disposing the network kills all processes inside and removes it.
  *
- * The IPv6 prefix is the documentation's: Transmission takes only 2000::/3 for a usable address.
+ * The IPv6 prefix is the documentation prefix, because Transmission considers only 2000::/3 usable.
  */
 export function createNetwork<Name extends string>(names: readonly Name[]): Network<Name> {
   removeStale();
@@ -40,9 +41,9 @@ export function createNetwork<Name extends string>(names: readonly Name[]): Netw
     const ipv4 = `10.77.${low >> 8}.${low & 255}`;
     hosts[name] = { netns: `${stem}-${name}`, ipv4, ipv6: `2001:db8:77::${low.toString(16)}` };
   });
-  // Permanent entries. Those that are asked for by ARP and NDP share one small table of the system,
-  // which some hundred hosts at once overflow: then packets are lost.
-  const neighbours = [NOBODY, ...Object.values<Host>(hosts)].flatMap(({ ipv4, ipv6 }, index) =>
+  // Permanent entries. The entries that ARP and NDP create share a small table of the system, which
+  // a hundred hosts overflow; packets are lost then.
+  const neighbours = [GATEWAY, ...Object.values<Host>(hosts)].flatMap(({ ipv4, ipv6 }, index) =>
     [ipv4, ipv6].map((ip) => `neigh add ${ip} lladdr ${macOf(index)} dev eth0 nud permanent`),
   );
   const created = [hub, ...names.map((name) => hosts[name].netns)];
@@ -75,8 +76,11 @@ function addNamespace(netns: string): void {
   run(["ip", "netns", "add", netns]);
 }
 
-/** Where the way out would be: clients pick their source address by the route to a public one. */
-const NOBODY = { ipv4: "10.77.255.254", ipv6: "2001:db8:77::ffff" };
+/**
+ * The address of a default gateway: clients choose their source address by the route to a public
+ * one.
+ */
+const GATEWAY = { ipv4: "10.77.255.254", ipv6: "2001:db8:77::ffff" };
 
 function macOf(index: number): string {
   return `02:00:00:00:${(index >> 8).toString(16)}:${(index & 255).toString(16)}`;
@@ -89,8 +93,8 @@ function addAddresses({ netns, ipv4, ipv6 }: Host, neighbours: string[]): void {
     `addr add ${ipv4}/16 dev eth0`,
     `addr add ${ipv6}/64 dev eth0 nodad`,
     ...neighbours,
-    `route add default via ${NOBODY.ipv4}`,
-    `route add default via ${NOBODY.ipv6}`,
+    `route add default via ${GATEWAY.ipv4}`,
+    `route add default via ${GATEWAY.ipv6}`,
   ]);
 }
 
@@ -113,7 +117,7 @@ function removeNamespaces(names: string[]): void {
       try {
         process.kill(Number(pid), "SIGKILL");
       } catch {
-        // It ended by itself in between.
+        // It ended on its own in between.
       }
     }
     Bun.spawnSync(["ip", "netns", "del", netns]);

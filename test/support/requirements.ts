@@ -1,5 +1,5 @@
-// What a test needs of its machine. Where something lacks, the test is skipped and its name says
-// why; with $CI set it fails instead, so that a green run there has run everything.
+// What a test needs of its machine. If something is missing, the test is skipped and its name says
+// why. With $CI set it fails instead, so that a green run there has run everything.
 
 import { describe, test } from "bun:test";
 import { createSocket } from "node:dgram";
@@ -7,7 +7,7 @@ import { createSocket } from "node:dgram";
 import { CHROMIUM } from "./browser.ts";
 import { PYTHON } from "./clients/libtorrent.ts";
 
-/** Each tells whether it is there, at most once. */
+/** Each checks once whether the requirement is met. */
 const CHECKS = {
   root: async () => process.getuid?.() === 0,
   "network namespaces": async () => (await runs("ip", "netns", "list")) && canAddNamespace(),
@@ -27,7 +27,7 @@ export type Requirement = keyof typeof CHECKS;
 
 const answers = new Map<Requirement, Promise<boolean>>();
 
-/** Those of `needs` this machine does not have. */
+/** Returns the requirements in `needs` that this machine does not meet. */
 export async function findMissing(needs: readonly Requirement[]): Promise<Requirement[]> {
   const present = await Promise.all(
     needs.map((need) => {
@@ -39,7 +39,7 @@ export async function findMissing(needs: readonly Requirement[]): Promise<Requir
   return needs.filter((_, index) => !present[index]);
 }
 
-/** `describe`, for a machine that has all of `needs`. To be awaited. */
+/** `describe` for a machine that meets all of `needs`. Must be awaited. */
 export async function describeWith(
   needs: readonly Requirement[],
   name: string,
@@ -50,7 +50,7 @@ export async function describeWith(
   else refuse(name, missing);
 }
 
-/** `test`, for a machine that has all of `needs`. To be awaited, outside of any `describe`. */
+/** `test` for a machine that meets all of `needs`. Must be awaited, outside any `describe`. */
 export async function testWith(
   needs: readonly Requirement[],
   name: string,
@@ -62,7 +62,7 @@ export async function testWith(
   else refuse(name, missing);
 }
 
-/** Stands in for a test that cannot run here. */
+/** Replaces a test that cannot run here. */
 export function refuse(name: string, missing: readonly Requirement[]): void {
   const reason = `this machine has no ${missing.join(", no ")}`;
   if (process.env.CI) {

@@ -1,14 +1,14 @@
-// A program: scrapes a tracker over and over and prints the counts of a swarm, as one line of
-// `INFO_HASH seeders N leechers N`, whenever they change (they start from none). The end-to-end
-// tests run it inside the tracker's network, where they cannot reach themselves.
+// A program that scrapes a tracker repeatedly and prints the counts of a swarm, as a line of
+// `INFO_HASH seeders N leechers N`, whenever they change, starting from zero. The end-to-end tests
+// run it inside the tracker's network, which they cannot reach themselves.
 //
-// usage: swarm-watch.ts TRACKER_ADDRESS PORT LOCAL_ADDRESS INFO_HASH...
+//   usage: swarm-watch.ts TRACKER_ADDRESS PORT LOCAL_ADDRESS INFO_HASH...
 
 import { buildScrape, parseResponse } from "./bep15.ts";
 import { openUdpClient } from "./udp-client.ts";
 
 const PERIOD_MS = 100;
-/** A connection id of BEP 15 is good for a minute at least. */
+/** A connection id of BEP 15 is valid for at least a minute. */
 const CONNECTION_AGE_MS = 30_000;
 
 const [address, port, localAddress, ...infoHashes] = process.argv.slice(2);

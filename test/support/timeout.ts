@@ -1,4 +1,4 @@
-// Loaded before all tests: what is awaited may take its time on a machine that is busy.
+// Loaded before all tests: gives them time on a busy machine.
 
 import { setDefaultTimeout } from "bun:test";
 

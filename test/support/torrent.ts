@@ -1,23 +1,23 @@
-// Makes torrent files with random payloads for the end-to-end tests (BEP 3), with a bencoder of
-// their own.
+// Creates torrent files with random payloads for the end-to-end tests (BEP 3), with its own
+// bencoder.
 
 import { createHash, randomBytes } from "node:crypto";
 
 type Bencodable = number | string | Uint8Array | Bencodable[] | { [key: string]: Bencodable };
 
 export interface Torrent {
-  /** The name of the payload's one file. */
+  /** The name of the payload's single file. */
   name: string;
   payload: Buffer;
   /** 20 bytes. */
   infoHash: Buffer;
-  /** What the info hash is made of. */
+  /** The dictionary that the info hash covers. */
   info: { [key: string]: Bencodable };
 }
 
 const PIECE_BYTES = 65_536;
 
-/** A private torrent (BEP 27): clients find each other by the one tracker of their file alone. */
+/** A private torrent (BEP 27), so that clients find each other through its tracker only. */
 export function makeTorrent(name: string, payloadBytes: number): Torrent {
   const payload = randomBytes(payloadBytes);
   const pieces: Buffer[] = [];
@@ -34,12 +34,12 @@ export function makeTorrent(name: string, payloadBytes: number): Torrent {
   return { name, payload, infoHash: sha1(bencode(info)), info };
 }
 
-/** The contents of a .torrent file. The tracker's URL is no part of what the info hash covers. */
+/** The contents of a .torrent file. The info hash does not cover the tracker's URL. */
 export function writeTorrentFile({ info }: Torrent, announce: string): Buffer {
   return bencode({ announce, info });
 }
 
-/** Dictionaries are written in the order of their keys' bytes, as BEP 3 asks. */
+/** Dictionaries are written in the order of their keys' bytes, as BEP 3 requires. */
 function bencode(value: Bencodable): Buffer {
   if (typeof value === "number") return Buffer.from(`i${value}e`);
   if (typeof value === "string") return bencode(Buffer.from(value));

@@ -1,5 +1,5 @@
-// Starts a tracker as its users do, as a program with a configuration file, and waits until it says
-// that it listens.
+// Starts a tracker as a user would, as a program with a configuration file, and waits until it logs
+// that it is listening.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,13 +8,15 @@ import { join, resolve } from "node:path";
 import { type Child, startChild } from "./child.ts";
 
 export interface TrackerOptions {
-  /** Which tracker; aquatic-udp by default. */
+  /** The tracker; aquatic-udp by default. */
   program?: Program;
-  /** By default the binary $AQUATIC_UDP or $AQUATIC_WS names, or else the source run by this Bun. */
+  /**
+   * By default the binary in $AQUATIC_UDP or $AQUATIC_WS, otherwise the source, run by this Bun.
+   */
   command?: string[];
-  /** TOML, put into a file that is passed with `-c`. */
+  /** TOML, written to a file that is passed with `-c`. */
   config?: string;
-  /** More arguments, after `-c`. */
+  /** Further arguments, after `-c`. */
   args?: string[];
   env?: Record<string, string>;
   netns?: string;
@@ -39,7 +41,7 @@ export interface Tracker extends Child {
 const START_TIMEOUT_MS = 15_000;
 const LISTENING = /^aquatic-(?:udp|ws): listening on .*:(\d+)$/gm;
 
-/** Rejects with what the tracker printed when it ends, or takes too long, before it listens. */
+/** Rejects with the tracker's output if it ends, or takes too long, before it listens. */
 export async function startTracker(options: TrackerOptions = {}): Promise<Tracker> {
   const { child, cleanUp } = spawnTracker(options);
   try {
@@ -50,14 +52,14 @@ export async function startTracker(options: TrackerOptions = {}): Promise<Tracke
     throw error;
   }
   const ports = listeningPorts(child.stderr);
-  // Not a spread: the child's getters have to go on telling what it has printed so far.
+  // Not a spread: the child's getters must keep returning its current output.
   return Object.create(child, {
     ports: { value: ports },
     [Symbol.asyncDispose]: { value: cleanUp },
   });
 }
 
-/** Runs a tracker that is meant to end by itself: a wrong configuration, `-p`, `-h`. */
+/** Runs a tracker that ends on its own: a wrong configuration, `-p`, `-h`. */
 export async function runTracker(
   options: TrackerOptions,
 ): Promise<{ code: number; stdout: string; stderr: string }> {

@@ -1,5 +1,5 @@
-// A small UDP client for tests, bound to a local address of its own. It takes only what comes from
-// the very endpoint it asked, as libtorrent does, and survives ICMP errors.
+// A small UDP client for tests, bound to a local address of its own. Like libtorrent, it accepts
+// only datagrams from the exact endpoint that it asked, and it survives ICMP errors.
 
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
@@ -7,32 +7,32 @@ import { isIPv6 } from "node:net";
 import { type AddressBytes, buildConnect, parseResponse } from "./bep15.ts";
 
 export interface UdpClientOptions {
-  /** The tracker to ask. */
+  /** The tracker's address. */
   address: string;
   port: number;
   /** By default the loopback address of the tracker's family. */
   localAddress?: string;
-  /** 0, the default, takes any free port. */
+  /** 0, the default, means any free port. */
   localPort?: number;
 }
 
 export interface UdpClient extends AsyncDisposable {
   readonly localPort: number;
   readonly addressBytes: AddressBytes;
-  /** Datagrams that came from elsewhere than the tracker's endpoint. */
+  /** Datagrams from elsewhere than the tracker's endpoint. */
   readonly strays: number;
   send(bytes: Uint8Array): void;
   /**
-   * Sends and resolves with the response of the same transaction id, or undefined when none comes
-   * in time. A request too short for a transaction id takes whatever comes next.
+   * Sends a request and resolves with the response of the same transaction id, or with undefined if
+   * none arrives in time. A request too short for a transaction id accepts any response.
    */
   request(bytes: Uint8Array, options?: { timeoutMs?: number }): Promise<Buffer | undefined>;
   /**
-   * Resolves with the responses no `request` waited for, when there are `count` of them or when
-   * the time has passed; each is given out once.
+   * Resolves with the responses that no `request` waited for, once there are `count` of them or the
+   * time has passed. Returns each only once.
    */
   collect(count: number, options?: { timeoutMs?: number }): Promise<Buffer[]>;
-  /** A connection id from the tracker; throws when it gives none. */
+  /** Returns a connection id from the tracker. Throws if there is none. */
   connect(): Promise<bigint>;
 }
 
@@ -77,7 +77,8 @@ export async function openUdpClient(options: UdpClientOptions): Promise<UdpClien
       },
     );
   });
-  // From here on, errors are ICMP's: nobody listens there now, which a request sees as no answer.
+  // From here on, errors come from ICMP: nothing listens there now, so the request gets no
+  // response.
   socket.on("error", () => {});
 
   const client: UdpClient = {
@@ -119,7 +120,7 @@ export async function openUdpClient(options: UdpClientOptions): Promise<UdpClien
     async connect() {
       const bytes = await client.request(buildConnect());
       const response = bytes && parseResponse(bytes, addressBytes);
-      if (response?.kind !== "connect") throw new Error("the tracker gave no connection id");
+      if (response?.kind !== "connect") throw new Error("no connection id from the tracker");
       return response.connectionId;
     },
     [Symbol.asyncDispose]() {

@@ -1,5 +1,5 @@
-// The limit of peers for one address: what it refuses, what it leaves alone, and that all that goes
-// gives its place back.
+// The limit on peers per address: what it refuses, what it does not affect, and that removed peers
+// no longer count.
 
 import { describe, expect, test } from "bun:test";
 import { SKETCH_WORDS } from "../../src/memory/counting-sketch.ts";
@@ -20,7 +20,7 @@ function newTable(addressBytes: 4 | 16, maxPeersPerAddress: number, maxPeers = 1
     table,
     countPeers: () =>
       table.words.subarray(counts, counts + SKETCH_WORDS / 2).reduce((a, b) => a + b),
-    /** Returns how many peers are handed out, or why there are none. */
+    /** Returns the number of peers handed out, or the reason for none. */
     announce: (address: number[], port: number, torrent: number, flags = 0, tick = 0): number => {
       request.fill(0);
       request[ANNOUNCE.flags] = flags;
@@ -37,18 +37,18 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (bytes) => {
   const own = bytes === 4 ? [0x0a000001] : [0x20010db8, 7, 1, 2];
   const other = bytes === 4 ? [0x0b000001] : [0x20010db8, 8, 1, 2];
 
-  test("refuses an address the peers beyond its limit, in all torrents together", () => {
+  test("refuses peers of an address beyond its limit, in all torrents together", () => {
     const { announce, table } = newTable(bytes, 5);
     for (let i = 0; i < 5; i++) expect(announce(own, 1 + i, i)).toBeGreaterThanOrEqual(0);
     expect(announce(own, 9, 0)).toBe(ADDRESS_FULL);
     expect(announce(own, 9, 77)).toBe(ADDRESS_FULL);
     expect([table.peerCount, table.torrentCount]).toEqual([5, 5]);
-    // Those that are known, and other addresses, are served.
+    // Known peers and other addresses are still served.
     expect(announce(own, 1, 0)).toBe(0);
     expect(announce(other, 9, 0)).toBe(1);
   });
 
-  test("counts the addresses of one IPv6 network together", () => {
+  test("counts the addresses of an IPv6 network as one", () => {
     const { announce } = newTable(bytes, 3);
     const neighbours = [1, 2, 3, 4].map((host) => {
       return bytes === 4 ? [0x0a000001 + host] : [0x20010db8, 7, 5, host];
@@ -57,12 +57,12 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (bytes) => {
     expect(outcomes).toEqual([false, false, false, bytes === 16]);
   });
 
-  test("has room again for each peer that stops", () => {
+  test("makes room for a new peer when one stops", () => {
     const { announce } = newTable(bytes, 2);
     announce(own, 1, 1);
     announce(own, 2, 1);
     expect(announce(own, 3, 1)).toBe(ADDRESS_FULL);
-    // A peer that is not there gives nothing back.
+    // Stopping an unknown peer does not reduce the count.
     announce(own, 9, 1, FLAG_STOPPED);
     expect(announce(own, 3, 1)).toBe(ADDRESS_FULL);
     announce(own, 1, 1, FLAG_STOPPED);
@@ -71,14 +71,14 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (bytes) => {
     expect(announce(own, 4, 1)).toBe(ADDRESS_FULL);
   });
 
-  test("counts no peer that a full table refused", () => {
+  test("does not count peers that a full table refuses", () => {
     const { announce, countPeers } = newTable(bytes, 1000, 3);
     for (let port = 1; port <= 3; port++) announce(own, port, 1);
     for (let port = 4; port <= 9; port++) expect(announce(own, port, 1)).toBe(TABLE_FULL);
     expect(countPeers()).toBe(3);
   });
 
-  test("counts what it holds, however peers come, change, stop and expire", () => {
+  test("counts exactly its peers while they come, change, stop and expire", () => {
     const { announce, countPeers, table } = newTable(bytes, 40);
     const random = new Random(bytes, 2, 3);
     for (let round = 1; round <= 30; round++) {
@@ -101,7 +101,7 @@ describe.each([4, 16] as const)("a table of %i-byte addresses", (bytes) => {
   });
 });
 
-test("a table without the limit counts nothing and takes no memory for it", () => {
+test("a table without the limit counts nothing and uses no memory for it", () => {
   const limits = { maxTorrents: 10, maxPeers: 10 };
   const without = planTable(4, limits);
   expect(planTable(4, { ...limits, maxPeersPerAddress: 0 })).toEqual(without);

@@ -1,5 +1,5 @@
-// Reads the free lists of a table's arena, slowly and without its code, and finds what is lost, listed
-// twice, or listed with a wrong size or mark.
+// Reads the free lists of a table's arena with slow, independent code, and finds memory that is
+// lost, listed twice, or listed with a wrong size or mark.
 
 import { HEADER, type TablePlan } from "../../src/swarm/layout.ts";
 
@@ -10,7 +10,7 @@ interface Stretch {
   end: number;
 }
 
-/** All free blocks, by their offset. Throws when a list, a mark or a block is wrong. */
+/** Returns all free blocks in order. Throws if a list, a mark or a block is wrong. */
 export function listFree(words: Int32Array, plan: TablePlan): Stretch[] {
   const unitWords = plan.peerWords * 2 ** plan.unitSizeClass;
   const marks = new Uint8Array(words.buffer, plan.arenaMarks * 4, plan.units);
@@ -24,9 +24,9 @@ export function listFree(words: Int32Array, plan: TablePlan): Stretch[] {
     for (let block = first; block !== 0; block = words[block]) {
       const unit = (block - plan.arena) / unitWords;
       if (words[block + 1] !== previous)
-        throw new Error(`${block} does not lead back to ${previous}`);
+        throw new Error(`${block} does not link back to ${previous}`);
       if ((marks[unit] & ~0x40) !== (0x80 | order)) throw new Error(`unit ${unit} is not marked`);
-      if (unit % 2 ** order !== 0) throw new Error(`unit ${unit} is no place for order ${order}`);
+      if (unit % 2 ** order !== 0) throw new Error(`unit ${unit} is not aligned to order ${order}`);
       const buddy = unit ^ (2 ** order);
       if ((marks[buddy] & ~0x40) === (0x80 | order)) throw new Error(`${unit} has a free buddy`);
       free.push({ start: block, end: block + unitWords * 2 ** order });
@@ -43,11 +43,11 @@ export function listFree(words: Int32Array, plan: TablePlan): Stretch[] {
   return free;
 }
 
-/** Words that were handed out and are in no free list. */
+/** Words that were allocated and are in no free list. */
 export function countUsed(words: Int32Array, plan: TablePlan): number {
   const fresh = words[HEADER.arenaFresh];
   const free = listFree(words, plan);
   const outside = free.find(({ start, end }) => start < plan.arena || end > fresh);
-  if (outside !== undefined) throw new Error(`a block at ${outside.start} is not of the arena`);
+  if (outside !== undefined) throw new Error(`a block at ${outside.start} is not in the arena`);
   return fresh - plan.arena - free.reduce((sum, { start, end }) => sum + end - start, 0);
 }

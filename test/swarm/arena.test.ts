@@ -4,24 +4,24 @@ import { Arena } from "../../src/swarm/arena.ts";
 import { HEADER, type IdentityBytes, planTable, type TablePlan } from "../../src/swarm/layout.ts";
 import { countUsed, listFree } from "./arena-audit.ts";
 
-/** An arena of so many units, of a table otherwise small. */
+/** An arena of `units` units in an otherwise small table. */
 function newArena(identityBytes: IdentityBytes, units: number) {
   const whole = planTable(identityBytes, { maxTorrents: 1, maxPeers: 1 });
   const unitWords = whole.peerWords << whole.unitSizeClass;
   const plan: TablePlan = { ...whole, units, words: whole.arena + units * unitWords };
-  // Words behind its end show whether it keeps to it.
+  // The words after its end show whether it stays within them.
   const words = new Int32Array(new SharedArrayBuffer((plan.words + 64) * 4));
   words[HEADER.arenaFresh] = plan.arena;
   return { arena: new Arena(words, plan), plan, unitWords, words };
 }
 
 describe.each([4, 16, 20] as const)(
-  "the arena for peers of %i-byte identities",
+  "the arena of a table of %i-byte identities",
   (identityBytes) => {
     const { peerWords, unitSizeClass } = planTable(identityBytes, { maxTorrents: 1, maxPeers: 1 });
     const sizeOf = (sizeClass: number) => peerWords * 2 ** Math.max(sizeClass, unitSizeClass);
 
-    test("hands out blocks at multiples of their sizes, and the gaps between them later", () => {
+    test("allocates blocks at multiples of their sizes and fills the gaps later", () => {
       const { arena, plan, unitWords } = newArena(identityBytes, 16);
       const unitOf = (block: number) => (block - plan.arena) / unitWords;
       expect(unitOf(arena.allocateBlock(unitSizeClass))).toBe(0);
@@ -31,7 +31,7 @@ describe.each([4, 16, 20] as const)(
       expect(unitOf(arena.allocateBlock(0))).toBe(8);
     });
 
-    test("gives directories at least the words of their entries", () => {
+    test("allocates directories with room for all of their entries", () => {
       const { arena, plan, words } = newArena(identityBytes, 4096);
       for (let bits = 1; bits <= 10; bits++) {
         const before = countUsed(words, plan);
@@ -42,7 +42,7 @@ describe.each([4, 16, 20] as const)(
       }
     });
 
-    test("serves any size from what was freed in another", () => {
+    test("serves any size from memory freed in another", () => {
       const { arena, plan, unitWords, words } = newArena(identityBytes, 64);
       const allocateAll = (sizeClass: number): number[] => {
         const blocks: number[] = [];
@@ -59,7 +59,7 @@ describe.each([4, 16, 20] as const)(
       for (const sizeClass of [0, 6, 3, 7, 0, 7]) {
         for (const block of allocateAll(sizeClass)) arena.freeBlock(block, sizeClass);
         expect(countUsed(words, plan)).toBe(0);
-        // All is one block again.
+        // Everything has merged into one block.
         expect(listFree(words, plan)).toEqual([{ start: plan.arena, end: plan.words }]);
       }
       const directory = arena.allocateDirectory(3);
@@ -67,13 +67,13 @@ describe.each([4, 16, 20] as const)(
       expect(listFree(words, plan)).toHaveLength(1);
     });
 
-    test("gives 0 when memory is used up, and smaller or freed blocks even then", () => {
+    test("returns 0 when memory is used up, but still serves smaller and freed blocks", () => {
       const { arena, plan, unitWords, words } = newArena(identityBytes, 7);
       const first = arena.allocateBlock(unitSizeClass + 2);
       expect(arena.allocateBlock(unitSizeClass + 2)).toBe(0);
       expect(arena.allocateBlock(unitSizeClass + 1)).toBe(plan.arena + 4 * unitWords);
       expect(arena.allocateBlock(unitSizeClass + 1)).toBe(0);
-      // The very last words are used as well.
+      // The very last words can be allocated too.
       expect(arena.allocateBlock(unitSizeClass)).toBe(plan.arena + 6 * unitWords);
       expect(arena.allocateBlock(0)).toBe(0);
       expect(arena.allocateDirectory(0)).toBe(0);
@@ -83,7 +83,7 @@ describe.each([4, 16, 20] as const)(
       expect(arena.allocateBlock(unitSizeClass + 2)).toBe(first);
     });
 
-    test("never hands out what is in use, and loses nothing", () => {
+    test("never allocates memory in use and loses none", () => {
       const { arena, plan, words } = newArena(identityBytes, 250);
       const random = new Random(identityBytes, 1, 2);
       const used: { block: number; sizeClass: number; isBlock: boolean; mark: number }[] = [];
@@ -121,7 +121,7 @@ describe.each([4, 16, 20] as const)(
       expect(words[HEADER.arenaLock]).toBe(0);
     });
 
-    test("gives large free blocks back to the system once, until they have been used", () => {
+    test("returns a large free block to the system only once between uses", () => {
       const { arena, plan, unitWords, words } = newArena(identityBytes, 2 ** 16);
       const order = Math.ceil(Math.log2(2 ** 18 / unitWords));
       const [first, second] = [1, 2].map(() => arena.allocateBlock(unitSizeClass + order));

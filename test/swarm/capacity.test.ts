@@ -1,4 +1,4 @@
-// How much of `max_peers` a table accepts, whatever its swarms went through before.
+// The share of `max_peers` that a table accepts, whatever its swarms did before.
 
 import { describe, expect, test } from "bun:test";
 import type { IdentityBytes } from "../../src/swarm/layout.ts";
@@ -12,7 +12,7 @@ const LIMITS = { maxTorrents: MAX_PEERS, maxPeers: MAX_PEERS };
 /** Sizes at which a swarm has just moved to a larger block, to sets, or to a larger directory. */
 const SIZES = [1, 2, 3, 4, 5, 8, 9, 16, 17, 32, 33, 64, 65, 80, 127, 300, 1025, 5000, MAX_PEERS];
 
-/** Swarms grow to the first number of peers and shrink to the second, then all of them go. */
+/** Swarms grow to the first number of peers and shrink to the second. Then all of them stop. */
 const PHASES = [
   [4, 3],
   [9, 7],
@@ -23,7 +23,7 @@ const PHASES = [
   [1000, 100],
 ] as const;
 
-/** The largest share of `max_peers` that fits in swarms of `size`; all of them are stopped again. */
+/** Returns the share of `max_peers` that fits in swarms of `size`, and stops all peers again. */
 function fill(harness: TableHarness, size: number): number {
   const wholeSwarms = Math.floor(MAX_PEERS / size) * size;
   let accepted = 0;
@@ -36,7 +36,7 @@ function fill(harness: TableHarness, size: number): number {
   return accepted / wholeSwarms;
 }
 
-/** Fills the table with swarms that shrink once they have grown, and leaves them there. */
+/** Fills the table with swarms that grow and then shrink, and leaves them there. */
 function growAndShrink(
   harness: TableHarness,
   maxPeers: number,
@@ -66,7 +66,7 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
     }
   });
 
-  test("accepts as many after phases that took its memory in every size", () => {
+  test("accepts as many after its memory was used in blocks of every size", () => {
     const harness = new TableHarness(identityBytes, LIMITS);
     for (const [maxPeers, minPeers] of PHASES) {
       const left = growAndShrink(harness, maxPeers, minPeers);
@@ -80,12 +80,12 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
     }
   });
 
-  test("accepts peers while the remains of other swarms hold blocks of every size", () => {
+  test("accepts peers while other swarms pin blocks of every size", () => {
     expect(shareBesidePinned(identityBytes)).toBeGreaterThanOrEqual(0.9);
   });
 });
 
-/** Every phase leaves one swarm in fifty behind, then swarms of 50 ask for the rest. */
+/** Every phase leaves one swarm in fifty behind. Then swarms of 50 peers fill the rest. */
 function shareBesidePinned(identityBytes: IdentityBytes): number {
   const harness = new TableHarness(identityBytes, LIMITS);
   let pinned = 0;

@@ -22,7 +22,7 @@ function count(...tables: Table[]): Census {
   return census;
 }
 
-/** A table whose torrents say that they have so many peers, of whom some are seeders. */
+/** A table whose torrents claim these numbers of peers, some of them seeders. */
 function pretend(sizes: number[]): Table {
   const limits = { maxTorrents: sizes.length + 1, maxPeers: sizes.length + 1 };
   const { announce, table } = bind(new TableHarness(4, limits));
@@ -45,7 +45,7 @@ function bind(harness: TableHarness) {
   return { announce: harness.announce.bind(harness), table: harness.table };
 }
 
-/** The nearest rank: the least size that so large a part of the sizes do not exceed. */
+/** The nearest rank: the smallest size that this fraction of the sizes does not exceed. */
 function percentileOf(sizes: number[], numerator: number, denominator: number): number {
   const sorted = sizes.toSorted((a, b) => a - b);
   const rank = Math.max(1, Math.ceil((sorted.length * numerator) / denominator));
@@ -53,14 +53,14 @@ function percentileOf(sizes: number[], numerator: number, denominator: number): 
 }
 
 describe("a census", () => {
-  test("of nobody is all zeros", () => {
+  test("of an empty table is all zeros", () => {
     for (const census of [count(), count(new TableHarness(4).table)]) {
       expect(census.torrents).toBe(0);
       expect(PARTS.map(([fraction]) => census.percentile(fraction))).toEqual(PARTS.map(() => 0));
     }
   });
 
-  test("counts real swarms of both families, and no torrent that has gone", () => {
+  test("counts the swarms of both families, and no removed torrent", () => {
     const [ipv4, ipv6] = ([4, 16, 20] as const).map(
       (identityBytes) => new TableHarness(identityBytes),
     );
@@ -97,14 +97,14 @@ describe("a census", () => {
     );
   });
 
-  test("tells larger swarms to 1 part in 1,024, and never as larger than they are", () => {
+  test("rounds larger swarms down by at most 1 part in 1,024", () => {
     const random = new Random(1, 2, 3);
     const sizes = [2048, 2049, 2050, 4095, 4096, 4097, 99_999_999, 100_000_000, 2 ** 31 - 1];
     for (let i = 0; i < 500; i++) sizes.push(2048 + random.below(2 ** (12 + (i % 19))));
     for (const size of sizes) {
-      const told = count(pretend([size])).percentile(1);
-      expect(told).toBeLessThanOrEqual(size);
-      expect(told).toBeGreaterThan(size * (1 - 1 / 1024));
+      const measured = count(pretend([size])).percentile(1);
+      expect(measured).toBeLessThanOrEqual(size);
+      expect(measured).toBeGreaterThan(size * (1 - 1 / 1024));
     }
     const census = count(pretend(sizes));
     for (const [fraction, numerator, denominator] of PARTS) {
@@ -114,7 +114,7 @@ describe("a census", () => {
     }
   });
 
-  test("is taken in steps, each of a part of a table", () => {
+  test("takes steps, each over a part of a table", () => {
     const harness = new TableHarness(4, { maxTorrents: 40_000, maxPeers: 40_000 });
     for (let torrent = 0; torrent < 40_000; torrent++) harness.announce({ torrent, peer: 1 });
     const census = new Census([harness.table, new TableHarness(16).table, harness.table]);

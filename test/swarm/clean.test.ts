@@ -1,4 +1,4 @@
-// What cleaning does to large swarms: in steps, completely, and giving all memory back.
+// Cleaning large swarms: it takes steps, misses no peer, and frees all memory.
 
 import { expect, test } from "bun:test";
 import { Random } from "../../src/memory/random.ts";
@@ -11,14 +11,14 @@ const LIMITS = { maxTorrents: 100, maxPeers: 10_000 };
 const MAX_AGE = 10;
 
 test.each([4, 16, 20] as const)(
-  "peers of %i-byte identities leave no memory behind, however they go",
+  "peers of %i-byte identities free all memory when they stop or expire",
   (identityBytes) => {
     const plan = planTable(identityBytes, LIMITS);
     for (let seed = 1; seed <= 150; seed++) {
       const harness = new TableHarness(identityBytes, LIMITS, undefined, seed);
       const random = new Random(seed, 5, 6);
       const peers = 50 + random.below(500);
-      // All but a few are of one time, so that whole buckets are emptied at once.
+      // Most peers have the same time, so that whole buckets become empty at once.
       const old = random.below(100);
       for (let peer = 0; peer < peers; peer++) {
         const tick = random.below(100) < old ? 0 : MAX_AGE;
@@ -40,7 +40,7 @@ test.each([4, 16, 20] as const)(
   },
 );
 
-test("a swarm of any size that expires whole goes in one pass", () => {
+test("one pass removes an expired swarm of any size", () => {
   const plan = planTable(16, LIMITS);
   for (let peers = 60; peers < 2500; peers += 1 + Math.floor(peers / 50)) {
     const harness = new TableHarness(16, LIMITS);
@@ -56,10 +56,10 @@ test("a swarm of any size that expires whole goes in one pass", () => {
   }
 });
 
-test("a step looks at no more peers than a lock may be held for", () => {
+test("a step visits a bounded number of peers", () => {
   const limits = { maxTorrents: 100_000, maxPeers: 100_000 };
   const harness = new TableHarness(4, limits);
-  // Records of one shard, in full chunks: more than a thousand torrents of up to 64 peers.
+  // Records of one shard in full chunks: more than a thousand torrents of up to 64 peers.
   for (let torrent = 1; torrent <= 2000; torrent++) {
     for (let peer = 0; peer < 40; peer++) harness.announce({ torrent, peer, wanted: 0 });
   }
@@ -71,12 +71,12 @@ test("a step looks at no more peers than a lock may be held for", () => {
     most = Math.max(most, before - harness.table.peerCount);
   }
   expect(harness.table.peerCount).toBe(0);
-  // A swarm of one block is looked at as a whole.
+  // A swarm in one block is always visited as a whole.
   expect(most).toBeLessThan(256 + 64);
 });
 
 test.each([4, 16, 20] as const)(
-  "a large swarm of %i-byte identities takes steps",
+  "a large swarm of %i-byte identities takes several steps",
   (identityBytes) => {
     const harness = new TableHarness(identityBytes, { maxTorrents: 3, maxPeers: 10_000 });
     for (let peer = 0; peer < 8000; peer++) {
@@ -92,7 +92,7 @@ test.each([4, 16, 20] as const)(
     }
     expect(harness.scrape(1)).toEqual({ leechers: 1200, seeders: 400 });
     expect(pass.removed).toBe(6400);
-    // The last bucket may hold 128.
+    // The last bucket may hold 128 peers.
     expect(Math.max(...removed)).toBeLessThan(256 + 128);
     expect(removed.filter((count) => count > 0).length).toBeGreaterThan(6);
   },

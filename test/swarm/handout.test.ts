@@ -1,4 +1,4 @@
-// Whom a peer is given does not depend on where the peer itself lies in memory.
+// The selection for a peer does not depend on the position of that peer in memory.
 
 import { expect, test } from "bun:test";
 import { TableHarness } from "./harness.ts";
@@ -12,7 +12,7 @@ test.each([
   [90, 4],
   [250, 4],
 ] as const)(
-  "all of %i are as likely for each of them, %i-byte identities",
+  "each of %i peers of one swarm is equally likely for every other, %i-byte identities",
   (count, identityBytes) => {
     const harness = new TableHarness(identityBytes);
     const statusOf = (peer: number) => (peer % 3 === 0 ? "seeder" : "leecher");
@@ -34,7 +34,7 @@ test.each([
         const [peer] = result?.peers ?? [];
         seen.set(peer, seen.get(peer)! + 1);
       }
-      // Six standard deviations; a peer that is left out, or drawn for two, is twenty away.
+      // Six standard deviations. A peer that is skipped, or drawn twice as often, is twenty away.
       const counts = [...seen.values()];
       expect(counts).toHaveLength(others.length);
       expect(Math.min(...counts)).toBeGreaterThan(DRAWS - 6 * Math.sqrt(DRAWS));

@@ -1,5 +1,5 @@
-// A table with plain arguments and results, for the tests of src/swarm; and the same in slow and
-// obvious code, to compare it with.
+// A table with plain arguments and results for the tests of src/swarm, and the same in slow,
+// obvious code to compare it with.
 
 import { Random } from "../../src/memory/random.ts";
 import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, type IdentityBytes } from "../../src/swarm/layout.ts";
@@ -16,13 +16,13 @@ export interface AnnounceArguments {
 export interface AnnounceResult {
   leechers: number;
   seeders: number;
-  /** Numbers of the peers handed out, in their order. */
+  /** The numbers of the peers handed out, in their order. */
   peers: number[];
 }
 
 const MAX_WANTED = 4000;
 
-/** Peer n has a name of its own, told apart by different words for different n. */
+/** Peer n has a key of its own. Keys differ in different words. */
 function peerKey(peer: number, identityBytes: IdentityBytes): number[] {
   const low = 0x0a000000 + (peer >>> 2);
   const port = 1000 + (peer & 3);
@@ -47,7 +47,7 @@ export class TableHarness {
     this.table = new Table(this.memory, new Random(seed, 2, 3));
   }
 
-  /** Undefined when the table is full. */
+  /** Returns undefined if the table is full. */
   announce(args: AnnounceArguments): AnnounceResult | undefined {
     const { status = "leecher", wanted = 50, tick = 0 } = args;
     const request = this.#request;
@@ -83,7 +83,7 @@ export class TableHarness {
     const peer = (low - 0x0a000000) * 4 + (port - 1000);
     const expected = peerKey(peer, identityBytes);
     if (expected.some((word, i) => word !== found[i])) {
-      throw new Error(`not ours: ${found.join(" ")}`);
+      throw new Error(`not a peer of this test: ${found.join(" ")}`);
     }
     return peer;
   }
@@ -94,7 +94,7 @@ interface ModelPeer {
   tick: number;
 }
 
-/** What the table should do, with a Map in a Map. */
+/** The expected behaviour, as a Map of Maps. */
 export class TableModel {
   readonly torrents = new Map<number, Map<number, ModelPeer>>();
 
@@ -120,7 +120,7 @@ export class TableModel {
     return { leechers: peers.length - seeders, seeders };
   }
 
-  /** Whom a requester may be given. */
+  /** The peers that may be handed out to a requester. */
   others(torrent: number, requester: number): Set<number> {
     const swarm = this.torrents.get(torrent) ?? new Map<number, ModelPeer>();
     const asSeeder = swarm.get(requester)?.seeder === true;

@@ -1,4 +1,5 @@
-// Peers that a connection holds: nobody but their holder, or who takes them over, changes them.
+// Peers that a connection holds: only their holder, or a connection that takes them over, changes
+// them.
 
 import { beforeEach, expect, test } from "bun:test";
 import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, FLAG_TAKE_OVER } from "../../src/swarm/layout.ts";
@@ -29,40 +30,43 @@ function holderOf(peer: number): [connection: number, generation: number] | unde
   return found ? [table.result.connection, table.result.generation] : undefined;
 }
 
-// One peer lies in a small block, among two hundred it lies in a set.
-test.each([0, 200])("a peer among %i others stays with its connection", (others) => {
-  for (let peer = 1; peer <= others; peer++) announce(1000 + peer, peer, 0);
+// Alone, the peer is in a small block; among two hundred, it is in a set.
+test.each([0, 200])(
+  "a peer among %i others stays with its connection until it is taken over",
+  (others) => {
+    for (let peer = 1; peer <= others; peer++) announce(1000 + peer, peer, 0);
 
-  expect(announce(1, 5, 65_535)).toBe(0);
-  expect(table.result.isNewcomer).toBe(true);
-  expect(announce(1, 5, 65_535, FLAG_SEEDER)).toBe(0);
-  expect(table.result.isNewcomer).toBe(false);
-  expect(holderOf(1)).toEqual([5, 65_535]);
-
-  // The same slot in another generation, and another slot in the same.
-  for (const [connection, generation] of [
-    [5, 0],
-    [6, 65_535],
-  ]) {
-    table.result.connection = table.result.generation = -1;
-    expect(announce(1, connection, generation)).toBe(PEER_HELD);
-    expect([table.result.connection, table.result.generation]).toEqual([5, 65_535]);
-    expect(announce(1, connection, generation, FLAG_STOPPED)).toBe(0);
-    expect(table.result.seeders).toBe(1);
+    expect(announce(1, 5, 65_535)).toBe(0);
+    expect(table.result.isNewcomer).toBe(true);
+    expect(announce(1, 5, 65_535, FLAG_SEEDER)).toBe(0);
+    expect(table.result.isNewcomer).toBe(false);
     expect(holderOf(1)).toEqual([5, 65_535]);
-  }
 
-  expect(announce(1, 6, 3, FLAG_TAKE_OVER)).toBe(0);
-  expect(table.result.isNewcomer).toBe(true);
-  expect([table.result.leechers, table.result.seeders]).toEqual([others + 1, 0]);
-  expect(holderOf(1)).toEqual([6, 3]);
-  announce(1, 5, 65_535, FLAG_STOPPED);
-  expect(holderOf(1)).toEqual([6, 3]);
-  announce(1, 6, 3, FLAG_STOPPED);
-  expect(holderOf(1)).toBeUndefined();
-  expect(table.peerCount).toBe(others);
-});
+    // The same slot with another generation, and another slot with the same generation.
+    for (const [connection, generation] of [
+      [5, 0],
+      [6, 65_535],
+    ]) {
+      table.result.connection = table.result.generation = -1;
+      expect(announce(1, connection, generation)).toBe(PEER_HELD);
+      expect([table.result.connection, table.result.generation]).toEqual([5, 65_535]);
+      expect(announce(1, connection, generation, FLAG_STOPPED)).toBe(0);
+      expect(table.result.seeders).toBe(1);
+      expect(holderOf(1)).toEqual([5, 65_535]);
+    }
 
-test("nobody is found in a swarm that is not there", () => {
+    expect(announce(1, 6, 3, FLAG_TAKE_OVER)).toBe(0);
+    expect(table.result.isNewcomer).toBe(true);
+    expect([table.result.leechers, table.result.seeders]).toEqual([others + 1, 0]);
+    expect(holderOf(1)).toEqual([6, 3]);
+    announce(1, 5, 65_535, FLAG_STOPPED);
+    expect(holderOf(1)).toEqual([6, 3]);
+    announce(1, 6, 3, FLAG_STOPPED);
+    expect(holderOf(1)).toBeUndefined();
+    expect(table.peerCount).toBe(others);
+  },
+);
+
+test("findPeer finds no peer in a missing swarm", () => {
   expect(holderOf(1)).toBeUndefined();
 });

@@ -21,7 +21,7 @@ describe.each(families)("the plan of a table of %i-byte identities", (identityBy
     maxPeers: fc.integer({ min: 1, max: 20_000_000 }),
   });
 
-  test("has room for all that the limits allow, one behind the other", () => {
+  test("has room for everything that the limits allow, without overlap", () => {
     fc.assert(
       fc.property(limits, (limits) => {
         const plan = planTable(identityBytes, limits);
@@ -35,7 +35,7 @@ describe.each(families)("the plan of a table of %i-byte identities", (identityBy
         expect(plan.bucketsPerShard * SHARDS).toBeGreaterThan(maxTorrents);
         expect(plan.chunks).toBeGreaterThanOrEqual(plan.heads + SHARDS * plan.bucketsPerShard);
         expect(plan.arenaMarks).toBe(plan.chunks + plan.maxChunks * CHUNK.words);
-        // Every shard may have begun a chunk that is nearly empty.
+        // Every shard may have started a chunk that is almost empty.
         expect(plan.maxChunks * CHUNK_SLOTS).toBeGreaterThanOrEqual(
           maxTorrents + SHARDS * (CHUNK_SLOTS - 1),
         );
@@ -48,7 +48,7 @@ describe.each(families)("the plan of a table of %i-byte identities", (identityBy
     );
   });
 
-  test("puts a chunk of records on a page of its own, and the arena on another", () => {
+  test("puts chunks of records and the arena on pages of their own", () => {
     fc.assert(
       fc.property(limits, (limits) => {
         const { arena, torrents } = planTable(identityBytes, limits);
@@ -58,7 +58,7 @@ describe.each(families)("the plan of a table of %i-byte identities", (identityBy
     );
   });
 
-  test("fits the default limits, and has four times the room for their peers or nearly", () => {
+  test("fits the default limits with about four times the room that their peers need", () => {
     const { max_peers, max_torrents } = udpSchema.limits;
     const plan = planTable(identityBytes, {
       maxTorrents: max_torrents.value,
@@ -72,7 +72,7 @@ describe.each(families)("the plan of a table of %i-byte identities", (identityBy
     [70_000_000, 1],
     [1, 20_000_000 * 40],
     [50_000_000, 100_000_000],
-  ])("of %i torrents and %i peers would need too much, and says what to lower", (...limits) => {
+  ])("rejects %i torrents and %i peers and says what to lower", (...limits) => {
     const [maxTorrents, maxPeers] = limits;
     const plan = (maxPeers: number) => planTable(identityBytes, { maxTorrents, maxPeers });
     const refusal = () => {

@@ -7,7 +7,7 @@ import { type AnnounceArguments, TableHarness, TableModel } from "./harness.ts";
 
 const statuses = ["leecher", "seeder", "stopped"] as const;
 
-/** Carries out an announce on both, and compares all that can be seen of it. */
+/** Carries out an announce on both and compares everything visible. */
 function announceBoth(harness: TableHarness, model: TableModel, args: AnnounceArguments): void {
   const result = harness.announce(args);
   model.announce(args);
@@ -35,7 +35,7 @@ function compareTotals(harness: TableHarness, model: TableModel): void {
 }
 
 describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBytes) => {
-  test("does as the model does, whatever is announced", () => {
+  test("behaves like the model for any announces", () => {
     const announce = fc.record({
       torrent: fc.nat({ max: 4 }),
       peer: fc.nat({ max: 12 }),
@@ -53,11 +53,11 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
     );
   });
 
-  test.each([1, 2, 3])("grows and shrinks through every size of swarm, walk %i", (seed) => {
+  test.each([1, 2, 3])("behaves like the model through every size of swarm, walk %i", (seed) => {
     const harness = new TableHarness(identityBytes);
     const model = new TableModel();
     const random = new Random(seed, identityBytes, 0);
-    // Swells to hundreds of peers and back to none, several times over.
+    // Grows to hundreds of peers and shrinks to none, several times.
     for (let phase = 0; phase < 6; phase++) {
       const stopping = phase % 2 === 1;
       for (let i = 0; i < 1500; i++) {
@@ -74,11 +74,11 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
     }
   });
 
-  test.each([1, 2, 3])("expires what the model expires, walk %i", (seed) => {
+  test.each([1, 2, 3])("expires the same peers as the model, walk %i", (seed) => {
     const harness = new TableHarness(identityBytes);
     const model = new TableModel();
     const random = new Random(seed, 99, identityBytes);
-    // Through the end of the 16-bit clock, and with more announces before some of the passes.
+    // Passes the end of the 16-bit clock, with more announces before some of the passes.
     for (let tick = 65_000; tick < 66_500; tick += 1 + random.below(20)) {
       for (let i = random.below(tick % 3 === 0 ? 60 : 6); i > 0; i--) {
         const status = random.below(2) === 0 ? "seeder" : "leecher";
@@ -93,7 +93,7 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
     compareTotals(harness, model);
   });
 
-  test("keeps a peer that announced itself just after the cleaner read the clock", () => {
+  test("keeps a peer that announces just after the cleaner reads the clock", () => {
     const harness = new TableHarness(identityBytes);
     harness.announce({ torrent: 1, peer: 1, tick: 105 });
     expect(clean(harness, 104, 10)).toBe(0);
@@ -109,32 +109,36 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
     [200, 1, "leecher"],
     [200, 30, "seeder"],
     [900, 30, "leecher"],
-  ] as const)("of %i others, %i handed out to a %s: all as likely", (others, wanted, status) => {
-    const harness = new TableHarness(identityBytes);
-    const requester = others;
-    harness.announce({ torrent: 1, peer: requester, status });
-    for (let peer = 0; peer < others; peer++) {
-      // A seeder is given leechers only: so that both draw from as many, it has no seeders here.
-      const isSeeder = status === "leecher" && peer % 3 === 0;
-      harness.announce({ torrent: 1, peer, status: isSeeder ? "seeder" : "leecher" });
-    }
-    const rounds = Math.ceil((others * 400) / wanted);
-    const seen = new Float64Array(others);
-    for (let round = 0; round < rounds; round++) {
-      const result = harness.announce({ torrent: 1, peer: requester, status, wanted });
-      for (const peer of result?.peers ?? []) seen[peer]++;
-    }
-    const expected = (rounds * wanted) / others;
-    const chiSquare = seen.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
-    // Neighbours in memory are drawn together, so with `wanted` from one draw the statistic
-    // spreads up to `wanted` times as far; five of its deviations are never seen by chance.
-    const deviation = Math.sqrt(2 * others * wanted);
-    expect(Math.abs(chiSquare - others)).toBeLessThan(5 * deviation);
-    // The newest of all is found as well.
-    expect(seen[others - 1]).toBeGreaterThan(expected / 2);
-  });
+  ] as const)(
+    "with %i others and %i handed out to a %s selects all equally often",
+    (others, wanted, status) => {
+      const harness = new TableHarness(identityBytes);
+      const requester = others;
+      harness.announce({ torrent: 1, peer: requester, status });
+      for (let peer = 0; peer < others; peer++) {
+        // A seeder gets leechers only. To make both draw from the same number, it sees no seeders
+        // here.
+        const isSeeder = status === "leecher" && peer % 3 === 0;
+        harness.announce({ torrent: 1, peer, status: isSeeder ? "seeder" : "leecher" });
+      }
+      const rounds = Math.ceil((others * 400) / wanted);
+      const seen = new Float64Array(others);
+      for (let round = 0; round < rounds; round++) {
+        const result = harness.announce({ torrent: 1, peer: requester, status, wanted });
+        for (const peer of result?.peers ?? []) seen[peer]++;
+      }
+      const expected = (rounds * wanted) / others;
+      const chiSquare = seen.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+      // Neighbours in memory are drawn together, so with `wanted` peers from one draw the statistic
+      // spreads up to `wanted` times as far. Five of its deviations never occur by chance.
+      const deviation = Math.sqrt(2 * others * wanted);
+      expect(Math.abs(chiSquare - others)).toBeLessThan(5 * deviation);
+      // The newest peer is found too.
+      expect(seen[others - 1]).toBeGreaterThan(expected / 2);
+    },
+  );
 
-  test("refuses new torrents and new peers at its limits, and goes on", () => {
+  test("refuses new torrents and peers at its limits and keeps serving", () => {
     const harness = new TableHarness(identityBytes, { maxTorrents: 3, maxPeers: 150 });
     for (const torrent of [1, 2, 3]) {
       expect(harness.announce({ torrent, peer: 1 })).toBeDefined();
@@ -145,7 +149,7 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
     expect(harness.table.peerCount).toBe(150);
     expect(harness.announce({ torrent: 1, peer: 999 })).toBeUndefined();
     expect(harness.announce({ torrent: 2, peer: 999 })).toBeUndefined();
-    // Who is in the table is still served, and can leave: then there is room again.
+    // Existing peers are still served and can leave, which makes room.
     expect(harness.announce({ torrent: 1, peer: 5, status: "seeder" })).toMatchObject({
       leechers: 147,
       seeders: 1,
@@ -155,12 +159,12 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
     expect(harness.scrape(3)).toEqual({ leechers: 0, seeders: 0 });
   });
 
-  test("loses nobody when the arena runs out before the limits", () => {
+  test("keeps every peer when the arena runs out before the limits", () => {
     const harness = new TableHarness(identityBytes, { maxTorrents: 50, maxPeers: 5000 });
     const model = new TableModel();
     const { words } = harness.table;
     const plan = planTable(identityBytes, { maxTorrents: 50, maxPeers: 5000 });
-    // As if blocks of other sizes had taken all but a little.
+    // As if blocks of other sizes had taken almost everything.
     words[HEADER.arenaFresh] = plan.words - 300 * (plan.peerWords << plan.unitSizeClass);
     const random = new Random(4, 5, identityBytes);
     let refused = 0;
@@ -186,7 +190,7 @@ describe.each([4, 16, 20] as const)("a table of %i-byte identities", (identityBy
     expect(harness.table.torrentCount).toBe(0);
   });
 
-  test("uses its memory again: churn does not make the arena creep", () => {
+  test("reuses its memory, so churn does not grow the arena", () => {
     const harness = new TableHarness(identityBytes);
     const random = new Random(8, 8, 8);
     const { words } = harness.table;

@@ -1,5 +1,5 @@
-// The index of torrents, with hashes that the tests choose: evenly spread, all in one shard, or
-// all the same.
+// The index of torrents with hashes that the tests choose: evenly spread, all in one shard, or all
+// equal.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -23,13 +23,13 @@ function newTorrents(maxTorrents: number) {
   return { plan, torrents: new Torrents(words, plan), words };
 }
 
-/** Info hash number `n`, at an offset of its own. */
+/** Info hash number `n`, at word 2. */
 function infoHash(n: number): Int32Array {
   return new Int32Array([-1, -1, n, n * 7, 0, -n, 1]);
 }
 
 describe("linear hashing", () => {
-  test("has every hash in a bucket, and moves it only when that one is split", () => {
+  test("moves a hash to another bucket only when its bucket is split", () => {
     fc.assert(
       fc.property(fc.integer(), fc.integer({ min: 1, max: 5000 }), (hash, buckets) => {
         const before = linearBucket(hash, buckets);
@@ -41,7 +41,7 @@ describe("linear hashing", () => {
     );
   });
 
-  test("spreads hashes over all buckets, those not yet split with twice as many", () => {
+  test("spreads hashes over all buckets, twice as many in those not yet split", () => {
     for (const buckets of [1, 2, 3, 8, 12, 64, 100]) {
       const counts = Array.from({ length: buckets }, () => 0);
       for (let hash = 0; hash < 1024; hash++) counts[linearBucket(hash, buckets)]++;
@@ -55,7 +55,7 @@ describe("linear hashing", () => {
   });
 });
 
-/** How hashes are made of numbers. The shard is in the low bits of a hash. */
+/** Functions from numbers to hashes. The low bits of a hash select the shard. */
 const spreads: [string, (n: number) => number][] = [
   ["spread evenly", (n) => Math.imul(n + 1, 0x9e3779b1)],
   ["all of one shard", (n) => (Math.imul(n + 1, 0x9e3779b1) & ~(SHARDS - 1)) | 5],
@@ -64,7 +64,7 @@ const spreads: [string, (n: number) => number][] = [
 ];
 
 describe.each(spreads)("torrents with hashes %s", (_name, hashOf) => {
-  test("are found as long as they are there, however many come and go", () => {
+  test("are found while they exist, however many come and go", () => {
     const { torrents, words } = newTorrents(1000);
     const random = new Random(1, 2, 3);
     const known = new Map<number, number>();
@@ -72,7 +72,7 @@ describe.each(spreads)("torrents with hashes %s", (_name, hashOf) => {
       const n = random.below(400);
       const found = torrents.find(hashOf(n), infoHash(n), 2);
       expect(found).toBe(known.get(n) ?? 0);
-      // They become many, then few.
+      // The torrents become many, then few.
       const isRemoval = random.below(10) < (i % 2000 < 1000 ? 2 : 8);
       if (found !== 0 && isRemoval) {
         torrents.remove(found);
@@ -83,7 +83,7 @@ describe.each(spreads)("torrents with hashes %s", (_name, hashOf) => {
     }
     expect(Atomics.load(words, HEADER.torrents)).toBe(known.size);
     for (const [n, record] of known) expect(torrents.find(hashOf(n), infoHash(n), 2)).toBe(record);
-    // No two have the same record, and each record is its torrent's.
+    // No two torrents share a record, and each record has its torrent's info hash.
     expect(new Set(known.values()).size).toBe(known.size);
     for (const [n, record] of known) {
       const start = record + TORRENT.infoHash;
@@ -92,7 +92,7 @@ describe.each(spreads)("torrents with hashes %s", (_name, hashOf) => {
     }
   });
 
-  test("fill the table to its limit, keep out of other shards, and make room again", () => {
+  test("fill the table to its limit, stay in their shards, and make room again", () => {
     const limit = 500;
     const { plan, torrents, words } = newTorrents(limit);
     const records = Array.from({ length: limit }, (_, n) => {
@@ -123,7 +123,7 @@ describe.each(spreads)("torrents with hashes %s", (_name, hashOf) => {
   });
 });
 
-test("an index grows bucket by bucket, and not beyond its room", () => {
+test("an index grows by single buckets up to its capacity", () => {
   const { plan, torrents, words } = newTorrents(500);
   const buckets = HEADER.words + 5 * SHARD.words + SHARD.buckets;
   const seen: number[] = [];
@@ -136,7 +136,7 @@ test("an index grows bucket by bucket, and not beyond its room", () => {
   expect(seen).toEqual(expected);
 });
 
-test("an index is spread over its buckets, and does not grow with what has gone", () => {
+test("an index uses its buckets evenly and does not grow for removed torrents", () => {
   const { plan, torrents, words } = newTorrents(500);
   const buckets = HEADER.words + 5 * SHARD.words + SHARD.buckets;
   for (let n = 0; n < 500; n++) {
@@ -146,16 +146,16 @@ test("an index is spread over its buckets, and does not grow with what has gone"
   expect(words[buckets]).toBe(61);
   const heads = plan.heads + 5 * plan.bucketsPerShard;
   const isUsed = words.subarray(heads, heads + 61).filter((slot) => slot !== 0);
-  // Chance leaves one in e empty.
+  // By chance, one bucket in e is empty.
   expect(isUsed.length).toBeGreaterThan(30);
 });
 
-test("a table hashes with the key it was made with", () => {
+test("a table hashes with the key it was created with", () => {
   const { buffer } = createTable(4, { maxTorrents: 1, maxPeers: 1 }, new Int32Array([5, 6, 7]));
   expect([...new Int32Array(buffer, HEADER.key * 4, 3)]).toEqual([5, 6, MAGIC]);
 });
 
-test("a view refuses memory without a table, and of another version", () => {
+test("a view rejects memory without a table and memory of another version", () => {
   const limits = { maxTorrents: 1, maxPeers: 1 };
   const memory = createTable(4, limits, new Int32Array([5, 6]));
   expect(Buffer.from(memory.buffer).toString("latin1", 8, 12)).toBe("AQUA");
@@ -166,7 +166,7 @@ test("a view refuses memory without a table, and of another version", () => {
   expect(() => new Table({ ...memory, buffer })).toThrow("no table of version");
 });
 
-test("a new record is empty, whatever it was before", () => {
+test("a reused record is empty", () => {
   const { torrents, words } = newTorrents(10);
   const old = torrents.add(3, infoHash(1), 2);
   words.fill(77, old + TORRENT.leechers, old + TORRENT.words);
@@ -177,7 +177,7 @@ test("a new record is empty, whatever it was before", () => {
   expect([leechers, seeders, storage].map((word) => words[record + word])).toEqual([0, 0, 0]);
 });
 
-test("a torrent is told from others by each word of its info hash, and by its hash", () => {
+test("a torrent is identified by every word of its info hash and by its hash", () => {
   const { torrents } = newTorrents(10);
   const key = new Int32Array([1, 2, 3, 4, 5]);
   const record = torrents.add(9, key, 0);
@@ -187,14 +187,14 @@ test("a torrent is told from others by each word of its info hash, and by its ha
     other[word]++;
     expect(torrents.find(9, other, 0)).toBe(0);
   }
-  // In the same bucket, yet with another hash.
+  // In the same bucket, but with another hash.
   expect(torrents.find(9 | (1 << 30), key, 0)).toBe(0);
 });
 
-test("a chunk without torrents serves any shard, and its page goes back to the system once", () => {
+test("an empty chunk serves any shard, and its page returns to the system once", () => {
   const { torrents } = newTorrents(1000);
   const [other, third] = [6, 7].map((hash) => shardWord(hash));
-  // Two chunks of one shard, each used in full.
+  // Two chunks of one shard, both full.
   const records = Array.from({ length: 2 * CHUNK_SLOTS }, (_, n) => {
     return torrents.add(5 + n * SHARDS, infoHash(n), 2);
   });
@@ -222,7 +222,7 @@ test("a chunk without torrents serves any shard, and its page goes back to the s
   expect(returned).toHaveLength(1);
 });
 
-test("a table takes all of max_torrents, whatever its shards held before", () => {
+test("a table accepts all of max_torrents whatever its shards held before", () => {
   const limit = 200_000;
   const { torrents, words } = newTorrents(limit);
   const random = new Random(3, 1, 4);
@@ -236,7 +236,7 @@ test("a table takes all of max_torrents, whatever its shards held before", () =>
   for (let round = 0; round < 8; round++) {
     while (records.length < limit) expect(add()).toBe(true);
     expect(add()).toBe(false);
-    // The half that goes leaves holes in the chunks of every shard.
+    // Removing half of them leaves holes in the chunks of every shard.
     for (let i = 0; i < limit / 2; i++) {
       const index = random.below(records.length);
       torrents.remove(records[index]);
@@ -247,7 +247,7 @@ test("a table takes all of max_torrents, whatever its shards held before", () =>
   expect(words[HEADER.torrents]).toBe(limit / 2);
 });
 
-test("chunks belong to the shard that took them, and follow one another", () => {
+test("chunks belong to the shard that took them and follow each other", () => {
   const { plan, torrents } = newTorrents(1000);
   expect([torrents.chunks(), torrents.chunkShard(0)]).toEqual([0, 0]);
   const first = torrents.add(5, infoHash(0), 2);
@@ -262,9 +262,9 @@ test("chunks belong to the shard that took them, and follow one another", () => 
   expect([first, second]).toEqual([plan.torrents, plan.torrents + CHUNK_SLOTS * TORRENT.words]);
 });
 
-test("no chunk is left: the table says so, and stays as it was", () => {
+test("adding a torrent without a free chunk fails and changes nothing", () => {
   const { plan, torrents, words } = newTorrents(1000);
-  // As if other shards had taken all.
+  // As if other shards had taken all chunks.
   words[HEADER.chunks] = plan.maxChunks;
   expect(torrents.add(5, infoHash(0), 2)).toBe(0);
   expect([words[HEADER.torrents], words[HEADER.chunks]]).toEqual([0, plan.maxChunks]);

@@ -7,7 +7,7 @@ import { BELLS } from "./shared-words.ts";
 declare const self: Worker;
 
 export interface EchoJob {
-  /** Questions, answers. */
+  /** Questions and answers. */
   rings: SharedArrayBuffer[];
   control: SharedArrayBuffer;
   capacity: number;

@@ -1,4 +1,5 @@
-// A Worker that takes a lock again and again, and under it adds to words that nothing else guards.
+// A Worker that takes a lock again and again and, while it holds it, increments words that nothing
+// else guards.
 
 import { acquire, release } from "../../src/memory/lock.ts";
 import { LOCK } from "./shared-words.ts";
@@ -8,7 +9,7 @@ declare const self: Worker;
 export interface LockJob {
   memory: SharedArrayBuffer;
   rounds: number;
-  /** Every so many rounds the holder sleeps for a millisecond; 0 for never. */
+  /** The number of rounds after which the holder sleeps for a millisecond; 0 for never. */
   napEvery: number;
 }
 
@@ -20,7 +21,7 @@ self.onmessage = ({ data }: MessageEvent<LockJob>) => {
     const isNapping = data.napEvery > 0 && round % data.napEvery === 0;
     if (isNapping) Atomics.wait(words, LOCK.nap, 0, 1);
     for (const count of LOCK.counts) {
-      if (words[count] !== before) throw new Error("somebody else was here");
+      if (words[count] !== before) throw new Error("another thread holds the lock");
       words[count] = before + 1;
     }
     release(words, LOCK.lock);

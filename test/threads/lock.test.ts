@@ -1,4 +1,4 @@
-// The lock among real threads: more of them than the machine has cores.
+// The lock among real threads, more of them than the machine has cores.
 
 import { describe, expect, test } from "bun:test";
 import { acquire, release } from "../../src/memory/lock.ts";
@@ -19,7 +19,7 @@ function countsOf(words: Int32Array): number[] {
 
 describe("a lock", () => {
   test(
-    "lets one thread in at a time",
+    "admits one thread at a time",
     async () => {
       const words = new Int32Array(new SharedArrayBuffer(256));
       const rounds = 100_000;
@@ -32,7 +32,7 @@ describe("a lock", () => {
   );
 
   test(
-    "wakes all who sleep because a holder did",
+    "wakes every thread that fell asleep while a holder slept",
     async () => {
       const words = new Int32Array(new SharedArrayBuffer(256));
       await startHolders(words.buffer as SharedArrayBuffer, [
@@ -47,7 +47,7 @@ describe("a lock", () => {
   );
 
   test(
-    "is left to its holder by threads that sleep, not spin, until it is let go",
+    "makes waiting threads sleep instead of spin until it is released",
     async () => {
       const words = new Int32Array(new SharedArrayBuffer(256));
       acquire(words, LOCK.lock);

@@ -1,5 +1,5 @@
-// A real request worker, with this thread in the place of the socket workers: it puts requests into
-// the rings and takes the responses out.
+// A real request worker. This thread stands in for the socket workers: it writes requests to the
+// rings and reads the responses.
 
 import { expect, test } from "bun:test";
 import { sumCounter } from "../../src/app/counters.ts";
@@ -41,7 +41,7 @@ class SocketStandIn {
     this.#exchange = new Exchange(Bytes.allocate(8192), requests.words, Bytes.allocate(8192));
   }
 
-  /** Receives a datagram from 10.0.0.1; returns what is answered at once. */
+  /** Receives a datagram from 10.0.0.1 and returns the immediate response, if any. */
   receive(datagram: Buffer, port: number): Buffer {
     const { words } = this.#dispatcher.requests;
     words[SOURCE.port] = port;
@@ -54,7 +54,7 @@ class SocketStandIn {
     return Buffer.from(output.bytes.subarray(0, bytes));
   }
 
-  /** Announces as the peer with this port, and wants so many others. */
+  /** Announces the peer with this port and asks for `numwant` others. */
   announce(connectionId: bigint, port: number, numwant: number): void {
     this.receive(buildAnnounce({ connectionId, infoHash, left: 1n, port, numwant }), port);
   }
@@ -80,7 +80,7 @@ class SocketStandIn {
   }
 }
 
-/** Starts a request worker that so many socket workers share. */
+/** Starts a request worker for `socketWorkers` socket workers. */
 async function start(socketWorkers: number, handlers = {}) {
   const defaults = defaultConfig(udpSchema);
   const config = {
@@ -114,7 +114,7 @@ async function start(socketWorkers: number, handlers = {}) {
 }
 
 test(
-  "every request is answered once, to the socket worker and the client it came from",
+  "every request gets one response, at the socket worker and client it came from",
   async () => {
     const { countDropped, sockets, stop } = await start(2);
     const connectionId = sockets[0].connect();
@@ -139,12 +139,12 @@ test(
 );
 
 test(
-  "more responses than fit their ring: they are handed over, and none is dropped",
+  "more responses than fit their ring all arrive",
   async () => {
     const { countDropped, sockets, stop } = await start(1);
     const [socket] = sockets;
     const connectionId = socket.connect();
-    // As many as the ring of requests takes; so many responses of 200 peers do not fit theirs.
+    // As many requests as their ring holds. As many responses of 200 peers do not fit theirs.
     const count = 1500;
     for (let port = 1; port <= count; port++) socket.announce(connectionId, port, 200);
     socket.flush();
@@ -156,7 +156,7 @@ test(
 );
 
 test(
-  "a socket worker that sleeps is woken for its responses, however busy another one is",
+  "a sleeping socket worker is woken for its responses, however busy another one is",
   async () => {
     const { setup, sockets, stop } = await start(2, {
       max_requests_per_iter: 1_000_000,
@@ -170,11 +170,11 @@ test(
     for (let round = 0; round < 3; round++) {
       quiet.announce(connectionId, 1, 1);
       quiet.flush();
-      // As a socket worker does before it sleeps; the doorbell shows when it is rung.
+      // As a socket worker does before it sleeps. The word of the doorbell shows when it is rung.
       markAsleep(control, doorbellWord(1));
       let asked = 0;
       while (Atomics.load(control, doorbellWord(1)) !== 0) {
-        // The next requests come before the last ones have been answered.
+        // Sends further requests before the last ones are answered.
         for (; asked - busy.responses.length < 1000; asked++) busy.receive(announce, 2);
         busy.flush();
         busy.take();
@@ -185,7 +185,7 @@ test(
       while (busy.responses.length < asked) busy.take();
       busy.responses.length = 0;
     }
-    // Far from the number at which it is woken in any case.
+    // Far below the number at which it is woken in any case.
     expect(maxAsked).toBeLessThan(400_000);
     await stop();
   },

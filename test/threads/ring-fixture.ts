@@ -1,5 +1,5 @@
-// One end of a ring, as a Worker: it writes or reads messages that both ends know beforehand, and
-// sleeps at its doorbell, without an end, whenever it cannot go on.
+// One end of a ring as a Worker. It writes or reads messages that both ends know beforehand, and
+// sleeps at its doorbell without a time limit whenever it cannot continue.
 
 import { ringDoorbell, sleepAtDoorbell } from "../../src/memory/doorbell.ts";
 import { Random } from "../../src/memory/random.ts";
@@ -14,20 +14,20 @@ export interface RingJob {
   control: SharedArrayBuffer;
   capacity: number;
   messages: number;
-  /** A message has fewer words than this. */
+  /** Every message has fewer words than this. */
   lengths: number;
-  /** The most messages shown, or given back, in one go. */
+  /** Maximum number of messages published or released at a time. */
   batch: number;
 }
 
-/** What an end has written or read. */
+/** Totals of what an end has written or read. */
 export interface RingReport {
   messages: number;
   words: number;
   checksum: number;
 }
 
-/** Does the job and tells what passed. Throws when a message is not the one expected. */
+/** Does the job and returns the totals. Throws if a message is not the expected one. */
 function runEnd(job: RingJob): RingReport {
   const control = new Int32Array(job.control);
   const ring = new Int32Array(job.ring);

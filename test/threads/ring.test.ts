@@ -1,5 +1,5 @@
-// Rings and doorbells between real threads. Both ends sleep without a time limit: one wake-up that
-// is lost, and the test hangs.
+// Rings and doorbells between real threads. Both ends sleep without a time limit, so a lost wake-up
+// makes the test hang.
 
 import { expect, test } from "bun:test";
 import { awaitDoorbell, ringDoorbell } from "../../src/memory/doorbell.ts";
@@ -14,16 +14,16 @@ const TIMEOUT_MS = 60_000;
 test.each([
   ["in a roomy ring", { capacity: 4096, messages: 1_000_000, lengths: 24, batch: 64 }],
   ["in a tight ring", { capacity: 64, messages: 50_000, lengths: 32, batch: 3 }],
-  ["shown one by one", { capacity: 256, messages: 50_000, lengths: 8, batch: 1 }],
+  ["published one by one", { capacity: 256, messages: 50_000, lengths: 8, batch: 1 }],
 ] as const)(
-  "messages of all lengths arrive as they were sent, %s",
+  "messages of all lengths arrive unchanged, %s",
   async (_name, sizes) => {
     const job = {
       ...sizes,
       ring: new SharedArrayBuffer(ringWords(sizes.capacity) * 4),
       control: new SharedArrayBuffer(128),
     };
-    // On the way, the counters of words pass the end of 31 bits.
+    // On the way, the counters pass the end of 31 bits.
     const words = new Int32Array(job.ring);
     for (const counter of [0, 16]) words[counter] = 2 ** 31 - 4096;
     const [sent, received] = await Promise.all(
@@ -39,7 +39,7 @@ test.each([
 );
 
 test(
-  "an event loop is woken by every answer, and goes on meanwhile",
+  "every answer wakes an event loop, which keeps running meanwhile",
   async () => {
     const capacity = 64;
     const rounds = 5000;

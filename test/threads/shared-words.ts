@@ -1,10 +1,12 @@
-// Where the words stand that these tests share with their Workers, each on a cache line of its own.
+// The words that these tests share with their Workers, each on a cache line of its own.
 
 /** The doorbells of the two ends of a ring. */
 export const BELLS = { writer: 0, reader: 16 } as const;
 
-/** A lock, a word to sleep at, and those that are counted up under the lock. */
+/** A lock, a word to sleep at, and the words that are incremented under the lock. */
 export const LOCK = { lock: 0, nap: 16, counts: [17, 32, 48] } as const;
 
-/** Of the table: Workers that are ready, one to start them at, the clock, and passes cleaned. */
+/**
+ * For the table: the number of ready Workers, a start signal, the clock, and cleaning passes done.
+ */
 export const TABLE = { ready: 0, go: 16, clock: 32, passes: 48, words: 64 } as const;

@@ -1,6 +1,7 @@
-// Starts a fixture as a Worker and waits for its one result. A Worker that throws fails the test.
+// Starts a fixture as a Worker and waits for its single result. A Worker that throws fails the
+// test.
 
-/** Resolves with what the Worker posts first; `data` is its first message. */
+/** Sends `data` as the first message and resolves with the Worker's first message. */
 export function runWorker<Result>(fixture: string, data: unknown): Promise<Result> {
   const worker = new Worker(new URL(fixture, import.meta.url));
   return new Promise<Result>((resolve, reject) => {
@@ -10,7 +11,7 @@ export function runWorker<Result>(fixture: string, data: unknown): Promise<Resul
   }).finally(() => worker.terminate());
 }
 
-/** Resolves when `isTrue` is, which other threads bring about. */
+/** Resolves when `isTrue` returns true because of other threads. */
 export async function waitUntil(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await Bun.sleep(1);
 }

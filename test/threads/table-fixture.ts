@@ -1,5 +1,5 @@
-// A Worker that announces to a table which others use at the same time, each for peers of its own;
-// so it knows exactly which of them are there, whatever the others do.
+// A Worker that announces its own peers to a table that other Workers use at the same time. It
+// knows exactly which of its peers are in the table, whatever the others do.
 
 import { readClock } from "../../src/memory/clock.ts";
 import { Random } from "../../src/memory/random.ts";
@@ -15,16 +15,16 @@ export interface TableJob {
   worker: number;
   workers: number;
   rounds: number;
-  /** Seconds after which peers may be gone, by the clock in `control`. */
+  /** Seconds after which peers may have expired, by the clock in `control`. */
   maxAge: number;
 }
 
 /** The Worker's own peers at the end: torrent, peer, 1 for a seeder. */
 export type OwnPeers = [torrent: number, peer: number, seeder: number][];
 
-/** Own peers of each torrent, at most: from those in the record itself to large sets. */
+/** Maximum number of own peers in each torrent: from inline peers to large sets. */
 const PEERS = [800, 300, 60, 20, 8, 4, 2, 1, 1, 1];
-/** In each of so many parts of the job, so many passes of the cleaner have to be met. */
+/** In each part of the job, the Worker waits for this many cleaning passes. */
 const PARTS = 20;
 const PASSES_A_PART = 4;
 /** A torrent that each Worker has for itself. */
@@ -51,7 +51,7 @@ function announceAtRandom(job: TableJob): OwnPeers {
     const torrent = isPrivate ? PRIVATE + job.worker : random.below(PEERS.length);
     const own = random.below(isPrivate ? PRIVATE_PEERS : PEERS[torrent]);
     const peer = own * job.workers + job.worker;
-    // Swarms grow, then shrink to next to nothing, five times over.
+    // Swarms grow and then shrink to almost nothing, five times.
     const isShrinking = Math.floor((round * 10) / job.rounds) % 2 === 1;
     const stops = random.below(100) < (isShrinking ? 80 : 10);
     const status = stops ? "stopped" : random.below(3) === 0 ? "seeder" : "leecher";
@@ -72,7 +72,7 @@ function announceAtRandom(job: TableJob): OwnPeers {
   return listPeers(model);
 }
 
-// Nobody else is in the torrent; but the cleaner may, or may not yet, have taken the old ones.
+// No other Worker uses this torrent. The cleaner may or may not have removed the old peers.
 function checkPrivate(
   job: TableJob,
   harness: TableHarness,
@@ -99,7 +99,7 @@ function listPeers(model: TableModel): OwnPeers {
   });
 }
 
-// Announces a part of the peers once more, and tells which.
+// Announces some of the peers once more and returns them.
 function announceSurvivors(job: TableJob, peers: OwnPeers): OwnPeers {
   const tick = readClock(new Int32Array(job.control), TABLE.clock);
   const { identityBytes, limits } = job.memory;
@@ -115,7 +115,9 @@ function announceSurvivors(job: TableJob, peers: OwnPeers): OwnPeers {
 let job: TableJob;
 let peers: OwnPeers;
 
-/** First the job, answered by the Worker's peers; then "survive" and "count", answered likewise. */
+/**
+ * First the job, answered with the Worker's peers; then "survive" and "count", answered likewise.
+ */
 self.onmessage = ({ data }: MessageEvent<TableJob | "survive" | "count">) => {
   if (data === "survive") {
     peers = announceSurvivors(job, peers);

@@ -1,5 +1,5 @@
-// One table under real threads: Workers announce to it as fast as they can while this thread cleans
-// it. In the end all that each knows of its own peers must add up to what the table says.
+// One table and real threads: Workers announce to it as fast as they can while this thread cleans
+// it. In the end, what each Worker knows of its own peers must add up to the contents of the table.
 
 import { describe, expect, test } from "bun:test";
 import { advanceClock, readClock } from "../../src/memory/clock.ts";
@@ -16,8 +16,8 @@ const TIMEOUT_MS = 60_000;
 const WORKERS = 4;
 const ROUNDS = 20_000;
 const LIMITS = { maxTorrents: 1000, maxPeers: 100_000 };
-/** On a clock that goes by the passes of the cleaner, of which each Worker meets 76 or more. */
-const AGES = { nobody: 30_000, many: 40 };
+/** By a clock that counts cleaning passes, of which each Worker sees at least 76. */
+const AGES = { "no peers": 30_000, "many peers": 40 };
 const LAST_SECOND = 20_000;
 
 interface Agreed {
@@ -26,7 +26,7 @@ interface Agreed {
   counts: [number, { leechers: number; seeders: number }][];
 }
 
-/** Workers that answer one message with one. */
+/** Workers that answer each message with one message. */
 class Crew implements Disposable {
   readonly #workers = Array.from({ length: WORKERS }, () => {
     return new Worker(new URL("table-fixture.ts", import.meta.url));
@@ -48,7 +48,7 @@ class Crew implements Disposable {
   }
 }
 
-/** What the Workers' peers come to. */
+/** The counts that result from the Workers' peers. */
 function addUp(torrents: readonly number[], peers: OwnPeers): Agreed {
   const counts = torrents.map((torrent): Agreed["counts"][number] => {
     const swarm = peers.filter(([other]) => other === torrent);
@@ -59,7 +59,7 @@ function addUp(torrents: readonly number[], peers: OwnPeers): Agreed {
   return { peerCount: peers.length, torrentCount, counts };
 }
 
-/** Announces until it has seen everybody of every swarm, and compares. */
+/** Announces until every peer of every swarm has been seen, and compares. */
 function compareMembers(harness: TableHarness, torrents: readonly number[], peers: OwnPeers): void {
   const observer = 4_000_000;
   for (const torrent of torrents) {
@@ -73,10 +73,10 @@ function compareMembers(harness: TableHarness, torrents: readonly number[], peer
 describe.each([4, 16, 20] as const)(
   "a table of %i-byte identities among threads",
   (identityBytes) => {
-    test.each(["nobody", "many"] as const)(
-      "agrees with all of them, and the cleaner finds %s too old",
-      async (whom) => {
-        const maxAge = AGES[whom];
+    test.each(["no peers", "many peers"] as const)(
+      "agrees with every thread while the cleaner expires %s",
+      async (expired) => {
+        const maxAge = AGES[expired];
         const memory = createTable(identityBytes, LIMITS, new Int32Array([identityBytes, 5]));
         const harness = new TableHarness(identityBytes, LIMITS, memory);
         const control = new Int32Array(new SharedArrayBuffer(TABLE.words * 4));
@@ -93,11 +93,12 @@ describe.each([4, 16, 20] as const)(
         Atomics.store(control, TABLE.go, 1);
         Atomics.notify(control, TABLE.go);
         const removed = await cleanUntil(() => isDone, harness.table, control, maxAge);
-        expect(removed > 0).toBe(whom === "many");
+        expect(removed > 0).toBe(expired === "many peers");
         let peers = (await announcing).flat();
 
-        if (whom === "many") {
-          // All but the survivors are too old by one second; the survivors are just young enough.
+        if (expired === "many peers") {
+          // All peers but the survivors are too old by one second; the survivors are just young
+          // enough.
           advanceClock(control, TABLE.clock, readClock(control, TABLE.clock) + 1);
           peers = (await crew.ask<OwnPeers>(() => "survive")).flat();
           const last = readClock(control, TABLE.clock) + maxAge;
@@ -121,7 +122,7 @@ describe.each([4, 16, 20] as const)(
   },
 );
 
-// Cleans without a pause, on a clock that it advances itself. Returns how many it removed.
+// Cleans without a pause, by a clock that it advances itself. Returns the number of removed peers.
 async function cleanUntil(
   isDone: () => boolean,
   table: Table,

@@ -3,7 +3,7 @@ import { parseConfig } from "../../src/app/config.ts";
 import { udpSchema } from "../../src/udp/config.ts";
 import { type Range, testPrinted, testRanges } from "../app/schema-checks.ts";
 
-/** The default configuration of aquatic_udp as the original documents it. */
+/** The default configuration of aquatic_udp, from the documentation of the original. */
 const originalDefaults = `\
 socket_workers = 1
 request_workers = 1
@@ -34,7 +34,7 @@ chroot_path = '.'
 user = 'nobody'
 `;
 
-/** What is there beside it, by section. */
+/** The additional lines, by section. */
 const newLines = {
   "[network]": ["socket_backend = 'auto'"],
   "[limits]": [
@@ -76,7 +76,7 @@ describe("ranges", () => {
 
   testRanges(udpSchema, ranges);
 
-  test("keep the largest answers within a UDP datagram over IPv4", () => {
+  test("keep the largest responses within a UDP datagram over IPv4", () => {
     const maxPayloadBytes = 65535 - 20 - 8;
     const range = new Map(ranges.map(([key, , max]) => [key, max]));
     expect(20 + 18 * range.get("network.max_response_peers")!).toBeLessThanOrEqual(maxPayloadBytes);
@@ -87,7 +87,7 @@ describe("ranges", () => {
 });
 
 describe("network.address", () => {
-  test("a string, or an array for IPv4 and IPv6 together", () => {
+  test("accepts a string, or an array for IPv4 and IPv6", () => {
     const both = ["0.0.0.0:3000", "[::]:3000"];
     expect(read("network.address = '[::1]:0'").network.address).toEqual(["[::1]:0"]);
     expect(read(`[network]\naddress = ${JSON.stringify(both)}`).network.address).toEqual(both);
@@ -105,27 +105,27 @@ describe("network.address", () => {
       JSON.stringify(Array.from({ length: 17 }, (_, port) => `127.0.0.1:${port + 1}`)),
       "must be a string or an array of 1 to 16 strings, not of 17",
     ],
-  ])("%s", (value, message) => {
+  ])("rejects %s", (value, message) => {
     expect(() => read(`[network]\naddress = ${value}`)).toThrow(
       `udp.toml: network.address: ${message}`,
     );
   });
 
-  test("sixteen addresses are allowed", () => {
+  test("accepts sixteen addresses", () => {
     const address = Array.from({ length: 16 }, (_, port) => `127.0.0.1:${port + 1}`);
     expect(read(`network.address = ${JSON.stringify(address)}`).network.address).toEqual(address);
   });
 });
 
 describe("other keys", () => {
-  test("network.socket_backend", () => {
+  test("network.socket_backend accepts the names of the backends", () => {
     expect(read("network.socket_backend = 'bun'").network.socket_backend).toBe("bun");
     expect(() => read("network.socket_backend = 'uring'")).toThrow(
       "udp.toml: network.socket_backend: must be 'auto' or 'bun' or 'mmsg', not 'uring'",
     );
   });
 
-  test("privileges", () => {
+  test("[privileges] accepts a directory and a user, but not empty ones", () => {
     const text = "[privileges]\ndrop_privileges = true\nchroot_path = '/srv'\nuser = 'tracker'\n";
     expect(read(text).privileges).toEqual({
       drop_privileges: true,
@@ -146,7 +146,7 @@ describe("other keys", () => {
     ["interval = 2", 'did you mean "statistics.interval" or "cleaning.interval"?'],
     ["[limit]\nmax_peers = 2", 'limit: unknown key, did you mean "limits"?'],
     ["[network]\nuse_tls = true", "network.use_tls: unknown key; allowed here: address, max_scra"],
-  ])("a slip is met with a hint: %j", (text, message) => {
+  ])("a misspelt key gets a hint: %j", (text, message) => {
     expect(() => read(text)).toThrow(message);
   });
 });

@@ -11,7 +11,7 @@ import { repeatKey } from "./harness.ts";
 const MAX_AGE = 300;
 const KEY = [0x03020100, 0x07060504];
 
-/** Words of an address: IPv4 has one, IPv6 four. */
+/** The words of an address: one for IPv4, four for IPv6. */
 const address = fc.oneof(
   fc.array(fc.integer(), { minLength: 1, maxLength: 1 }),
   fc.array(fc.integer(), { minLength: 4, maxLength: 4 }),
@@ -35,7 +35,7 @@ function newIds(key = KEY): ConnectionIds {
 }
 
 describe("a connection id", () => {
-  test("is the second and the HalfSipHash-2-4 of the address and the second", () => {
+  test("consists of the second and the HalfSipHash-2-4 of address and second", () => {
     const hexOf = (address: number[]) => {
       return Buffer.from(write(newIds(), address, 1000).buffer).toString("hex");
     };
@@ -43,7 +43,7 @@ describe("a connection id", () => {
     expect(hexOf([-0x47f2fee0, 0, 0, 0x01000000])).toBe("e8030000b76afff2");
   });
 
-  test("is valid for the address it was made for, from then on to its greatest age", () => {
+  test("is valid for its address from its creation to the maximum age", () => {
     const ids = newIds();
     fc.assert(
       fc.property(address, fc.nat(2 ** 31 - 1 - MAX_AGE), fc.nat(MAX_AGE), (address, now, age) => {
@@ -61,14 +61,14 @@ describe("a connection id", () => {
     [2 ** 31, false],
     [-1, false],
     [-MAX_AGE, false],
-  ])("of an age of %i seconds: valid is %p", (age, valid) => {
+  ])("at an age of %i seconds is valid: %p", (age, valid) => {
     const ids = newIds();
-    // Far from 0, so that ids from the future exist; the clock counts in 32 bits.
+    // Far from 0, so that ids from the future exist. The clock counts in 32 bits.
     const id = write(ids, [7], 500_000);
     expect(isValid(ids, id, [7], (500_000 + age) | 0)).toBe(valid);
   });
 
-  test("with any one bit turned over is invalid", () => {
+  test("with any one bit flipped is invalid", () => {
     const ids = newIds();
     for (const address of [[0x0100000a], [0x20, 1, 2, 3]]) {
       for (const now of [0, 100, 123_456]) {
@@ -92,7 +92,7 @@ describe("a connection id", () => {
     );
   });
 
-  test("is invalid for an address that differs in one bit, or is of the other family", () => {
+  test("is invalid for an address that differs in one bit or in the family", () => {
     const ids = newIds();
     const address = [1, 2, 3, 4];
     const id = write(ids, address, 50);
@@ -104,7 +104,7 @@ describe("a connection id", () => {
     expect(isValid(ids, write(ids, [1], 50), [1, 0, 0, 0], 50)).toBe(false);
   });
 
-  test("is invalid where the key is another, by either word", () => {
+  test("is invalid under a key that differs in either word", () => {
     const id = write(newIds(), [7], 50);
     expect(isValid(newIds([KEY[0] + 1, KEY[1]]), id, [7], 50)).toBe(false);
     expect(isValid(newIds([KEY[0], KEY[1] + 1]), id, [7], 50)).toBe(false);
@@ -115,7 +115,7 @@ describe("a connection id", () => {
 describe("the keys of connection ids", () => {
   const maxAges = [1, 300, 3600, 86_400];
 
-  test.each(maxAges)("leave ids valid for all of %i seconds, across every change", (maxAge) => {
+  test.each(maxAges)("keep ids valid for %i seconds across every change of the key", (maxAge) => {
     const keys = new Int32Array(CONNECTION_KEY_WORDS);
     const ids = new ConnectionIds(keys, maxAge);
     const period = keyPeriod(maxAge);
@@ -130,7 +130,7 @@ describe("the keys of connection ids", () => {
     }
   });
 
-  test("change every period: an old key makes no ids that are valid", () => {
+  test("change every period, so that an old key creates no valid ids", () => {
     const keys = new Int32Array(CONNECTION_KEY_WORDS);
     renewConnectionKeys(keys, MAX_AGE, 0);
     const leaked = new ConnectionIds(keys.slice(), MAX_AGE);
@@ -147,7 +147,7 @@ describe("the keys of connection ids", () => {
     expect(forged).toBeGreaterThan(0);
   });
 
-  test("are made one period ahead, and once", () => {
+  test("are created once, one period ahead", () => {
     const keys = new Int32Array(CONNECTION_KEY_WORDS);
     const period = keyPeriod(MAX_AGE);
     renewConnectionKeys(keys, MAX_AGE, 0);

@@ -1,4 +1,4 @@
-// What an announce does and what it is answered, one datagram in, one out.
+// The effects of an announce and the response to it: one datagram in, one out.
 
 import { describe, expect, test } from "bun:test";
 import { COUNTER } from "../../src/app/metrics.ts";
@@ -14,7 +14,7 @@ import { HandlerHarness, source, textOf } from "./harness.ts";
 
 const infoHash = Buffer.alloc(20, 0xab);
 
-/** Announces as the client number `host` and gives the answer, which has to be a good one. */
+/** Announces as client number `host` and returns the response, which must not be an error. */
 function announce(
   harness: HandlerHarness,
   family: 4 | 16,
@@ -33,7 +33,7 @@ function sorted(peers: Peer[]): string[] {
 describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
   const client = source(family);
 
-  test("the answer has the interval, the counts and the other peers", () => {
+  test("the response has the interval, the counts and the other peers", () => {
     const harness = new HandlerHarness({ announceInterval: 1234 });
     announce(harness, family, 1, { port: 1001 });
     announce(harness, family, 2, { port: 65535, left: 0n });
@@ -48,7 +48,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     expect(sorted(peers)).toEqual([`${others[0]} 1001`, `${others[1]} 65535`].toSorted());
   });
 
-  test("fewer than 98 bytes are an error", () => {
+  test("fewer than 98 bytes get an error", () => {
     const harness = new HandlerHarness();
     const whole = buildAnnounce({ connectionId: harness.connect(client), transactionId: 3 });
     for (let length = 16; length < 98; length++) {
@@ -64,7 +64,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     expect(harness.count(COUNTER.malformed)).toBe(82);
   });
 
-  test("port 0 is an error, even to stop, and the source's port is not taken for it", () => {
+  test("port 0 gets an error, even with stopped, and the source port does not replace it", () => {
     const harness = new HandlerHarness();
     for (const event of [EVENT.none, EVENT.stopped]) {
       const answer = harness.announce(client, { port: 0, event, transactionId: 4 });
@@ -75,7 +75,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     expect(harness.tables[family].torrentCount).toBe(0);
   });
 
-  test("a peer is its source address and announced port, whatever else it says", () => {
+  test("a peer is its source address and announced port, and nothing else", () => {
     const harness = new HandlerHarness();
     announce(harness, family, 1, { port: 10, ip: 0x7f000001, key: 1 });
     announce(harness, family, 1, { port: 10, ip: 0x08080808, key: 2, downloaded: 5n });
@@ -90,12 +90,12 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     ["a path", buildUrlData("/announce?passkey=abc")],
     ["a long path", buildUrlData(`/${"x".repeat(600)}`)],
     ["padding and an end", Buffer.from([1, 1, 1, 0])],
-    ["an option of more bytes than there are", Buffer.from([2, 255, 1])],
+    ["an option longer than the datagram", Buffer.from([2, 255, 1])],
     ["an option without its length", Buffer.from([2])],
     ["an unknown option", Buffer.from([200, 1, 1])],
     ["a byte", Buffer.from([0xff])],
     ["far too many bytes", Buffer.alloc(3000, 2)],
-  ])("options are ignored: %s", (_what, extra) => {
+  ])("options (BEP 41) are ignored: %s", (_what, extra) => {
     const harness = new HandlerHarness();
     announce(harness, family, 1, { port: 9 });
     const answer = announce(harness, family, 2, { extra });
@@ -113,7 +113,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     [0, 0],
     [-1, 10],
     [-(2 ** 31), 10],
-  ])("numwant %i of 15 others, at most 10: %i are given", (numwant, given) => {
+  ])("numwant %i among 15 others with a limit of 10 returns %i peers", (numwant, given) => {
     const harness = new HandlerHarness({ maxResponsePeers: 10 });
     for (let host = 1; host <= 15; host++) announce(harness, family, host);
     const { peers } = announce(harness, family, 99, { numwant });
@@ -122,7 +122,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     expect(announce(harness, family, 99, { numwant }).leechers).toBe(16);
   });
 
-  test("fewer others than wanted: all of them, the newest included", () => {
+  test("a swarm with fewer peers than wanted returns all, including the newest", () => {
     const harness = new HandlerHarness({ maxResponsePeers: 10 });
     expect(announce(harness, family, 1, { numwant: 5 }).peers).toEqual([]);
     for (let host = 2; host <= 4; host++) {
@@ -133,7 +133,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
   });
 
   test.each([255, 3600])(
-    "of %i peers allowed, an answer has as many as fit one packet",
+    "with a limit of %i peers, a response has as many as fit one packet",
     (maxResponsePeers) => {
       const harness = new HandlerHarness({ maxResponsePeers, maxScrapeTorrents: 1 });
       for (let host = 1; host <= 300; host++) announce(harness, family, host, { numwant: 1 });
@@ -148,7 +148,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     },
   );
 
-  test("an address beyond its limit of peers gets an error, and is counted", () => {
+  test("an address beyond its limit of peers gets an error, which is counted", () => {
     const limits = { maxTorrents: 10, maxPeers: 10, maxPeersPerAddress: 1 };
     const harness = new HandlerHarness({ limits });
     expect(announce(harness, family, 1, { port: 1 })).toMatchObject({ kind: "announce" });
@@ -161,7 +161,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     expect(harness.count(COUNTER.tableFull)).toBe(0);
   });
 
-  test("a connection id is valid in the client's own network alone", () => {
+  test("a connection id is valid in the client's own network only", () => {
     const harness = new HandlerHarness();
     const [own, neighbour, other] = [2, 3, 258].map((host) => source(family, host));
     const request = buildAnnounce({ connectionId: harness.connect(own), infoHash });
@@ -170,7 +170,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     expect(harness.ask(request, other)?.kind).toBe("error");
   });
 
-  test("a seeder is given leechers only, a leecher both", () => {
+  test("a seeder gets leechers only, a leecher gets both", () => {
     const harness = new HandlerHarness();
     for (const host of [1, 2]) announce(harness, family, host, { left: 0n });
     for (const host of [3, 4, 5]) announce(harness, family, host, { left: 1n });
@@ -181,7 +181,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     const texts = (hosts: number[]) => hosts.map((host) => textOf(source(family, host)));
     expect(addresses(1, 0n)).toEqual(texts([3, 4, 5]));
     expect(addresses(5, 1n)).toEqual(texts([1, 2, 3, 4]));
-    // Having finished, it is a seeder itself.
+    // It has completed and is a seeder now.
     expect(addresses(5, 0n)).toEqual(texts([3, 4]));
     expect(addresses(4, 1n)).toEqual(texts([1, 2, 3, 5]));
   });
@@ -193,13 +193,13 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     [2n ** 32n, 1, 0],
     [2n ** 63n, 1, 0],
     [2n ** 64n - 1n, 1, 0],
-  ])("%d bytes left: %i leechers, %i seeders", (left, leechers, seeders) => {
+  ])("%s bytes left counts as %i leechers and %i seeders", (left, leechers, seeders) => {
     const harness = new HandlerHarness();
     expect(announce(harness, family, 1, { left })).toMatchObject({ leechers, seeders });
   });
 
   test.each([0, 1, 2, 4, 5, 0x03000000, 0x103, 2 ** 32 - 1])(
-    "event %i is as no event: who announces is in the swarm",
+    "event %i counts as no event, and the peer joins the swarm",
     (event) => {
       const harness = new HandlerHarness();
       announce(harness, family, 1, { event });
@@ -209,14 +209,14 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     },
   );
 
-  test("who stops is gone; its answer has the counts and no peers", () => {
+  test("stopped removes the peer, and the response has the counts and no peers", () => {
     const harness = new HandlerHarness();
     for (const host of [1, 2, 3]) announce(harness, family, host);
     announce(harness, family, 4, { left: 0n });
     const event = EVENT.stopped;
     const stopped = { peers: [], leechers: 2, seeders: 1, interval: 900 };
     expect(announce(harness, family, 3, { event })).toMatchObject(stopped);
-    // Again, or with another port: nobody goes.
+    // Stopping again, or with another port, removes no peer.
     expect(announce(harness, family, 3, { event })).toMatchObject(stopped);
     expect(announce(harness, family, 2, { event, port: 7 })).toMatchObject(stopped);
     // A seeder stops as a leecher, and a leecher as a seeder.
@@ -226,14 +226,14 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     expect([harness.tables[family].torrentCount, harness.tables[family].peerCount]).toEqual([0, 0]);
   });
 
-  test("to stop creates nothing", () => {
+  test("stopped creates nothing", () => {
     const harness = new HandlerHarness({ limits: { maxTorrents: 1, maxPeers: 1 } });
     const answer = announce(harness, family, 1, { event: EVENT.stopped });
     expect(answer).toMatchObject({ leechers: 0, seeders: 0, peers: [] });
     expect([harness.tables[family].torrentCount, harness.tables[family].peerCount]).toEqual([0, 0]);
   });
 
-  test("a full tracker says so to the new, and serves the old", () => {
+  test("a full tracker refuses new peers and serves existing ones", () => {
     const harness = new HandlerHarness({ limits: { maxTorrents: 1, maxPeers: 2 } });
     announce(harness, family, 1);
     announce(harness, family, 2);
@@ -249,7 +249,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     expect(harness.count(COUNTER.tableFull)).toBe(2);
   });
 
-  test("the swarms of the other family are apart", () => {
+  test("the swarms of the two families are separate", () => {
     const harness = new HandlerHarness();
     const other = family === 4 ? 16 : 4;
     announce(harness, family, 1);
@@ -280,7 +280,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     const { blocks, swarms, torrents } = harness.tables[family];
     const first = torrents.chunkRecord(0);
     const records = Array.from({ length: CHUNK_SLOTS }, (_, slot) => first + slot * TORRENT.words);
-    // A lone peer lies in the record itself.
+    // A torrent's only peer is in the record itself.
     const ticks = records
       .filter((record) => swarms.count(record) > 0)
       .map((record) => blocks.tickOf(record + TORRENT.inline));

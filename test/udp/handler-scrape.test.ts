@@ -1,16 +1,16 @@
-// What a scrape is answered, one datagram in, one out.
+// The response to a scrape: one datagram in, one out.
 
 import { describe, expect, test } from "bun:test";
 import { COUNTER } from "../../src/app/metrics.ts";
 import { buildScrape } from "../support/bep15.ts";
 import { HandlerHarness, source } from "./harness.ts";
 
-/** The info hash number `n`. */
+/** Info hash number `n`. */
 function hash(n: number): Buffer {
   return Buffer.alloc(20, n);
 }
 
-const nobody = { seeders: 0, downloads: 0, leechers: 0 };
+const empty = { seeders: 0, downloads: 0, leechers: 0 };
 
 describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
   const client = source(family);
@@ -33,18 +33,18 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
 
   test.each([
     ["one torrent", [1], [swarm(1)]],
-    ["the order of the request", [3, 1, 2], [swarm(3), swarm(1), swarm(2)]],
-    ["duplicates, each in its place", [2, 1, 2, 2], [swarm(2), swarm(1), swarm(2), swarm(2)]],
-    ["unknown torrents, as zeros", [9, 1, 8, 2], [nobody, swarm(1), nobody, swarm(2)]],
-    ["no more than the most allowed", [1, 2, 3, 1, 2], [swarm(1), swarm(2), swarm(3), swarm(1)]],
-  ])("the answer gives %s", (_what, hashes, swarms) => {
+    ["the torrents in request order", [3, 1, 2], [swarm(3), swarm(1), swarm(2)]],
+    ["duplicates in request order", [2, 1, 2, 2], [swarm(2), swarm(1), swarm(2), swarm(2)]],
+    ["zeros for unknown torrents", [9, 1, 8, 2], [empty, swarm(1), empty, swarm(2)]],
+    ["no more torrents than the limit", [1, 2, 3, 1, 2], [swarm(1), swarm(2), swarm(3), swarm(1)]],
+  ])("the response has %s", (_what, hashes, swarms) => {
     const harness = newHarness();
     const answer = harness.scrape(client, hashes.map(hash));
     expect(answer).toMatchObject({ kind: "scrape", swarms });
     expect(harness.count(COUNTER.malformed)).toBe(0);
   });
 
-  test("a hash that is cut off is ignored", () => {
+  test("an incomplete info hash is ignored", () => {
     const harness = newHarness();
     for (let bytes = 1; bytes < 20; bytes++) {
       const extra = hash(2).subarray(0, bytes);
@@ -59,7 +59,7 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
     }
   });
 
-  test("a datagram of the largest size is answered", () => {
+  test("a datagram of the maximum size is answered", () => {
     const harness = newHarness();
     const hashes = Array.from({ length: 3000 }, () => hash(3));
     expect(harness.scrape(client, hashes)).toMatchObject({
@@ -67,17 +67,17 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
     });
   });
 
-  test("the answer fits one packet, whatever is asked and allowed", () => {
+  test("the response fits one packet for any request and any limit", () => {
     const harness = new HandlerHarness({ maxScrapeTorrents: 3000, maxResponsePeers: 1 });
     const hashes = Array.from({ length: 3000 }, (_, i) => hash(i));
     expect(harness.scrape(client, hashes)).toEqual({
       kind: "scrape",
       transactionId: expect.any(Number),
-      swarms: Array.from({ length: family === 4 ? 122 : 120 }, () => nobody),
+      swarms: Array.from({ length: family === 4 ? 122 : 120 }, () => empty),
     });
   });
 
-  test.each([0, 1, 19])("with %i bytes of a hash and no whole one, it is an error", (bytes) => {
+  test.each([0, 1, 19])("%i bytes of an info hash get an error", (bytes) => {
     const harness = newHarness();
     const connectionId = harness.connect(client);
     const extra = new Uint8Array(bytes);
@@ -89,15 +89,15 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
     expect(harness.count(COUNTER.malformed)).toBe(1);
   });
 
-  test("it creates nothing", () => {
+  test("a scrape creates nothing", () => {
     const harness = new HandlerHarness();
     harness.scrape(client, [hash(1), hash(2)]);
     expect([harness.tables[4].torrentCount, harness.tables[16].torrentCount]).toEqual([0, 0]);
   });
 
-  test("it sees the swarms of its own family only", () => {
+  test("a scrape sees the swarms of its own family only", () => {
     const harness = newHarness();
     const other = source(family === 4 ? 16 : 4);
-    expect(harness.scrape(other, [hash(1)])).toMatchObject({ swarms: [nobody] });
+    expect(harness.scrape(other, [hash(1)])).toMatchObject({ swarms: [empty] });
   });
 });

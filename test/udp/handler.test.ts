@@ -1,4 +1,5 @@
-// Who is answered at all: connects, connection ids, errors, silence. One datagram in, one out.
+// Which datagrams get a response: connects, connection ids, errors, silence. One datagram in, one
+// out.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -14,10 +15,10 @@ import { HandlerHarness, source } from "./harness.ts";
 
 const INVALID = "Connection invalid or expired";
 
-/** As wrong as an id can be: it was never given to anyone. */
+/** An id that was never issued. */
 const WRONG_ID = 0x0102030405060708n;
 
-test("a client of IPv4 and one of IPv6 are answered these bytes", () => {
+test("IPv4 and IPv6 clients get exactly these bytes", () => {
   const harness = new HandlerHarness();
   const hex = (datagram: string, from: Parameters<typeof source>) => {
     const bytes = Buffer.from(datagram.replaceAll(" ", ""), "hex");
@@ -53,7 +54,7 @@ test("a client of IPv4 and one of IPv6 are answered these bytes", () => {
 describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
   const client = source(family);
 
-  test("a connect is answered with 16 bytes, whatever follows its own 16", () => {
+  test("a connect gets 16 bytes, whatever follows its first 16", () => {
     const harness = new HandlerHarness();
     for (const extra of [0, 1, 82, 4000]) {
       const answer = harness.send(
@@ -77,14 +78,14 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
     ["action 4 with the protocol id", buildConnect({ action: 4 })],
     ["action 2^32 - 1", buildConnect({ action: 2 ** 32 - 1 })],
     ["action 1 in the wrong byte order", buildConnect({ action: 0x01000000 })],
-  ])("%s is not answered, but counted", (_what, datagram) => {
+  ])("%s gets no response and is counted", (_what, datagram) => {
     const harness = new HandlerHarness();
     expect(harness.send(datagram, client)).toHaveLength(0);
     expect(harness.count(COUNTER.malformed)).toBe(1);
     expect(harness.count(COUNTER.invalidConnection)).toBe(0);
   });
 
-  test("nothing from port 0 is answered, but counted", () => {
+  test("datagrams from port 0 get no response and are counted", () => {
     const harness = new HandlerHarness();
     const nowhere = source(family, 1, 0);
     const connectionId = harness.connect(client);
@@ -100,7 +101,7 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
     expect(harness.tables[family].peerCount).toBe(0);
   });
 
-  test("a wrong connection id is told so, in no more bytes than came in", () => {
+  test("a wrong connection id gets an error no longer than the request", () => {
     const harness = new HandlerHarness();
     let count = 0;
     for (let length = 16; length <= 120; length++) {
@@ -121,13 +122,13 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
     expect(harness.tables[family].torrentCount).toBe(0);
   });
 
-  test("a scrape of one torrent with a wrong id gets 36 bytes at most", () => {
+  test("a scrape of one torrent with a wrong id gets at most 36 bytes", () => {
     const infoHashes = [new Uint8Array(20)];
     const datagram = buildScrape({ connectionId: WRONG_ID, infoHashes });
     expect(new HandlerHarness().send(datagram, client)).toHaveLength(36);
   });
 
-  test("a connection id serves all ports of its address, and no other network", () => {
+  test("a connection id is valid from all ports of its address and from no other network", () => {
     const harness = new HandlerHarness();
     const connectionId = harness.connect(client);
     const kind = (from: typeof client) => harness.ask(buildAnnounce({ connectionId }), from)?.kind;
@@ -137,7 +138,7 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
     expect(kind(source(family === 4 ? 16 : 4))).toBe("error");
   });
 
-  test("a connection id is valid until its greatest age, and not before it was made", () => {
+  test("a connection id is valid from its creation to its maximum age", () => {
     const harness = new HandlerHarness({ maxConnectionAge: 120 });
     const connectionId = harness.connect(client);
     const kinds = [0, 1, 119, 120, 121, 5000, -1, -500].map((age) => {
@@ -148,7 +149,7 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
     expect(kinds).toEqual([yes, yes, yes, yes, no, no, no, no]);
   });
 
-  test("a connection id with any one bit turned over is invalid", () => {
+  test("a connection id with any one bit flipped is invalid", () => {
     const harness = new HandlerHarness();
     const connectionId = harness.connect(client);
     for (let bit = 0n; bit < 64n; bit++) {
@@ -165,7 +166,7 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
   });
 
   test.each([3, 4, 0x01000000, 2 ** 32 - 1])(
-    "action %i with a valid connection id is an error",
+    "action %i with a valid connection id gets an error",
     (action) => {
       const harness = new HandlerHarness();
       const protocolId = harness.connect(client);
@@ -175,7 +176,7 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
     },
   );
 
-  test("any bytes: no exception, and never more bytes than came in", () => {
+  test("random bytes cause no exception and no response longer than they are", () => {
     const harness = new HandlerHarness();
     const header = fc.record({
       protocolId: fc.oneof(fc.constant(PROTOCOL_ID), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })),
@@ -199,49 +200,55 @@ describe.each([4, 16] as const)("from an address of %i bytes", (family) => {
   });
 });
 
-describe.each([4, 16] as const)("with a limit of requests, from %i-byte addresses", (family) => {
-  const client = source(family);
+describe.each([4, 16] as const)(
+  "with a limit on requests, from addresses of %i bytes",
+  (family) => {
+    const client = source(family);
 
-  test("an address that asks too often gets errors, and in a flood nothing", () => {
-    const harness = new HandlerHarness({ maxRequestsPerSecond: 2 });
-    const announce = buildAnnounce({ connectionId: harness.connect(client), transactionId: 5 });
-    const ask = (count: number) => {
-      return Array.from({ length: count }, () => harness.ask(announce, client)?.kind ?? "nothing");
-    };
-    expect(ask(80)).toEqual(Array.from({ length: 80 }, () => "announce" as const));
-    expect(harness.ask(announce, client)).toEqual({
-      kind: "error",
-      transactionId: 5,
-      message: "Too many requests from your address",
+    test("an address beyond its rate gets errors, and in a flood nothing", () => {
+      const harness = new HandlerHarness({ maxRequestsPerSecond: 2 });
+      const announce = buildAnnounce({ connectionId: harness.connect(client), transactionId: 5 });
+      const ask = (count: number) => {
+        return Array.from(
+          { length: count },
+          () => harness.ask(announce, client)?.kind ?? "nothing",
+        );
+      };
+      expect(ask(80)).toEqual(Array.from({ length: 80 }, () => "announce" as const));
+      expect(harness.ask(announce, client)).toEqual({
+        kind: "error",
+        transactionId: 5,
+        message: "Too many requests from your address",
+      });
+      expect(ask(3)).toEqual(["error", "nothing", "nothing"]);
+      harness.now++;
+      expect(ask(5)).toEqual(["announce", "announce", "error", "error", "nothing"]);
+      expect(harness.count(COUNTER.rateLimited)).toBe(7);
+      // The limit covers all ports of the address, but no other address.
+      expect(harness.ask(announce, source(family, 1, 77))).toBeUndefined();
+      const other = source(family, 300);
+      expect(harness.announce(other, {})?.kind).toBe("announce");
     });
-    expect(ask(3)).toEqual(["error", "nothing", "nothing"]);
-    harness.now++;
-    expect(ask(5)).toEqual(["announce", "announce", "error", "error", "nothing"]);
-    expect(harness.count(COUNTER.rateLimited)).toBe(7);
-    // All ports of the address together, other addresses not at all.
-    expect(harness.ask(announce, source(family, 1, 77))).toBeUndefined();
-    const other = source(family, 300);
-    expect(harness.announce(other, {})?.kind).toBe("announce");
-  });
 
-  test("an error is never longer than the request", () => {
-    const harness = new HandlerHarness({ maxRequestsPerSecond: 1 });
-    const connectionId = harness.connect(client);
-    const scrape = buildScrape({ connectionId, infoHashes: [Buffer.alloc(20)] });
-    for (let i = 0; i < 40; i++) harness.send(scrape, client);
-    const short = scrape.subarray(0, 20);
-    expect(harness.send(short, client).length).toBeLessThanOrEqual(20);
-    expect(harness.count(COUNTER.rateLimited)).toBe(1);
-  });
+    test("an error is never longer than the request", () => {
+      const harness = new HandlerHarness({ maxRequestsPerSecond: 1 });
+      const connectionId = harness.connect(client);
+      const scrape = buildScrape({ connectionId, infoHashes: [Buffer.alloc(20)] });
+      for (let i = 0; i < 40; i++) harness.send(scrape, client);
+      const short = scrape.subarray(0, 20);
+      expect(harness.send(short, client).length).toBeLessThanOrEqual(20);
+      expect(harness.count(COUNTER.rateLimited)).toBe(1);
+    });
 
-  test("only requests with a valid connection id count", () => {
-    const harness = new HandlerHarness({ maxRequestsPerSecond: 1 });
-    const connectionId = harness.connect(client);
-    for (let i = 0; i < 1000; i++) {
-      harness.send(buildAnnounce({ connectionId: 12345n }), client);
-      harness.send(buildConnect(), client);
-    }
-    expect(harness.ask(buildAnnounce({ connectionId }), client)?.kind).toBe("announce");
-    expect(harness.count(COUNTER.rateLimited)).toBe(0);
-  });
-});
+    test("only requests with a valid connection id count", () => {
+      const harness = new HandlerHarness({ maxRequestsPerSecond: 1 });
+      const connectionId = harness.connect(client);
+      for (let i = 0; i < 1000; i++) {
+        harness.send(buildAnnounce({ connectionId: 12345n }), client);
+        harness.send(buildConnect(), client);
+      }
+      expect(harness.ask(buildAnnounce({ connectionId }), client)?.kind).toBe("announce");
+      expect(harness.count(COUNTER.rateLimited)).toBe(0);
+    });
+  },
+);

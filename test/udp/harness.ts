@@ -1,5 +1,5 @@
-// The handler with plain datagrams in and out, for the tests of src/udp and the fuzzer. It does
-// what a socket worker and a request worker do with it, and watches the memory around the answers.
+// The handler with plain datagrams in and out, for the tests of src/udp and the fuzzer. It uses the
+// handler like a socket worker and a request worker, and checks the memory around the responses.
 
 import { allocateCounters, Counters, sumCounter } from "../../src/app/counters.ts";
 import type { Counter } from "../../src/app/metrics.ts";
@@ -23,7 +23,7 @@ import {
   type Response,
 } from "../support/bep15.ts";
 
-/** Who sends a datagram. */
+/** The sender of a datagram. */
 export interface Source {
   /** 4 or 16 bytes. */
   readonly address: readonly number[];
@@ -35,7 +35,7 @@ export interface HarnessOptions extends Partial<HandlerSettings> {
   limits?: TableLimits;
   key?: [number, number];
   seed?: number;
-  /** Requests a second from one address; any number by default. */
+  /** Requests per second from one address; unlimited by default. */
   maxRequestsPerSecond?: number;
 }
 
@@ -44,7 +44,7 @@ export function repeatKey(key: readonly number[]): Int32Array {
   return new Int32Array([1, 2, 3].flatMap((period) => [period, ...key, 0]));
 }
 
-/** The client number `host` of 10.0.0.0/8, or of 2001:db8::/32, where 256 hosts share a /64. */
+/** Client number `host` of 10.0.0.0/8, or of 2001:db8::/32, where 256 hosts share a /64. */
 export function source(addressBytes: AddressBytes, host = 1, port = 1000): Source {
   const bytes = Array.from({ length: addressBytes }, () => 0);
   bytes.splice(0, addressBytes / 4, ...(addressBytes === 4 ? [10] : [0x20, 1, 0x0d, 0xb8]));
@@ -53,7 +53,7 @@ export function source(addressBytes: AddressBytes, host = 1, port = 1000): Sourc
   return { address: bytes, port };
 }
 
-/** A client's address as `parseResponse` gives it. */
+/** The address of a client in the format of `parseResponse`. */
 export function textOf({ address }: Source): string {
   if (address.length === 4) return address.join(".");
   const host = (address[14] << 8) | address[15];
@@ -61,7 +61,7 @@ export function textOf({ address }: Source): string {
   return `2001:db8${network}::${host.toString(16)}`;
 }
 
-// All memory is used from an odd place on, so that no offset can be forgotten unnoticed.
+// All positions are odd, so that code that ignores one of them fails.
 const INPUT_WORD = 3;
 const REQUEST_WORD = 5;
 const OUTPUT_WORD = 7;
@@ -103,14 +103,14 @@ export class HandlerHarness {
     this.#output = Bytes.allocate(OUTPUT_WORD * 4 + maxResponseBytes + 32);
   }
 
-  /** Sends a datagram and returns the answer's bytes, none when there is no answer. */
+  /** Sends a datagram and returns the bytes of the response, none if there is no response. */
   send(datagram: Uint8Array, from: Source): Buffer {
     const { handler } = this;
     const { maxRequestBytes, maxRequestWords, maxResponseBytes } = handler;
     const input = this.#input;
     const output = this.#output;
     const start = OUTPUT_WORD * 4;
-    // What earlier datagrams left behind is not to be read; nor to be answered with.
+    // The handler must neither read nor send what earlier datagrams left behind.
     input.bytes.fill(GUARD);
     output.bytes.fill(GUARD);
     const length = Math.min(datagram.length, maxRequestBytes);
@@ -127,7 +127,7 @@ export class HandlerHarness {
     const outcome = handler.read(exchange);
     let bytes = outcome === OUTCOME.answered ? exchange.responseBytes : 0;
     if (outcome === OUTCOME.requested) {
-      // Only so many words of it go over the ring to a request worker.
+      // Only these words go over the ring to a request worker.
       exchange.request = request.slice(0, REQUEST_WORD + exchange.requestWords);
       bytes = handler.answer(exchange);
     }
@@ -137,14 +137,14 @@ export class HandlerHarness {
     return Buffer.from(output.bytes.subarray(start, start + bytes));
   }
 
-  /** The same, taken apart; undefined when there is no answer. */
+  /** The same, but returns the parsed response, or undefined if there is none. */
   ask(datagram: Uint8Array, from: Source): Response | undefined {
     const answer = this.send(datagram, from);
     if (answer.length === 0) return undefined;
     return parseResponse(answer, from.address.length === 4 ? 4 : 16);
   }
 
-  /** A connection id for the client. */
+  /** Returns a connection id for the client. */
   connect(from: Source): bigint {
     const response = this.ask(buildConnect(), from);
     if (response?.kind !== "connect") throw new Error("no connection id");

@@ -1,4 +1,4 @@
-// The bytes of every message against what BEP 15 draws, written out, and against the oracle.
+// Compares the bytes of every message with the tables of BEP 15 and with the oracle.
 
 import { describe, expect, test } from "bun:test";
 import { Bytes } from "../../src/memory/bytes.ts";
@@ -39,7 +39,7 @@ function fromHex(...parts: string[]): Buffer {
   return Buffer.from(parts.join("").replaceAll(" ", ""), "hex");
 }
 
-/** A request as words, its source being the address. */
+/** A request as words, with the given source address. */
 function newRequest(address: number[], words: number): Int32Array {
   const request = new Int32Array(REQUEST_WORD + words).fill(-1);
   request[REQUEST_WORD + SOURCE.addressBytes] = address.length * 4;
@@ -57,7 +57,7 @@ function exchangeOf(input: Bytes, request: Int32Array, length = 98): Exchange {
 
 describe("hasProtocolId", () => {
   const connect = fromHex("00000417 27101980 00000000 01020304");
-  test("knows the 8 bytes, and none that differ in a bit", () => {
+  test("accepts the 8 bytes and none that differ in a bit", () => {
     expect(hasProtocolId(place(connect), PACKET_WORD)).toBe(true);
     for (let bit = 0; bit < 64; bit++) {
       const turned = Buffer.from(connect);
@@ -102,7 +102,7 @@ describe("readAnnounce", () => {
     [-1, 50],
     [-(2 ** 31), 50],
     [0x01000000, 50],
-  ])("of a numwant of %i and at most 50, wants %i", (numwant, wanted) => {
+  ])("clamps numwant %i to %i with a limit of 50", (numwant, wanted) => {
     const request = newRequest([1], REQUEST.announceWords);
     readAnnounce(exchangeOf(place(buildAnnounce({ connectionId: 0n, numwant })), request), 50);
     expect(request[REQUEST_WORD + REQUEST.announce + ANNOUNCE.numwant]).toBe(wanted);
@@ -115,7 +115,7 @@ describe("readAnnounce", () => {
     [1n << 32n, 0],
     [1n << 63n, 0],
     [(1n << 64n) - 1n, 0],
-  ])("with %d left, has flags %i", (left, flags) => {
+  ])("sets flags for %s bytes left to %i", (left, flags) => {
     const request = newRequest([1], REQUEST.announceWords);
     readAnnounce(exchangeOf(place(buildAnnounce({ connectionId: 0n, left })), request), 50);
     expect(request[REQUEST_WORD + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
@@ -130,7 +130,7 @@ describe("readAnnounce", () => {
     [0x03000000, 0],
     [0x100, 0],
     [2 ** 32 - 1, 0],
-  ])("with event %i, has flags %i", (event, flags) => {
+  ])("sets flags for event %i to %i", (event, flags) => {
     const request = newRequest([1], REQUEST.announceWords);
     const datagram = buildAnnounce({ connectionId: 0n, left: 5n, event });
     readAnnounce(exchangeOf(place(datagram), request), 50);
@@ -144,7 +144,7 @@ describe("readAnnounce", () => {
     [0xffffffffn, 0],
     [0xffffffffn << 32n, 0],
     [1n, 0],
-  ])("that has completed with %d left, has flags %i", (left, flags) => {
+  ])("sets flags for completed with %s bytes left to %i", (left, flags) => {
     const request = newRequest([1], REQUEST.announceWords);
     const datagram = buildAnnounce({ connectionId: 0n, left, event: EVENT.completed });
     readAnnounce(exchangeOf(place(datagram), request), 50);
@@ -156,7 +156,7 @@ describe("readAnnounce", () => {
     [1, true],
     [256, true],
     [65535, true],
-  ])("with port %i: usable is %p", (port, usable) => {
+  ])("port %i is usable: %p", (port, usable) => {
     const request = newRequest([1], REQUEST.announceWords);
     const datagram = buildAnnounce({ connectionId: 0n, port });
     expect(readAnnounce(exchangeOf(place(datagram), request), 50)).toBe(usable);
@@ -186,7 +186,7 @@ describe("readScrape", () => {
     [76, 3],
     [96, 3],
     [95, 3],
-  ])("of %i bytes and at most 3 torrents, has %i", (length, count) => {
+  ])("in %i bytes with a limit of 3 torrents finds %i", (length, count) => {
     const datagram = buildScrape({ connectionId: 0n, extra: new Uint8Array(length - 16).fill(1) });
     const request = newRequest([1], maxRequestWords(3));
     expect(readScrape(exchangeOf(place(datagram), request, length), 3)).toBe(count > 0);
@@ -223,7 +223,7 @@ describe("responses", () => {
     expect(written(output, 32)).toBe(expected.replaceAll(" ", ""));
   });
 
-  test("that are errors are these bytes", () => {
+  test("with an error are these bytes", () => {
     const output = Bytes.allocate(100);
     const bytes = writeError(output, PACKET_WORD, transaction, ERRORS.full, 100);
     expect(written(output, bytes)).toBe(
@@ -231,7 +231,7 @@ describe("responses", () => {
     );
   });
 
-  test("that are errors are cut to the bytes allowed, and no more is written", () => {
+  test("with an error are cut to the bytes allowed, and nothing after them is written", () => {
     const whole = 8 + ERRORS.connection.length;
     for (let maxBytes = 16; maxBytes < 60; maxBytes++) {
       const output = Bytes.allocate(100);
@@ -263,7 +263,7 @@ describe("responses", () => {
 });
 
 describe("the memory for requests", () => {
-  test.each([1, 3, 4, 5, 255, 3000])("is enough with scrapes of %i torrents", (torrents) => {
+  test.each([1, 3, 4, 5, 255, 3000])("has room for scrapes of %i torrents", (torrents) => {
     expect(maxRequestBytes(torrents)).toBe(Math.max(100, 16 + 20 * torrents));
     expect(maxRequestWords(torrents)).toBe(Math.max(REQUEST.announceWords, scrapeWords(torrents)));
   });

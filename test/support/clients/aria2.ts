@@ -1,5 +1,5 @@
-// Drives aria2 for the end-to-end tests. aria2 speaks to UDP trackers only while its IPv4 DHT is
-// switched on, and through that one socket only: it never reaches a tracker over IPv6 (1.36).
+// Drives aria2 for the end-to-end tests. aria2 uses UDP trackers only while its IPv4 DHT is on, and
+// only through that socket, so it never reaches a tracker over IPv6 (1.36).
 
 import { join } from "node:path";
 

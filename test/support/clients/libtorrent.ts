@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Child, startChild } from "../child.ts";
 import { CLIENT_PORT, type Client, type ClientOptions } from "./client.ts";
 
-/** The Python that Debian's package belongs to, whatever other ones are installed. */
+/** The Python of Debian's package, whatever others are installed. */
 export const PYTHON = "/usr/bin/python3";
 
 const DRIVER = join(import.meta.dir, "libtorrent-client.py");
@@ -13,7 +13,7 @@ const DRIVER = join(import.meta.dir, "libtorrent-client.py");
 /** The default of libtorrent. */
 const NUM_WANT = 200;
 
-/** `numWant`: how many peers it asks the tracker for. */
+/** `numWant` is the number of peers that it requests from the tracker. */
 export function startLibtorrent(
   { host, torrent, directory }: Omit<ClientOptions, "state">,
   numWant = NUM_WANT,

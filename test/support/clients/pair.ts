@@ -1,5 +1,5 @@
-// One seeder and one fetcher, real clients each, moving a payload from the one to the other. The
-// end-to-end tests run many of them at once against one tracker.
+// A seeder and a fetcher, both real clients, which move a payload from one to the other. The
+// end-to-end tests run many pairs at once against one tracker.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,9 +19,9 @@ type Role = "seeder" | "fetcher";
 export interface Pair {
   seeder: Program;
   fetcher: Program;
-  /** Of the tracker's address, and so of the peers'. */
+  /** The family of the tracker's address, and so of the peers' addresses. */
   family: "IPv4" | "IPv6";
-  /** Who announces first, and is then found by the other. */
+  /** The client that announces first, so that the other finds it. */
   first: Role;
 }
 
@@ -30,7 +30,7 @@ export interface Stage {
   port: number;
   tracker: Child;
   torrent: Torrent;
-  /** Is made. */
+  /** Created by `movePayload`. */
   directory: string;
   /** `swarm-watch.ts`, watching the torrent. */
   watch: Child;
@@ -42,7 +42,7 @@ const NEEDS = {
   transmission: "transmission-cli",
 } satisfies Record<Program, Requirement>;
 
-/** A client whose first try fails, on a busy machine, may take a minute to its next. */
+/** A client whose first attempt fails on a busy machine may wait a minute before the next. */
 const TIMEOUT_MS = 120_000;
 
 export function describePair({ seeder, fetcher, family, first }: Pair): string {
@@ -54,8 +54,9 @@ export function requirementsOf({ seeder, fetcher }: Pair): Requirement[] {
 }
 
 /**
- * Starts the clients, one after the other; waits until the payload is with both, the tracker counts
- * two seeders, and then, when they are asked to end, none. Gives the payload the fetcher wrote.
+ * Starts the clients one after the other. Waits until both have the payload and the tracker counts
+ * two seeders, stops both, and waits until it counts none. Returns the payload that the fetcher
+ * wrote.
  */
 export async function movePayload(pair: Pair, stage: Stage): Promise<Buffer> {
   const { torrent, watch } = stage;
@@ -101,14 +102,16 @@ async function startClient(pair: Pair, role: Role, stage: Stage): Promise<Client
   }
 }
 
-/** Transmission 3.00 takes no IPv6 address in brackets for an UDP tracker, but a name. */
+/**
+ * Transmission 3.00 accepts no IPv6 address in brackets for a UDP tracker, but it accepts a name.
+ */
 function announceUrl({ family }: Pair, program: Program, { hosts, port }: Stage): string {
   const { ipv4, ipv6 } = hosts.tracker;
   const bracketed = program === "transmission" ? "tracker" : `[${ipv6}]`;
   return `udp://${family === "IPv4" ? ipv4 : bracketed}:${port}/announce`;
 }
 
-/** Adds what the tracker and the clients printed to the message of a failure. */
+/** Adds the output of the tracker and the clients to the message of a failure. */
 async function orShow<T>(
   promise: Promise<T>,
   { tracker }: Stage,

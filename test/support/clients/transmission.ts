@@ -14,24 +14,24 @@ const SETTINGS = {
   "utp-enabled": false,
 };
 
-/** Runs the rest of its arguments with a file of the first one's name in place of /etc/hosts. */
+/** Runs the remaining arguments with the file named by the first one in place of /etc/hosts. */
 const WITH_HOSTS = 'mount --bind "$0" /etc/hosts && exec "$@"';
 
 export interface TransmissionOptions extends ClientOptions {
-  /** Lines for /etc/hosts, which only this client sees. */
+  /** Lines for /etc/hosts that only this client sees. */
   etcHosts: string;
 }
 
-/** What it prints of a torrent that has started. */
+/** The output for a torrent that has started. */
 const STARTED = /^(Progress|Seeding)/;
 
 const START_TIMEOUT_MS = 40_000;
 const MAX_STARTS = 5;
 
 /**
- * Starts the client, again if need be: it looks at its torrent every fifth of a second, and ends
- * when it finds it stopped. So it is before it is verified, and once more between that and its
- * start: moments, but for a busy machine.
+ * Starts the client, more than once if necessary: it checks its torrent every fifth of a second and
+ * ends if the torrent is stopped. The torrent is stopped before it is verified, and again until it
+ * starts. That takes moments, except on a busy machine.
  */
 export async function startTransmission(options: TransmissionOptions): Promise<Client> {
   for (let starts = 1; ; starts++) {
@@ -53,7 +53,7 @@ function spawn(options: TransmissionOptions): Child {
   writeFileSync(join(state, "settings.json"), JSON.stringify(SETTINGS));
   const flags = ["-g", state, "-w", directory, "-p", String(CLIENT_PORT), "-M"];
   const command = ["transmission-cli", ...flags, torrent];
-  // `ip netns exec` gives each program mounts of its own, so this one ends with the client.
+  // `ip netns exec` gives each program its own mounts, so this one ends with the client.
   return startChild(["sh", "-c", WITH_HOSTS, hostsFile, ...command], {
     netns: host.netns,
     env: { HOME: state },

@@ -43,7 +43,7 @@ function createBatch(slots: number, payloadBytes = 64, controlBytes = 0): Messag
   return new MessageBatch({ slots, payloadBytes, controlBytes });
 }
 
-/** Receives once something is there; fails after two seconds without. */
+/** Waits for a datagram and receives. Fails after two seconds without one. */
 function awaitReceive(batch: MessageBatch, fd: number): number {
   expect(new PollSet([fd]).wait(2e6)).toBe(1);
   return batch.receive(fd);
@@ -66,7 +66,7 @@ function writeConnected(batch: MessageBatch, slot: number, text: string): void {
   writeText(batch, slot, text);
 }
 
-/** The destination that a control message of packet info gives (<linux/in.h>, <linux/ipv6.h>). */
+/** The destination address in a control message of packet info (<linux/in.h>, <linux/ipv6.h>). */
 function readOwnAddress(batch: MessageBatch, slot: number): number[] {
   const { bytes, words } = batch.memory;
   const start = batch.control(slot) * 4;
@@ -82,7 +82,7 @@ const hasIpv6 = (await findMissing(["IPv6"])).length === 0;
 describe.skipIf(!hasSystemCalls)("a batch", () => {
   const families = hasIpv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
 
-  test.each(families)("of 256 goes there and back over %s", (host) => {
+  test.each(families)("of 256 datagrams goes there and back over %s", (host) => {
     const server = openSocket(host);
     const port = readLocalPort(server);
     const client = openClient(host, host, port);
@@ -109,7 +109,7 @@ describe.skipIf(!hasSystemCalls)("a batch", () => {
     }
   });
 
-  test("shows where datagrams came from", () => {
+  test("shows the sources of datagrams", () => {
     const server = openSocket("127.0.0.1");
     const port = readLocalPort(server);
     const batch = createBatch(1);
@@ -126,7 +126,7 @@ describe.skipIf(!hasSystemCalls)("a batch", () => {
     }
   });
 
-  test.skipIf(!hasIpv6)("takes both families in turn: IPv4 names leave no trace", () => {
+  test.skipIf(!hasIpv6)("alternates between families without traces of earlier names", () => {
     const ipv4 = openSocket("127.0.0.1");
     const ipv6 = openSocket("::1");
     const batch = createBatch(1);
@@ -150,7 +150,7 @@ describe.skipIf(!hasSystemCalls)("a batch", () => {
     }
   });
 
-  test("sends from any memory", () => {
+  test("sends from memory of another batch", () => {
     const server = openSocket("127.0.0.1");
     const client = openClient("127.0.0.1", "127.0.0.1", readLocalPort(server));
     const arena = createBatch(1, 64);
@@ -166,7 +166,7 @@ describe.skipIf(!hasSystemCalls)("a batch", () => {
     expect([payloadText(inbox, 0), payloadText(inbox, 1)]).toEqual(["45", "89"]);
   });
 
-  test("tells datagrams that were cut from those that fit", () => {
+  test("marks truncated datagrams", () => {
     const server = openSocket("127.0.0.1");
     const client = openClient("127.0.0.1", "127.0.0.1", readLocalPort(server));
     const batch = createBatch(3, 200);
@@ -179,7 +179,7 @@ describe.skipIf(!hasSystemCalls)("a batch", () => {
     expect([0, 1, 2].map((slot) => inbox.isTruncated(slot))).toEqual([false, true, false]);
   });
 
-  test("takes no more than it is asked to", () => {
+  test("receives no more datagrams than it is asked for", () => {
     const server = openSocket("127.0.0.1");
     const client = openClient("127.0.0.1", "127.0.0.1", readLocalPort(server));
     const batch = createBatch(5);
@@ -192,7 +192,7 @@ describe.skipIf(!hasSystemCalls)("a batch", () => {
     expect(inbox.receive(server)).toBe(-EAGAIN);
   });
 
-  test("sends up to what the kernel refuses, and says then why", () => {
+  test("sends up to the datagram that the kernel refuses, then returns the error", () => {
     const server = openSocket("127.0.0.1");
     const client = openClient("127.0.0.1", "127.0.0.1", readLocalPort(server));
     const batch = createBatch(4, 70_000);
@@ -207,7 +207,7 @@ describe.skipIf(!hasSystemCalls)("a batch", () => {
     expect([0, 1, 2].map((slot) => payloadText(inbox, slot))).toEqual(["0", "1", "3"]);
   });
 
-  test("hears on a connected socket that nobody listens", () => {
+  test("reports a connected port without a listener", () => {
     const gone = openLinuxSocket({ host: "127.0.0.1", port: 0, family: 4 });
     const client = openClient("127.0.0.1", "127.0.0.1", readLocalPort(gone));
     closeLinuxSocket(gone);
@@ -221,7 +221,7 @@ describe.skipIf(!hasSystemCalls)("a batch", () => {
     expect(batch.receive(client)).toBe(-EAGAIN);
   });
 
-  test("reads the right error number, whatever the runtime does in between", () => {
+  test("returns the right error number under garbage collection", () => {
     const empty = openSocket("127.0.0.1");
     const EBADF = 9;
     const inbox = createBatch(1);
@@ -240,7 +240,7 @@ describe.skipIf(!hasSystemCalls)("packet info", () => {
   const wildcards: [host: string, isDualStack: boolean][] = [["0.0.0.0", false]];
   if (hasIpv6) wildcards.push(["::", true]);
 
-  test.each(wildcards)("answers from the address that was asked, at %s", (host, isDualStack) => {
+  test.each(wildcards)("answers from the address that was asked, on %s", (host, isDualStack) => {
     const server = openSocket(host, 0, { packetInfo: true, isDualStack });
     const client = openClient("127.0.0.1", "127.0.0.2", readLocalPort(server));
     const batch = createBatch(1, 64, PACKET_INFO_BYTES);
@@ -283,7 +283,7 @@ describe.skipIf(!hasSystemCalls)("packet info", () => {
     expect(awaitReceive(createBatch(1), client)).toBe(1);
   });
 
-  test("keeps the interface of link-local addresses alone", () => {
+  test("keeps the interface of link-local addresses only", () => {
     const IPV6_PKTINFO = 50;
     const linkLocal = new Int32Array([36, 0, 41, IPV6_PKTINFO, 0x80fe, 0, 0, 1, 7, 0]);
     const global = new Int32Array([36, 0, 41, IPV6_PKTINFO, 0xb80d0120, 0, 0, 1, 7, 0]);
@@ -292,7 +292,7 @@ describe.skipIf(!hasSystemCalls)("packet info", () => {
     expect([linkLocal[8], global[8]]).toEqual([7, 0]);
   });
 
-  test("is not there unless asked for", () => {
+  test("is absent unless requested", () => {
     const server = openSocket("127.0.0.1");
     const client = openClient("127.0.0.1", "127.0.0.1", readLocalPort(server));
     const batch = createBatch(1);
@@ -307,7 +307,7 @@ describe.skipIf(!hasSystemCalls)("packet info", () => {
 });
 
 describe.skipIf(!hasSystemCalls)("sockets", () => {
-  test("that share a port, and one that does not", () => {
+  test("share a port only if all of them allow it", () => {
     const first = openSocket("127.0.0.1", 0, { reusePort: true });
     const port = readLocalPort(first);
     expect(readLocalPort(openSocket("127.0.0.1", port, { reusePort: true }))).toBe(port);
@@ -316,13 +316,16 @@ describe.skipIf(!hasSystemCalls)("sockets", () => {
     expect(taken).toThrow("bind: EADDRINUSE");
   });
 
-  test.skipIf(!hasIpv6)("of both families share a port, since IPv6 takes IPv6 only", () => {
-    const port = readLocalPort(openSocket("0.0.0.0"));
-    expect(readLocalPort(openSocket("::", port))).toBe(port);
-    expect(() => openSocket("::", port, { isDualStack: true })).toThrow("bind: EADDRINUSE");
-  });
+  test.skipIf(!hasIpv6)(
+    "of both families share a port, because IPv6 sockets accept IPv6 only",
+    () => {
+      const port = readLocalPort(openSocket("0.0.0.0"));
+      expect(readLocalPort(openSocket("::", port))).toBe(port);
+      expect(() => openSocket("::", port, { isDualStack: true })).toThrow("bind: EADDRINUSE");
+    },
+  );
 
-  test("are waited for together, and not for longer than asked", () => {
+  test("are polled together, for no longer than asked", () => {
     const sockets = [openSocket("127.0.0.1"), openSocket("127.0.0.1")];
     const polled = new PollSet(sockets);
     const start = performance.now();
@@ -337,7 +340,7 @@ describe.skipIf(!hasSystemCalls)("sockets", () => {
     expect([polled.isReadable(0), polled.isReadable(1)]).toEqual([false, true]);
     polled.watch(0, "either");
     expect(polled.wait(2e6)).toBe(2);
-    // The first is ready because it has room, not because it has a datagram.
+    // The first socket is ready because it has room, not because it has a datagram.
     expect([polled.isReadable(0), polled.isReadable(1)]).toEqual([false, true]);
   });
 });

@@ -1,4 +1,4 @@
-// One socket of the mmsg backend: what the kernel refuses is lost alone, and counted.
+// One socket of the mmsg backend: only the responses that the kernel refuses are lost, and counted.
 
 import { expect, spyOn, test } from "bun:test";
 import { sumCounter } from "../../../src/app/counters.ts";
@@ -17,12 +17,12 @@ import { openUdpClient } from "../../support/udp-client.ts";
 import { ptr } from "bun:ffi";
 
 const DATAGRAM_BYTES = 12;
-/** Words of a source that come before the client's name, in the backend's part of it. */
+/** The first word of the client's name in a source, after the backend's socket index. */
 const NAME = SOURCE.reply + 1;
 
 const isLinux = process.platform === "linux";
 
-/** A socket that sends batches of so many, and the counts of it. */
+/** A socket that sends batches of `slots`, and its counters. */
 function openSocket(slots: number) {
   const setup = allocateSetup(defaultConfig(udpSchema), "mmsg");
   const { counters, handler } = viewSetup(setup, 0);
@@ -33,7 +33,7 @@ function openSocket(slots: number) {
   return { socket, count };
 }
 
-/** What the kernel answers when it takes nothing. */
+/** Errors with which the kernel refuses a response. */
 const ERRORS = { EPERM: 1, EINTR: 4, EAGAIN: 11, ENOBUFS: 105, ECONNREFUSED: 111 };
 
 test.skipIf(!isLinux).each([
@@ -42,9 +42,9 @@ test.skipIf(!isLinux).each([
   ["each EAGAIN waits for room", [-ERRORS.EAGAIN, 1, -ERRORS.EAGAIN, -ERRORS.EAGAIN, 3], 0, 5],
   ["a full device loses one", [-ERRORS.ENOBUFS, 3], 1, 2],
   ["a firewall loses one", [1, -ERRORS.EPERM, 2], 1, 3],
-  ["a client that has gone loses one", [2, -ERRORS.ECONNREFUSED, 1], 1, 3],
+  ["a client that is gone loses one", [2, -ERRORS.ECONNREFUSED, 1], 1, 3],
   ["a kernel that refuses everything is asked once for each", [-1, -1, -1, -1], 4, 4],
-  ["a part at a time", [1, 2, 1], 0, 3],
+  ["the kernel accepts a part at a time", [1, 2, 1], 0, 3],
 ])("when sending, %s", (_name, answers, failed, calls) => {
   const { count, socket } = openSocket(4);
   const memory = Bytes.allocate((RESPONSE.datagram + DATAGRAM_BYTES / 4) * 4);
@@ -52,7 +52,7 @@ test.skipIf(!isLinux).each([
   const script = [...answers];
   const send = spyOn(MessageBatch.prototype, "send").mockImplementation(() => script.shift()!);
   try {
-    // The fourth fills the batch, which is then sent.
+    // The fourth response fills the batch, which is then sent.
     for (let i = 0; i < 4; i++) socket.queueRelayed(memory.words, 0, ptr(memory.bytes));
     socket.send();
     expect(send).toHaveBeenCalledTimes(calls);
@@ -66,38 +66,35 @@ test.skipIf(!isLinux).each([
   expect(count(COUNTER.bytesOut)).toBe((4 - failed) * DATAGRAM_BYTES);
 });
 
-test.skipIf(!isLinux)(
-  "waits for room no longer than 10 ms for a batch, then loses responses",
-  () => {
-    const { count, socket } = openSocket(4);
-    const memory = Bytes.allocate((RESPONSE.datagram + DATAGRAM_BYTES / 4) * 4);
-    memory.words[RESPONSE.bytes] = DATAGRAM_BYTES;
-    const send = spyOn(MessageBatch.prototype, "send").mockReturnValue(-ERRORS.EAGAIN);
-    let now = 1000;
-    const waits: number[] = [];
-    const clock = spyOn(performance, "now").mockImplementation(() => now);
-    const wait = spyOn(PollSet.prototype, "wait").mockImplementation((microseconds) => {
-      waits.push(microseconds);
-      now += 4;
-      return 0;
-    });
-    try {
-      for (let i = 0; i < 4; i++) socket.queueRelayed(memory.words, 0, ptr(memory.bytes));
-      expect(waits).toEqual([10_000, 6000, 2000]);
-      expect(send).toHaveBeenCalledTimes(3 + 4);
-    } finally {
-      for (const spy of [send, clock, wait]) spy.mockRestore();
-      socket.close();
-    }
-    expect([count(COUNTER.sendFailed), count(COUNTER.responses)]).toEqual([4, 0]);
-  },
-);
+test.skipIf(!isLinux)("waits at most 10 ms for room for a batch, then drops responses", () => {
+  const { count, socket } = openSocket(4);
+  const memory = Bytes.allocate((RESPONSE.datagram + DATAGRAM_BYTES / 4) * 4);
+  memory.words[RESPONSE.bytes] = DATAGRAM_BYTES;
+  const send = spyOn(MessageBatch.prototype, "send").mockReturnValue(-ERRORS.EAGAIN);
+  let now = 1000;
+  const waits: number[] = [];
+  const clock = spyOn(performance, "now").mockImplementation(() => now);
+  const wait = spyOn(PollSet.prototype, "wait").mockImplementation((microseconds) => {
+    waits.push(microseconds);
+    now += 4;
+    return 0;
+  });
+  try {
+    for (let i = 0; i < 4; i++) socket.queueRelayed(memory.words, 0, ptr(memory.bytes));
+    expect(waits).toEqual([10_000, 6000, 2000]);
+    expect(send).toHaveBeenCalledTimes(3 + 4);
+  } finally {
+    for (const spy of [send, clock, wait]) spy.mockRestore();
+    socket.close();
+  }
+  expect([count(COUNTER.sendFailed), count(COUNTER.responses)]).toEqual([4, 0]);
+});
 
-test.skipIf(!isLinux)("sends the others when one is refused", async () => {
+test.skipIf(!isLinux)("sends the other responses when the kernel refuses one", async () => {
   const { count, socket } = openSocket(4);
   await using client = await openUdpClient({ address: "127.0.0.1", port: socket.port });
 
-  // Ten responses over batches of four. To port 0 the kernel sends nothing (EINVAL).
+  // Ten responses in batches of four. The kernel sends nothing to port 0 (EINVAL).
   const words = RESPONSE.datagram + DATAGRAM_BYTES / 4;
   const memory = Bytes.allocate(words * 4 * 10);
   const start = ptr(memory.bytes);
