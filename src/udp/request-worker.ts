@@ -8,6 +8,7 @@ import { sleepAtDoorbell } from "../memory/doorbell.ts";
 import { RequestEnd } from "./channel.ts";
 import { CONTROL, doorbellWord } from "../app/control.ts";
 import { Exchange } from "./exchange.ts";
+import type { Handler } from "./handler.ts";
 import { RESPONSE, SOURCE } from "./request.ts";
 import { channelForRequestWorker, type RequestWorkerSetup, viewSetup } from "./setup.ts";
 
@@ -23,35 +24,74 @@ const NAP_MILLISECONDS = 1;
 const MAX_SLEEP_MILLISECONDS = 1000;
 
 serveWorker<RequestWorkerSetup, void>(async (setup) => {
-  const { config, worker } = setup;
-  const { channels, control, handler } = viewSetup(setup, worker);
-  const requestWorker = worker - config.socket_workers;
-  const ends = Array.from({ length: config.socket_workers }, (_, socketWorker) => {
-    return new RequestEnd(channels, channelForRequestWorker(setup, socketWorker, requestWorker));
-  });
-  const { channel_recv_timeout_microseconds, max_requests_per_iter } = config.handlers;
-  const gatherMilliseconds = channel_recv_timeout_microseconds / 1000;
-  const maxUnwoken = Math.ceil(max_requests_per_iter / ends.length);
-  const maxAtOnce = Math.min(MAX_AT_ONCE, maxUnwoken);
-  const doorbell = doorbellWord(worker);
-  const exchange = new Exchange(channels, channels.words, channels);
-  const responseWords = RESPONSE.datagram + Math.ceil(handler.maxResponseBytes / 4);
+  const worker = new RequestWorker(setup);
+  return { ready: undefined, serve: () => worker.serve() };
+});
 
-  /** Answers up to `max` requests of one end and returns their number. */
-  function answerRequests(end: RequestEnd, max: number): number {
+class RequestWorker {
+  readonly #control: Int32Array;
+  readonly #doorbell: number;
+  readonly #handler: Handler;
+  readonly #ends: readonly RequestEnd[];
+  readonly #exchange: Exchange;
+  /** Words to reserve for a response. */
+  readonly #responseWords: number;
+  /** How long responses may wait before their socket worker is woken. */
+  readonly #gatherMilliseconds: number;
+  /** Maximum number of responses that may wait for that. */
+  readonly #maxUnwoken: number;
+
+  constructor(setup: RequestWorkerSetup) {
+    const { config, worker } = setup;
+    const { channels, control, handler } = viewSetup(setup, worker);
+    const { channel_recv_timeout_microseconds, max_requests_per_iter } = config.handlers;
+    const requestWorker = worker - config.socket_workers;
+    this.#control = control;
+    this.#doorbell = doorbellWord(worker);
+    this.#handler = handler;
+    this.#ends = Array.from({ length: config.socket_workers }, (_, socketWorker) => {
+      return new RequestEnd(channels, channelForRequestWorker(setup, socketWorker, requestWorker));
+    });
+    this.#exchange = new Exchange(channels, channels.words, channels);
+    this.#responseWords = RESPONSE.datagram + Math.ceil(handler.maxResponseBytes / 4);
+    this.#gatherMilliseconds = channel_recv_timeout_microseconds / 1000;
+    this.#maxUnwoken = Math.ceil(max_requests_per_iter / config.socket_workers);
+  }
+
+  async serve(): Promise<void> {
+    const control = this.#control;
+    const doorbell = this.#doorbell;
+    const maxAtOnce = Math.min(MAX_AT_ONCE, this.#maxUnwoken);
+    while (!this.#isStopped()) {
+      let taken = 0;
+      for (const end of this.#ends) taken += this.#answerRequests(end, maxAtOnce);
+      const left = this.#wakeSockets(this.#gatherMilliseconds);
+      if (taken > 0) continue;
+      if (this.#hasWork()) {
+        // The requests wait for room that only the socket workers can make.
+        this.#wakeSockets(0);
+        sleepAtDoorbell(control, doorbell, NAP_MILLISECONDS, this.#isStopped);
+      } else {
+        const milliseconds = Math.min(left, MAX_SLEEP_MILLISECONDS);
+        sleepAtDoorbell(control, doorbell, milliseconds, this.#hasWork);
+      }
+    }
+  }
+
+  // Answers up to `max` requests of one end and returns their number.
+  #answerRequests(end: RequestEnd, max: number): number {
     const { requests, responses } = end;
-    exchange.now = readClock(control, CONTROL.clock);
+    const handler = this.#handler;
+    const exchange = this.#exchange;
+    const responseWords = this.#responseWords;
+    const words = exchange.request;
+    exchange.now = readClock(this.#control, CONTROL.clock);
     let count = 0;
-    for (
-      let requestWord = requests.peek();
-      requestWord >= 0 && count < max;
-      requestWord = requests.peek()
-    ) {
+    for (let requestWord = requests.peek(); requestWord >= 0 && count < max; count++) {
       const responseWord = responses.reserve(responseWords);
       // Requests wait in their ring until there is room. If that ring is full too, new ones are
       // dropped.
       if (responseWord < 0) break;
-      const { words } = channels;
       for (let i = 0; i < SOURCE.words; i++) words[responseWord + i] = words[requestWord + i];
       exchange.requestWord = requestWord;
       exchange.outputWord = responseWord + RESPONSE.datagram;
@@ -59,7 +99,7 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
       words[responseWord + RESPONSE.bytes] = bytes;
       end.commit(RESPONSE.datagram + ((bytes + 3) >> 2));
       requests.advance();
-      count++;
+      requestWord = requests.peek();
     }
     if (count > 0) {
       requests.release();
@@ -68,33 +108,19 @@ serveWorker<RequestWorkerSetup, void>(async (setup) => {
     return count;
   }
 
-  const isStopped = (): boolean => Atomics.load(control, CONTROL.stop) !== 0;
-  const hasWork = (): boolean => isStopped() || ends.some((end) => end.requests.peek() >= 0);
-
-  /** Wakes the socket workers whose responses are due. Returns how long the others can wait. */
-  function wakeSockets(maxMilliseconds: number): number {
+  // Wakes the socket workers whose responses are due. Returns how long the others can wait.
+  #wakeSockets(maxMilliseconds: number): number {
     const now = performance.now();
     let left = Infinity;
-    for (const end of ends) {
-      left = Math.min(left, end.wakeWhenDue(maxUnwoken, maxMilliseconds, now));
+    for (const end of this.#ends) {
+      left = Math.min(left, end.wakeWhenDue(this.#maxUnwoken, maxMilliseconds, now));
     }
     return left;
   }
 
-  async function serve(): Promise<void> {
-    while (!isStopped()) {
-      let taken = 0;
-      for (const end of ends) taken += answerRequests(end, maxAtOnce);
-      const left = wakeSockets(gatherMilliseconds);
-      if (taken > 0) continue;
-      if (hasWork()) {
-        // The requests wait for room that only the socket workers can make.
-        wakeSockets(0);
-        sleepAtDoorbell(control, doorbell, NAP_MILLISECONDS, isStopped);
-      } else {
-        sleepAtDoorbell(control, doorbell, Math.min(left, MAX_SLEEP_MILLISECONDS), hasWork);
-      }
-    }
-  }
-  return { ready: undefined, serve };
-});
+  readonly #isStopped = (): boolean => Atomics.load(this.#control, CONTROL.stop) !== 0;
+
+  readonly #hasWork = (): boolean => {
+    return this.#isStopped() || this.#ends.some((end) => end.requests.peek() >= 0);
+  };
+}

@@ -193,7 +193,7 @@ describe.each([4, 16] as const)("from addresses of %i bytes", (family) => {
     [2n ** 32n, 1, 0],
     [2n ** 63n, 1, 0],
     [2n ** 64n - 1n, 1, 0],
-  ])("%s bytes left counts as %i leechers and %i seeders", (left, leechers, seeders) => {
+  ])("%p bytes left counts as %i leechers and %i seeders", (left, leechers, seeders) => {
     const harness = new HandlerHarness();
     expect(announce(harness, family, 1, { left })).toMatchObject({ leechers, seeders });
   });

@@ -115,7 +115,7 @@ describe("readAnnounce", () => {
     [1n << 32n, 0],
     [1n << 63n, 0],
     [(1n << 64n) - 1n, 0],
-  ])("sets flags for %s bytes left to %i", (left, flags) => {
+  ])("sets flags for %p bytes left to %i", (left, flags) => {
     const request = newRequest([1], REQUEST.announceWords);
     readAnnounce(exchangeOf(place(buildAnnounce({ connectionId: 0n, left })), request), 50);
     expect(request[REQUEST_WORD + REQUEST.announce + ANNOUNCE.flags]).toBe(flags);
@@ -144,7 +144,7 @@ describe("readAnnounce", () => {
     [0xffffffffn, 0],
     [0xffffffffn << 32n, 0],
     [1n, 0],
-  ])("sets flags for completed with %s bytes left to %i", (left, flags) => {
+  ])("sets flags for completed with %p bytes left to %i", (left, flags) => {
     const request = newRequest([1], REQUEST.announceWords);
     const datagram = buildAnnounce({ connectionId: 0n, left, event: EVENT.completed });
     readAnnounce(exchangeOf(place(datagram), request), 50);
