@@ -15,7 +15,7 @@ import {
   parseSocketAddress,
   type SocketAddress,
 } from "./app/socket-address.ts";
-import { Workers } from "./app/workers.ts";
+import { WorkerPool } from "./app/worker-pool.ts";
 import { ringDoorbell } from "./memory/doorbell.ts";
 import { Table } from "./swarm/table.ts";
 import { AcceptGate } from "./ws/accept-gate.ts";
@@ -45,7 +45,7 @@ async function serve(given: WsConfig): Promise<void> {
   keepClock(control, CONTROL.clock);
 
   const claim = await claimAddresses(config.network.address.map(parseSocketAddress), "tcp");
-  const { addresses, threads } = await startSocketWorkers(workers, setup, claim);
+  const { addresses, threads } = await startSocketWorkers(pool, setup, claim);
   const gate = new AcceptGate(fileLimit);
   gate.watch();
   privileges?.drop();
@@ -53,7 +53,7 @@ async function serve(given: WsConfig): Promise<void> {
 
   signals.handleBy(() => {
     gate.release();
-    return workers.stop(() => {
+    return pool.stop(() => {
       Atomics.store(control, CONTROL.stop, 1);
       threads.forEach((_, worker) => ringDoorbell(control, doorbellWord(worker)));
     });
@@ -63,7 +63,7 @@ async function serve(given: WsConfig): Promise<void> {
   const reload = (): void => {
     reloaded = reloaded.then(async () => {
       gate.release();
-      await reloadCertificate(config, (question) => workers.ask(question));
+      await reloadCertificate(config, (question) => pool.ask(question));
       gate.watch();
     });
   };

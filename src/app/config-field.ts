@@ -59,8 +59,8 @@ export function boolean(field: { value: boolean; prose: string }): Field<boolean
 }
 
 /**
- * Any string that holds no control characters; not an empty one, unless that is the default.
- * `check` throws a RangeError for one that is not allowed, which says what is.
+ * A string without control characters. It may be empty only if the default is. `check` throws a
+ * RangeError for a string that is not allowed, which says what is.
  */
 export function string(field: {
   value: string;
@@ -102,10 +102,9 @@ export function choice<const T extends string>(field: {
 }
 
 /**
- * A string, or an array of `min`, which is 1 unless given, to `max` of them; read as an array either
- * way.
- * `normalize` returns a value's one canonical spelling, by which duplicates are found, or throws a
- * RangeError that says what is allowed. Values are kept as they were written.
+ * A string, or an array of `min` (default 1) to `max` strings; always read as an array. `normalize`
+ * returns the canonical spelling of a value, which finds duplicates, or throws a RangeError that says
+ * what is allowed. Values keep the spelling of the file.
  */
 export function strings(field: {
   value: readonly string[];
@@ -131,7 +130,7 @@ export function strings(field: {
           return refuse(`must be a string or an array of strings, not ${describeValue(text)}`);
         }
         const canonical = attemptOrRefuse(() => normalize(text), refuse);
-        if (seen.has(canonical)) return refuse(`holds ${describeValue(text)} twice`);
+        if (seen.has(canonical)) return refuse(`contains ${describeValue(text)} twice`);
         seen.add(canonical);
         return text;
       });

@@ -163,7 +163,7 @@ export class Handler {
     this.#hold(from, flags, offers * CANDIDATES);
     let peers = table.announce(request, 0, now & 0xffff, this.#handedOut, 0);
     if (peers === PEER_HELD) {
-      const { connection, generation } = table;
+      const { connection, generation } = table.result;
       // Peer ids are no secret: only of a connection that is known to be dead may a peer be had.
       if (this.connections.isOpen(connection, generation)) {
         this.holder.name = connection;
@@ -178,7 +178,7 @@ export class Handler {
       return this.#refuse(from, REFUSAL.full);
     }
     if (isStopped) this.#forgetPeer(from, request);
-    else if (table.isNewcomer && !this.#notePeer(from, request)) {
+    else if (table.result.isNewcomer && !this.#notePeer(from, request)) {
       this.counters.add(COUNTER.addressFull, 1);
       return this.#refuse(from, REFUSAL.addressFull);
     }
@@ -311,8 +311,8 @@ export class Handler {
     table.hashAnnounce(request, 0);
     return (
       table.findPeer(request, 0) &&
-      table.connection === from.name &&
-      table.generation === from.generation
+      table.result.connection === from.name &&
+      table.result.generation === from.generation
     );
   }
 

@@ -3,7 +3,7 @@
 import { isDualStack } from "../app/address-claim.ts";
 import { awaitServing, CONTROL, doorbellWord } from "../app/control.ts";
 import { StartupError } from "../app/startup-error.ts";
-import { serveWorker } from "../app/worker.ts";
+import { serveWorker } from "../app/worker-thread.ts";
 import { awaitDoorbell } from "../memory/doorbell.ts";
 import { lengthenBacklogs } from "./backlog.ts";
 import { ClientAddresses } from "./client-address.ts";

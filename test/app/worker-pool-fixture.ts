@@ -11,7 +11,7 @@ const memory = new Int32Array(new SharedArrayBuffer(8));
 for (const [index, act] of process.argv.slice(2).entries()) {
   if (act === "wait") await Bun.sleep(2 ** 30);
   if (act === "ask") {
-    const answers = await Promise.all(["a?", "b?"].map((question) => workers.ask(question)));
+    const answers = await Promise.all(["a?", "b?"].map((question) => pool.ask(question)));
     console.log(answers.map((each) => each.join(", ")).join("; "));
     continue;
   }
