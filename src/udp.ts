@@ -99,10 +99,10 @@ async function startSocketWorkers(
   return addresses;
 }
 
-function reportReceiveBuffer(wish: number, granted: number | undefined): void {
-  if (granted === undefined || granted >= wish) return;
+function reportReceiveBuffer(wanted: number, granted: number | undefined): void {
+  if (granted === undefined || granted >= wanted) return;
   log(
-    `network.socket_recv_buffer_size: the kernel granted ${granted} of ${wish} bytes; ` +
+    `network.socket_recv_buffer_size: the kernel granted ${granted} of ${wanted} bytes; ` +
       "raise net.core.rmem_max to get more",
   );
 }

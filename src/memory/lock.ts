@@ -7,7 +7,7 @@ const HELD = 1;
 const CONTENDED = 2;
 
 // Longer than any critical section, shorter than a context switch.
-const SPINS = 200;
+const MAX_SPINS = 200;
 
 /**
  * Takes the lock at `words[word]`. Spins briefly, then sleeps in the kernel, so that a preempted
@@ -24,7 +24,7 @@ export function release(words: Int32Array, word: number): void {
 }
 
 function acquireContended(words: Int32Array, word: number): void {
-  for (let spin = 0; spin < SPINS; spin++) {
+  for (let spin = 0; spin < MAX_SPINS; spin++) {
     if (
       Atomics.load(words, word) === FREE &&
       Atomics.compareExchange(words, word, FREE, HELD) === FREE

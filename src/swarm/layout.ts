@@ -59,7 +59,7 @@ export const SHARD_BITS = 7;
 export const SHARDS = 1 << SHARD_BITS;
 
 /** Buckets of a shard's index in an empty table. */
-export const FIRST_BUCKETS = 8;
+export const INITIAL_BUCKETS = 8;
 
 /** Torrent records that a shard takes at a time: one page of 4 KiB. */
 export const CHUNK_SLOTS = 64;
@@ -186,7 +186,7 @@ export function planTable(identityBytes: IdentityBytes, limits: TableLimits): Ta
   // The smallest block holds twice the inline peers and at least two, rounded up to a power of two.
   const unitSizeClass = Math.max(1, Math.ceil(Math.log2(Math.max(1, inlinePeers * 2))));
   const unitWords = peerWords << unitSizeClass;
-  const bucketsPerShard = Math.max(FIRST_BUCKETS, Math.ceil((maxTorrents * 1.25) / SHARDS) + 64);
+  const bucketsPerShard = Math.max(INITIAL_BUCKETS, Math.ceil((maxTorrents * 1.25) / SHARDS) + 64);
   const maxChunks = SHARDS * countChunks(maxTorrents / SHARDS);
 
   const heads = HEADER.words + SHARDS * SHARD.words;

@@ -39,7 +39,7 @@ const MIN_SIZE_CLASS: SizeClass = 3;
  */
 const INDICES_PER_BUCKET = 64;
 /** With fewer buckets than this, counting through them is faster than drawing again and again. */
-const FEW_BUCKETS = 8;
+const MIN_BUCKETS_TO_DRAW = 8;
 
 /** The sets of the large swarms of one table. `status` is 0 for leechers and 1 for seeders. */
 export class PeerSets {
@@ -200,7 +200,7 @@ export class PeerSets {
     do {
       let bucket: number;
       let index: number;
-      if (buckets < FEW_BUCKETS) {
+      if (buckets < MIN_BUCKETS_TO_DRAW) {
         bucket = 0;
         index = random.below(count);
         for (;;) {

@@ -7,7 +7,7 @@ import { acquire, release } from "../memory/lock.ts";
 import {
   CHUNK,
   CHUNK_SLOTS,
-  FIRST_BUCKETS,
+  INITIAL_BUCKETS,
   HEADER,
   INFO_HASH_WORDS,
   SHARD,
@@ -57,7 +57,7 @@ export class Torrents {
   /** Initializes the shards in zeroed memory. */
   static initialize(words: Int32Array): void {
     for (let shard = 0; shard < SHARDS; shard++) {
-      words[HEADER.words + shard * SHARD.words + SHARD.buckets] = FIRST_BUCKETS;
+      words[HEADER.words + shard * SHARD.words + SHARD.buckets] = INITIAL_BUCKETS;
     }
   }
 

@@ -11,7 +11,7 @@ import type { Table } from "./table.ts";
 /**
  * Peers that one step visits before it releases the lock: about 10 µs, or 200 µs from cold memory.
  */
-const PEERS_A_STEP = 256;
+const MAX_PEERS_PER_STEP = 256;
 
 /**
  * The callbacks of a walk. All but `visitFreeChunk` run under the shard's lock, and may remove
@@ -71,7 +71,7 @@ export class TableWalk {
   #visitChunk(shard: number): boolean {
     const { torrents } = this.table;
     const first = torrents.chunkRecord(this.#chunk);
-    this.#budget = PEERS_A_STEP;
+    this.#budget = MAX_PEERS_PER_STEP;
     // When its last torrent is removed, the chunk may move to a shard whose lock is not held.
     while (this.#slot < CHUNK_SLOTS && torrents.chunkShard(this.#chunk) === shard) {
       if (this.#budget <= 0) return false;

@@ -28,11 +28,11 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const Backend = setup.backend === "mmsg" ? MmsgBackend : BunBackend;
   const sockets = new Backend(settings, dispatcher, counters, control);
   await sockets.open(addresses, isDualStack(addresses));
-  const wish = config.network.socket_recv_buffer_size;
+  const wanted = config.network.socket_recv_buffer_size;
   return {
     ready: {
       ports: sockets.ports,
-      receiveBuffer: wish === 0 ? undefined : sockets.setReceiveBuffers(wish),
+      receiveBuffer: wanted === 0 ? undefined : sockets.setReceiveBuffers(wanted),
     },
     serve() {
       awaitServing(control);
