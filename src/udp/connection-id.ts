@@ -42,6 +42,11 @@ export function renewConnectionKeys(keys: Int32Array, maxAge: number, now: numbe
 export class ConnectionIds {
   readonly #message = new Int32Array(5);
   readonly #period: number;
+  #now = -1;
+  /** The first second of the current period, and the words of its key and of the last one's. */
+  #periodStart = 0;
+  #currentKey = 0;
+  #lastKey = 0;
 
   constructor(
     /** CONNECTION_KEY_WORDS words, see above. */
@@ -64,6 +69,7 @@ export class ConnectionIds {
     addressWords: number,
     now: number,
   ): void {
+    if (now !== this.#now) this.#passTime(now);
     output[outputWord + TIME] = now;
     output[outputWord + HASH] = this.#hash(address, addressWord, addressWords, now);
   }
@@ -77,6 +83,7 @@ export class ConnectionIds {
     addressWords: number,
     now: number,
   ): boolean {
+    if (now !== this.#now) this.#passTime(now);
     const time = input[inputWord + TIME];
     const age = (now - time) | 0;
     // The sign bit is set if the age is negative or above the maximum. Without a branch, the timing
@@ -92,8 +99,21 @@ export class ConnectionIds {
     const message = this.#message;
     for (let i = 0; i < addressWords; i++) message[i] = address[addressWord + i];
     message[addressWords] = time;
-    // A time without a key is too old or in the future.
-    const slot = Math.floor((time >>> 0) / this.#period) % KEYS;
-    return halfSipHash24(this.keys, slot * KEY.words + KEY.key, message, 0, addressWords + 1);
+    // An id from before the last period has expired, whatever its hash.
+    const keyWord = time >= this.#periodStart ? this.#currentKey : this.#lastKey;
+    return halfSipHash24(this.keys, keyWord, message, 0, addressWords + 1);
   }
+
+  // A division for each id would cost as much as a round of the hash.
+  #passTime(now: number): void {
+    const period = Math.floor(now / this.#period);
+    this.#now = now;
+    this.#periodStart = period * this.#period;
+    this.#currentKey = keyWord(period);
+    this.#lastKey = keyWord(period + KEYS - 1);
+  }
+}
+
+function keyWord(period: number): number {
+  return (period % KEYS) * KEY.words + KEY.key;
 }

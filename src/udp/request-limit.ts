@@ -2,7 +2,7 @@
 // Only requests with a valid connection id take a token, so a sender with a forged source cannot
 // use up another address's tokens. The handler of a socket worker calls this.
 
-import { halfSipHash13 } from "../memory/hash.ts";
+import { mixWords } from "../memory/hash.ts";
 import { TokenBuckets } from "../memory/token-buckets.ts";
 
 /**
@@ -29,6 +29,6 @@ export class RequestLimit {
    * one of TOKEN.
    */
   take(address: Int32Array, addressWord: number, addressWords: number, now: number): number {
-    return this.#buckets.take(halfSipHash13(this.key, 0, address, addressWord, addressWords), now);
+    return this.#buckets.take(mixWords(this.key, 0, address, addressWord, addressWords), now);
   }
 }

@@ -3,7 +3,8 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { halfSipHash13, halfSipHash24 } from "../../src/memory/hash.ts";
+import { halfSipHash13, halfSipHash24, mixWords } from "../../src/memory/hash.ts";
+import { Random } from "../../src/memory/random.ts";
 
 // `vectors_hsip32` of github.com/veorq/SipHash for 0, 4, 8 … 60 bytes: the hash as bytes.
 const OFFICIAL = [
@@ -119,5 +120,36 @@ describe("HalfSipHash", () => {
         expect(run(halfSipHash13, key, message)).toBe(halfSipHash(1, 3, key, message));
       }),
     );
+  });
+});
+
+describe("mixWords", () => {
+  const random = new Random(5, 6, 7);
+  const key = new Int32Array([9, random.next(), random.next()]);
+
+  test("depends on every word, on both words of the key, and on nothing else", () => {
+    const words = new Int32Array([1, 2, 3, 4]);
+    const hash = mixWords(key, 1, words, 1, 2);
+    expect(mixWords(key, 1, new Int32Array([9, 2, 3, 9]), 1, 2)).toBe(hash);
+    for (const word of [1, 2]) {
+      const other = words.slice();
+      other[word] ^= 1;
+      expect(mixWords(key, 1, other, 1, 2)).not.toBe(hash);
+      const otherKey = key.slice();
+      otherKey[word] ^= 1;
+      expect(mixWords(otherKey, 1, words, 1, 2)).not.toBe(hash);
+    }
+  });
+
+  test.each([1, 2])("spreads neighbouring addresses of %i words evenly", (count) => {
+    const cells = new Uint32Array(256);
+    const words = new Int32Array(2);
+    for (let i = 0; i < 256 * 100; i++) {
+      words[count - 1] = (i << 24) | (i >>> 8);
+      cells[mixWords(key, 1, words, 0, count) & 255]++;
+    }
+    const chiSquare = cells.reduce((sum, cell) => sum + (cell - 100) ** 2 / 100, 0);
+    // 255 degrees of freedom: above 347 by chance once in ten thousand keys; the key is fixed.
+    expect(chiSquare).toBeLessThan(347);
   });
 });
