@@ -4,6 +4,7 @@ import { allocateCounters, Counters } from "../app/counters.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { Bytes } from "../memory/bytes.ts";
+import { ringDoorbell } from "../memory/doorbell.ts";
 import { TOKEN_BUCKET_WORDS } from "../memory/token-buckets.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
 import type { ByFamily } from "./address-family.ts";
@@ -14,7 +15,7 @@ import { allocateControl, doorbellWord } from "../app/control.ts";
 import { Handler } from "./handler.ts";
 import { RequestLimit } from "./request-limit.ts";
 import type { BackendName } from "./socket/backend.ts";
-import { openWakeEvent } from "../app/wake-event.ts";
+import { openWakeEvent, signalWakeEvent } from "../app/wake-event.ts";
 
 /** Memory and settings that all workers share. */
 export interface Setup {
@@ -71,6 +72,14 @@ function explainRangeError<T>(key: string, allocate: () => T): T {
 
 function randomWords(): Int32Array {
   return crypto.getRandomValues(new Int32Array(2));
+}
+
+/** Wakes all workers that sleep, because a control word has changed. */
+export function wakeWorkers({ config, control, wakeEvents }: Setup): void {
+  const words = new Int32Array(control);
+  const count = config.socket_workers + config.request_workers;
+  for (let worker = 0; worker < count; worker++) ringDoorbell(words, doorbellWord(worker));
+  wakeEvents.forEach(signalWakeEvent);
 }
 
 /** What a socket worker is started with. Socket workers have the lower numbers. */

@@ -1,10 +1,11 @@
 // What the main thread of the WebTorrent tracker hands to each of its workers, and what they make
 // of it.
 
-import { allocateControl } from "../app/control.ts";
+import { allocateControl, doorbellWord } from "../app/control.ts";
 import { allocateCounters, Counters } from "../app/counters.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
+import { ringDoorbell } from "../memory/doorbell.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
 import {
   AddressLimits,
@@ -70,6 +71,14 @@ export function allocateSetup(config: WsConfig, certificate: Certificate | undef
 
 function randomWords(count: number): Int32Array {
   return crypto.getRandomValues(new Int32Array(count));
+}
+
+/** Wakes all workers that sleep, because a control word has changed. */
+export function wakeWorkers({ config, control }: Setup): void {
+  const words = new Int32Array(control);
+  for (let worker = 0; worker < config.socket_workers; worker++) {
+    ringDoorbell(words, doorbellWord(worker));
+  }
 }
 
 /** What a socket worker is started with. */

@@ -1,0 +1,125 @@
+// The life of a tracker on its main thread, the same for each protocol: the entries udp.ts and ws.ts
+// call it in order and add only what differs. A new tracker claims its addresses, starts its
+// workers, drops its privileges, serves, and stops at a signal.
+
+import { Table, type TableMemory } from "../swarm/table.ts";
+import { type AddressClaim, claimAddresses, type Protocol } from "./address-claim.ts";
+import { type CleaningSettings, keepClean, keepStatistics, reportFullTable } from "./background.ts";
+import { CONTROL, startServing } from "./control.ts";
+import { log } from "./log.ts";
+import { type PrivilegeDrop, type PrivilegeSettings, resolvePrivileges } from "./privileges.ts";
+import { formatSocketAddress, parseSocketAddress, type SocketAddress } from "./socket-address.ts";
+import type { StatisticsOptions } from "./statistics.ts";
+import { StopSignals } from "./stop-signals.ts";
+import { WorkerPool } from "./worker-pool.ts";
+
+/** The part of a configuration that each tracker has. */
+export interface TrackerConfig {
+  readonly socket_workers: number;
+  readonly network: { readonly address: readonly string[] };
+  readonly statistics: { readonly interval: number };
+  readonly cleaning: CleaningSettings;
+  readonly privileges: PrivilegeSettings;
+}
+
+/** Memory that the main thread shares with all workers. */
+interface TrackerMemory {
+  readonly control: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+}
+
+/** What a socket worker reports once it has bound its sockets, by address. */
+interface Bound {
+  readonly ports: readonly number[];
+}
+
+/** What differs between the trackers while they serve. */
+export interface ServeOptions {
+  /** What the log puts in front of an address, such as "wss://". */
+  readonly scheme: string;
+  readonly memory: TrackerMemory;
+  readonly tables: readonly TableMemory[];
+  readonly statistics: StatisticsOptions;
+  /** Wakes all workers that sleep, because a control word has changed. */
+  readonly wakeWorkers: () => void;
+  /** Called at SIGHUP and SIGUSR1; a call waits for the one before. */
+  readonly reload?: () => Promise<void>;
+  /** Called before the workers stop. */
+  readonly beforeStop?: () => void;
+}
+
+/** One tracker, from its configuration to its end. */
+export class Tracker {
+  readonly pool = new WorkerPool();
+  /** The listening addresses, with the ports that were bound as soon as they are known. */
+  addresses: readonly SocketAddress[];
+  readonly #signals = new StopSignals();
+  readonly #privileges: PrivilegeDrop | undefined;
+
+  /** Throws a StartupError if the privileges cannot be dropped as configured. */
+  constructor(private readonly config: TrackerConfig) {
+    this.#privileges = resolvePrivileges(config.privileges);
+    this.addresses = config.network.address.map(parseSocketAddress);
+  }
+
+  /** Keeps other programs from the addresses until the first socket worker has bound them. */
+  async claimAddresses(protocol: Protocol): Promise<AddressClaim> {
+    const claim = await claimAddresses(this.addresses, protocol);
+    this.addresses = claim.addresses;
+    return claim;
+  }
+
+  /** Starts the socket workers one by one with `start`, and returns what they report. */
+  async startSocketWorkers<Ready extends Bound>(
+    claim: AddressClaim,
+    start: (worker: number, addresses: readonly SocketAddress[]) => Promise<Ready>,
+  ): Promise<Ready[]> {
+    const reports: Ready[] = [];
+    for (let worker = 0; worker < this.config.socket_workers; worker++) {
+      const bound = await start(worker, this.addresses);
+      // From here on, the first worker's sockets keep other trackers away.
+      claim.release();
+      // If the claim could not choose a port, the first worker does, and the others use the same.
+      this.addresses = this.addresses.map((address, index) => {
+        return { ...address, port: bound.ports[index] };
+      });
+      reports.push(bound);
+    }
+    return reports;
+  }
+
+  /** Drops the privileges, lets the workers serve, and does the main thread's work from now on. */
+  serve(options: ServeOptions): void {
+    const { cleaning, statistics } = this.config;
+    const { counters } = options.memory;
+    const control = new Int32Array(options.memory.control);
+    this.#privileges?.drop();
+    startServing(control);
+    this.#handleSignals(control, options);
+    for (const address of this.addresses) {
+      log(`listening on ${options.scheme}${formatSocketAddress(address)}`);
+    }
+    const tables = options.tables.map((memory) => new Table(memory));
+    void keepClean(cleaning, tables, control, CONTROL.clock);
+    reportFullTable(counters);
+    const { interval } = statistics;
+    if (interval > 0) void keepStatistics(interval, tables, counters, options.statistics);
+  }
+
+  #handleSignals(control: Int32Array, { beforeStop, reload, wakeWorkers }: ServeOptions): void {
+    this.#signals.handleBy(() => {
+      beforeStop?.();
+      return this.pool.stop(() => {
+        Atomics.store(control, CONTROL.stop, 1);
+        wakeWorkers();
+      });
+    });
+    if (reload === undefined) return;
+    let last = Promise.resolve();
+    for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
+      process.on(signal, () => {
+        last = last.then(reload);
+      });
+    }
+  }
+}
