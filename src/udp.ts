@@ -4,10 +4,12 @@
 
 import type { AddressClaim } from "./app/address-claim.ts";
 import { keepClock } from "./app/background.ts";
-import { runCli } from "./app/cli.ts";
+import { runCli, type Start } from "./app/cli.ts";
 import { CONTROL } from "./app/control.ts";
+import { LiveConfigWriter } from "./app/live-config.ts";
 import { log } from "./app/log.ts";
 import { listFaults } from "./app/metrics.ts";
+import { reloadConfig } from "./app/reload.ts";
 import { Tracker } from "./app/tracker.ts";
 import type { WorkerPool } from "./app/worker-pool.ts";
 import { type UdpConfig, udpSchema } from "./udp/config.ts";
@@ -22,7 +24,10 @@ await runCli({
   run: serve,
 });
 
-async function serve(config: UdpConfig): Promise<void> {
+/** Without a limit at the start, peers of an address are not counted. */
+const KEEPS_ZERO = ["limits.max_peers_per_ip"];
+
+async function serve(config: UdpConfig, { reread }: Start<typeof udpSchema>): Promise<void> {
   const tracker = new Tracker(config);
   const backend = chooseBackend(config.network.socket_backend, tracker.addresses);
   const setup = allocateSetup(config, backend);
@@ -31,12 +36,15 @@ async function serve(config: UdpConfig): Promise<void> {
   const claim = await tracker.claimAddresses("udp");
   await startRequestWorkers(tracker.pool, setup);
   await startSocketWorkers(tracker, setup, claim);
+  const live = new LiveConfigWriter(udpSchema, config, setup);
   tracker.serve({
     scheme: "",
     memory: setup,
+    live,
     tables: Object.values(setup.tables),
     statistics: { faults: listFaults("udp") },
     wakeWorkers: () => wakeWorkers(setup),
+    reload: () => reloadConfig(live, { reread, keepsZero: KEEPS_ZERO }),
   });
 }
 

@@ -4,10 +4,12 @@
 
 import type { AddressClaim } from "./app/address-claim.ts";
 import { keepClock } from "./app/background.ts";
-import { runCli } from "./app/cli.ts";
+import { runCli, type Start } from "./app/cli.ts";
 import { CONTROL } from "./app/control.ts";
 import { readFileLimit } from "./app/file-limit.ts";
+import { LiveConfigWriter } from "./app/live-config.ts";
 import { log } from "./app/log.ts";
+import { reloadConfig } from "./app/reload.ts";
 import { Tracker } from "./app/tracker.ts";
 import { AcceptGate } from "./ws/accept-gate.ts";
 import { listUnusedKeys, type WsConfig, wsSchema } from "./ws/config.ts";
@@ -24,7 +26,7 @@ await runCli({
   run: serve,
 });
 
-async function serve(given: WsConfig): Promise<void> {
+async function serve(given: WsConfig, { reread }: Start<typeof wsSchema>): Promise<void> {
   const tracker = new Tracker(given);
   reportUnusedKeys(given);
   const fileLimit = readFileLimit() ?? Number.MAX_SAFE_INTEGER;
@@ -35,14 +37,17 @@ async function serve(given: WsConfig): Promise<void> {
   await startSocketWorkers(tracker, setup, await tracker.claimAddresses("tcp"));
   const gate = new AcceptGate(fileLimit);
   gate.watch();
+  const live = new LiveConfigWriter(wsSchema, config, setup);
   tracker.serve({
     scheme: config.network.use_tls ? "wss://" : "ws://",
     memory: setup,
+    live,
     tables: [setup.table],
     statistics: wsStatistics,
     wakeWorkers: () => wakeWorkers(setup),
     beforeStop: () => gate.release(),
     async reload() {
+      reloadConfig(live, { reread: reread && (() => limitConnections(reread(), fileLimit)) });
       gate.release();
       await reloadCertificate(config, (question) => tracker.pool.ask(question));
       gate.watch();

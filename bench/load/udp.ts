@@ -37,7 +37,7 @@ await runCli({
       description: "Print the info hashes of all torrents, for a tracker's whitelist, and exit",
     },
   },
-  async run(config, switches) {
+  async run(config, { switches }) {
     const roster = planRoster(config);
     if (switches.has("info-hashes")) return printInfoHashes(new Roster(roster));
     if (!hasSystemCalls) throw new StartupError("needs Linux on x64 or arm64");

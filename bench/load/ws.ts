@@ -27,7 +27,7 @@ await runCli({
   description: "Load for a WebTorrent tracker on this machine, with every message checked",
   schema: loadSchema,
   switches: { json: { type: "boolean", description: "Print the results as JSON" } },
-  async run(config, switches) {
+  async run(config, { switches }) {
     const report = await measure(allocateSession(config));
     console.log(switches.has("json") ? JSON.stringify(report, null, 2) : describeReport(report));
     process.exit(0);

@@ -45,11 +45,22 @@ export function reportFullTable(counters: SharedArrayBuffer): void {
   }, FULL_TABLE_MILLISECONDS);
 }
 
-export interface CleaningSettings {
-  /** Seconds from the end of a pass to the next one. */
-  readonly interval: number;
-  /** Seconds after its last announce at which a peer expires. */
-  readonly max_peer_age: number;
+/** The settings of the background work, which may change at any time. */
+export interface BackgroundSettings {
+  readonly config: {
+    readonly cleaning: {
+      /** Seconds from the end of a pass to the next one. */
+      readonly interval: number;
+      /** Seconds after its last announce at which a peer expires. */
+      readonly max_peer_age: number;
+    };
+    readonly statistics: {
+      /** Seconds from one report to the next; 0 for none. */
+      readonly interval: number;
+    };
+  };
+  /** Resolves at the next change. */
+  readonly changed: Promise<void>;
 }
 
 /**
@@ -57,24 +68,25 @@ export interface CleaningSettings {
  * use.
  */
 export async function keepClean(
-  settings: CleaningSettings,
+  settings: BackgroundSettings,
   tables: readonly Table[],
   words: Int32Array,
   word: number,
 ): Promise<never> {
   const cleanings = tables.map((table) => [table, createPageReturner(table.words)] as const);
+  const { cleaning } = settings.config;
   for (;;) {
-    await Bun.sleep(settings.interval * 1000);
+    await awaitInterval(() => cleaning.interval, settings);
     for (const [table, returnPages] of cleanings) {
-      const pass = new CleaningPass(table, settings.max_peer_age, returnPages);
+      const pass = new CleaningPass(table, cleaning.max_peer_age, returnPages);
       await runInSteps(() => pass.step(readClock(words, word) & 0xffff));
     }
   }
 }
 
-/** Writes the statistics to standard output every `interval` seconds, forever. */
+/** Writes the statistics to standard output after every interval, forever. */
 export async function keepStatistics(
-  interval: number,
+  settings: BackgroundSettings,
   tables: readonly Table[],
   counters: SharedArrayBuffer,
   options: StatisticsOptions,
@@ -82,13 +94,25 @@ export async function keepStatistics(
   const statistics = new Statistics(counters, options);
   let last = performance.now();
   for (;;) {
-    await Bun.sleep(interval * 1000);
+    await awaitInterval(() => settings.config.statistics.interval, settings);
     const census = new Census(tables);
     await runInSteps(() => census.step());
     const now = performance.now();
     const lines = statistics.report((now - last) / 1000, census);
     last = now;
     standardOutput.write(`${lines.join("\n")}\n`);
+  }
+}
+
+// Resolves once so many seconds have passed, whatever their number is then; never while it is 0.
+async function awaitInterval(seconds: () => number, settings: BackgroundSettings): Promise<void> {
+  const start = performance.now();
+  for (;;) {
+    const { changed } = settings;
+    const interval = seconds() * 1000;
+    const left = Math.ceil(Math.max(0, start + interval - performance.now()));
+    const isOver = interval === 0 ? [] : [Bun.sleep(left).then(() => true)];
+    if (await Promise.race([...isOver, changed.then(() => false)])) return;
   }
 }
 

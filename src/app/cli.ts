@@ -18,11 +18,19 @@ export interface Program<S extends Schema> {
   readonly schema: S;
   /** Flags of this program alone. */
   readonly switches?: Switches;
+  /** Starts the program. A StartupError becomes one line and exit code 1. */
+  readonly run: (config: Config<S>, start: Start<S>) => Promise<void>;
+}
+
+/** What a program learns from its command line besides its configuration. */
+export interface Start<S extends Schema> {
+  /** The names of the switches that were given. */
+  readonly switches: ReadonlySet<string>;
   /**
-   * Starts the program, with the names of the switches that were given. A StartupError becomes one
-   * line and exit code 1.
+   * Reads the configuration file again; undefined if there is none. Throws a ConfigError for any
+   * mistake.
    */
-  readonly run: (config: Config<S>, switches: ReadonlySet<string>) => Promise<void>;
+  readonly reread?: () => Config<S>;
 }
 
 /** Carries out the command line. Ends the process with code 1 if the program cannot start. */
@@ -50,8 +58,10 @@ async function execute<S extends Schema>(program: Program<S>, rawArgs: readonly 
   if (args.version) return console.log(`${program.name} ${version}`);
   if (args["print-config"]) return process.stdout.write(printConfig(program.schema));
   const { schema, run } = program;
-  const { config } = args;
-  await run(config === undefined ? defaultConfig(schema) : readConfig(schema, config), switches);
+  const path = args.config;
+  if (path === undefined) return run(defaultConfig(schema), { switches });
+  const reread = (): Config<S> => readConfig(schema, path);
+  await run(reread(), { switches, reread });
 }
 
 /** citty colours its text even for pipes and files, and leaves blanks at the ends of lines. */

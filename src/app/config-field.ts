@@ -13,6 +13,8 @@ type Refuse = (reason: string) => never;
 export interface Field<T extends ConfigValue> {
   readonly value: T;
   readonly prose: string;
+  /** Whether the value may change while the tracker serves, see live-config.ts. */
+  readonly isLive?: boolean;
   /** Converts a value from smol-toml (integers are bigint) to the field's type, or refuses it. */
   readonly read: (given: unknown, refuse: Refuse) => T;
 }
@@ -32,13 +34,15 @@ export function integer(field: {
   value: number;
   min: number;
   max: number;
+  isLive?: boolean;
   prose: string;
 }): Field<number> {
-  const { value, min, max, prose } = field;
+  const { value, min, max, isLive, prose } = field;
   const allowed = `an integer from ${min} to ${max}`;
   return {
     value,
     prose,
+    isLive,
     read(given, refuse) {
       if (typeof given !== "bigint" || given < BigInt(min) || given > BigInt(max)) {
         return refuse(`must be ${allowed}, not ${describeValue(given)}`);

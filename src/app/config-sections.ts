@@ -18,6 +18,7 @@ export const statisticsSection = {
     value: 5,
     min: 0,
     max: 86400,
+    isLive: true,
     prose: `Seconds between statistics reports on standard output. 0 disables them.`,
   }),
 } satisfies Schema;

@@ -11,11 +11,13 @@ export const CONTROL = {
   clock: LINE,
   /** Not 0: workers may serve. Before that, they have bound their sockets, perhaps as root. */
   serving: 2 * LINE,
+  /** Grows after every change of the live configuration, see live-config.ts. */
+  generation: 3 * LINE,
 } as const;
 
 /** The word of the doorbell at which worker number `worker` sleeps. */
 export function doorbellWord(worker: number): number {
-  return (3 + worker) * LINE;
+  return (4 + worker) * LINE;
 }
 
 /** Lets the workers serve. */

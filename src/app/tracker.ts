@@ -4,7 +4,12 @@
 
 import { Table, type TableMemory } from "../swarm/table.ts";
 import { type AddressClaim, claimAddresses, type Protocol } from "./address-claim.ts";
-import { type CleaningSettings, keepClean, keepStatistics, reportFullTable } from "./background.ts";
+import {
+  type BackgroundSettings,
+  keepClean,
+  keepStatistics,
+  reportFullTable,
+} from "./background.ts";
 import { CONTROL, startServing } from "./control.ts";
 import { log } from "./log.ts";
 import { type PrivilegeDrop, type PrivilegeSettings, resolvePrivileges } from "./privileges.ts";
@@ -17,8 +22,6 @@ import { WorkerPool } from "./worker-pool.ts";
 export interface TrackerConfig {
   readonly socket_workers: number;
   readonly network: { readonly address: readonly string[] };
-  readonly statistics: { readonly interval: number };
-  readonly cleaning: CleaningSettings;
   readonly privileges: PrivilegeSettings;
 }
 
@@ -38,12 +41,13 @@ export interface ServeOptions {
   /** What the log puts in front of an address, such as "wss://". */
   readonly scheme: string;
   readonly memory: TrackerMemory;
+  readonly live: BackgroundSettings;
   readonly tables: readonly TableMemory[];
   readonly statistics: StatisticsOptions;
   /** Wakes all workers that sleep, because a control word has changed. */
   readonly wakeWorkers: () => void;
   /** Called at SIGHUP and SIGUSR1; a call waits for the one before. */
-  readonly reload?: () => Promise<void>;
+  readonly reload: () => void | Promise<void>;
   /** Called before the workers stop. */
   readonly beforeStop?: () => void;
 }
@@ -90,7 +94,7 @@ export class Tracker {
 
   /** Drops the privileges, lets the workers serve, and does the main thread's work from now on. */
   serve(options: ServeOptions): void {
-    const { cleaning, statistics } = this.config;
+    const { live, statistics } = options;
     const { counters } = options.memory;
     const control = new Int32Array(options.memory.control);
     this.#privileges?.drop();
@@ -100,10 +104,9 @@ export class Tracker {
       log(`listening on ${options.scheme}${formatSocketAddress(address)}`);
     }
     const tables = options.tables.map((memory) => new Table(memory));
-    void keepClean(cleaning, tables, control, CONTROL.clock);
+    void keepClean(live, tables, control, CONTROL.clock);
     reportFullTable(counters);
-    const { interval } = statistics;
-    if (interval > 0) void keepStatistics(interval, tables, counters, options.statistics);
+    void keepStatistics(live, tables, counters, statistics);
   }
 
   #handleSignals(control: Int32Array, { beforeStop, reload, wakeWorkers }: ServeOptions): void {
@@ -114,11 +117,10 @@ export class Tracker {
         wakeWorkers();
       });
     });
-    if (reload === undefined) return;
     let last = Promise.resolve();
     for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
       process.on(signal, () => {
-        last = last.then(reload);
+        last = last.then(reload).then(wakeWorkers);
       });
     }
   }

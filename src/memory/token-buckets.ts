@@ -30,10 +30,10 @@ export const TOKEN = {
 export class TokenBuckets {
   constructor(
     private readonly words: Int32Array,
-    /** Tokens added each second. */
-    private readonly rate: number,
-    /** Maximum number of tokens in a bucket. */
-    private readonly burst: number,
+    /** Tokens added each second. May change at any time. */
+    public rate: number,
+    /** Maximum number of tokens in a bucket. May change at any time. */
+    public burst: number,
   ) {}
 
   /** Takes a token for the key with this hash at second `now`. Returns one of TOKEN. */

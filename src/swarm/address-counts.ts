@@ -9,8 +9,9 @@ import { HEADER, type TablePlan } from "./layout.ts";
 
 /** The counts of a table whose peers are identified by their addresses. */
 export class AddressCounts {
+  /** Maximum number of peers of one address. May change at any time. */
+  max: number;
   readonly #sketch: CountingSketch;
-  readonly #max: number;
   /** Words of an address that identify its network. */
   readonly #networkWords: number;
 
@@ -19,7 +20,7 @@ export class AddressCounts {
     plan: TablePlan,
   ) {
     this.#sketch = new CountingSketch(words, plan.addressCounts);
-    this.#max = plan.maxPeersPerAddress;
+    this.max = plan.maxPeersPerAddress;
     this.#networkWords = networkWords(plan.identityBytes);
   }
 
@@ -28,7 +29,7 @@ export class AddressCounts {
    * has reached its limit.
    */
   add(key: Int32Array, keyWord: number): boolean {
-    return this.#sketch.add(this.#hash(key, keyWord), this.#max);
+    return this.#sketch.add(this.#hash(key, keyWord), this.max);
   }
 
   /** Stops counting the peer at `key[keyWord]`. */

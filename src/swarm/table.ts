@@ -202,6 +202,14 @@ export class Table {
     this.torrents.remove(record);
   }
 
+  /**
+   * Changes this thread's limit of peers for each address; 0 for no limit. A table that was created
+   * without a limit does not count, and ignores this.
+   */
+  limitAddresses(maxPeers: number): void {
+    if (this.#addresses !== undefined) this.#addresses.max = maxPeers || Infinity;
+  }
+
   /** Stops counting a peer that is about to be removed by something other than an announce. */
   forgetPeer(peer: number): void {
     this.#addresses?.remove(this.words, peer);

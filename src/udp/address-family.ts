@@ -15,30 +15,44 @@ export interface AddressFamily {
   /** Words of an address that identify its network, an IPv4 address or an IPv6 /64. */
   readonly networkWords: number;
   /** Maximum number of peers in an announce response. */
-  readonly maxPeers: number;
+  maxPeers: number;
   /** Maximum number of torrents in a scrape response. */
-  readonly maxTorrents: number;
+  maxTorrents: number;
 }
 
 /** The limits that both families share. A response must also fit a packet, see packet.ts. */
 export interface FamilyLimits {
   readonly maxScrapeTorrents: number;
   readonly maxResponsePeers: number;
-  /** Maximum number of announces to prefetch for at once. */
-  readonly maxBatch: number;
 }
 
-/** Creates the record of the family whose peers are in `table`. */
+/**
+ * Creates the record of the family whose peers are in `table`, with room to prefetch for `maxBatch`
+ * announces at once.
+ */
 export function createAddressFamily(
   addressBytes: 4 | 16,
   table: Table,
+  maxBatch: number,
   limits: FamilyLimits,
 ): AddressFamily {
-  return {
+  const family = {
     table,
-    prefetch: new Prefetch(table, limits.maxBatch),
+    prefetch: new Prefetch(table, maxBatch),
     networkWords: networkWords(addressBytes),
-    maxPeers: Math.min(limits.maxResponsePeers, maxFittingPeers(addressBytes)),
-    maxTorrents: Math.min(limits.maxScrapeTorrents, maxFittingTorrents(addressBytes)),
+    maxPeers: 0,
+    maxTorrents: 0,
   };
+  limitFamily(family, addressBytes, limits);
+  return family;
+}
+
+/** Changes the limits of a family. */
+export function limitFamily(
+  family: AddressFamily,
+  addressBytes: 4 | 16,
+  { maxResponsePeers, maxScrapeTorrents }: FamilyLimits,
+): void {
+  family.maxPeers = Math.min(maxResponsePeers, maxFittingPeers(addressBytes));
+  family.maxTorrents = Math.min(maxScrapeTorrents, maxFittingTorrents(addressBytes));
 }

@@ -31,6 +31,7 @@ takes 0.75 MiB of memory; all pairs together can take at most 4 GiB.`,
       value: 255,
       min: 1,
       max: 3000,
+      isLive: true,
       prose: `\
 Maximum number of torrents in a scrape response. Further info hashes are ignored. A response
 always fits a packet of 1500 bytes: at most 122 torrents over IPv4, 120 over IPv6.`,
@@ -39,6 +40,7 @@ always fits a packet of 1500 bytes: at most 122 torrents over IPv4, 120 over IPv
       value: 255,
       min: 1,
       max: 3600,
+      isLive: true,
       prose: `\
 Maximum number of peers in an announce response. Clients that ask for more, or for any number,
 get this many. A response always fits a packet of 1500 bytes, because clients discard longer
@@ -48,6 +50,7 @@ ones: at most 242 peers over IPv4, 79 over IPv6.`,
       value: 900,
       min: 1,
       max: 7 * 86400,
+      isLive: true,
       prose: `Seconds that clients should wait between announces.`,
     }),
     socket_recv_buffer_size: integer({
@@ -100,6 +103,7 @@ returns the responses. Not used if request_workers is 0.`,
       value: 30,
       min: 1,
       max: 3600,
+      isLive: true,
       prose: `\
 Seconds between cleaning passes, which remove expired peers and torrents without peers. The
 tracker keeps answering during a pass.`,
@@ -108,6 +112,7 @@ tracker keeps answering during a pass.`,
       value: 1200,
       min: 1,
       max: 32400,
+      isLive: true,
       prose: `\
 Seconds after its last announce at which a peer expires. Announces get lost: with more than
 twice peer_announce_interval, a client stays listed if one of its announces is lost.`,
@@ -143,6 +148,7 @@ get an error. Address space is reserved for all peers, but memory is used only a
       value: 50000,
       min: 0,
       max: 100000000,
+      isLive: true,
       prose: `\
 Maximum number of peers of one IPv4 address or IPv6 /64, in all torrents together. Beyond that,
 new peers get an error. 0 means no limit.`,
@@ -151,6 +157,7 @@ new peers get an error. 0 means no limit.`,
       value: 500,
       min: 0,
       max: 1000000,
+      isLive: true,
       prose: `\
 Maximum average number of announces and scrapes per second from one IPv4 address or IPv6 /64. An
 address that was quiet may send 40 seconds' worth at once. Further requests get an error, and in

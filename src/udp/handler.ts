@@ -6,7 +6,12 @@ import { type Table, TABLE_FULL } from "../swarm/table.ts";
 import { TOKEN } from "../memory/token-buckets.ts";
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
-import { type AddressFamily, type ByFamily, createAddressFamily } from "./address-family.ts";
+import {
+  type AddressFamily,
+  type ByFamily,
+  createAddressFamily,
+  limitFamily,
+} from "./address-family.ts";
 import type { ConnectionIds } from "./connection-id.ts";
 import { type Exchange, OUTCOME, type Outcome } from "./exchange.ts";
 import {
@@ -17,6 +22,7 @@ import {
   announceResponseBytes,
   ERRORS,
   hasProtocolId,
+  maxFittingTorrents,
   HEADER_BYTES,
   maxRequestBytes,
   maxRequestWords,
@@ -61,19 +67,26 @@ export class Handler {
   readonly #ipv6: AddressFamily;
 
   constructor(
-    private readonly settings: HandlerSettings,
+    private settings: HandlerSettings,
     private readonly ids: ConnectionIds,
     tables: ByFamily<Table>,
     private readonly limit: RequestLimit | undefined,
     private readonly counters: Counters,
   ) {
-    const limits = { ...settings, maxBatch: MAX_BATCH };
-    this.#ipv4 = createAddressFamily(4, tables[4], limits);
-    this.#ipv6 = createAddressFamily(16, tables[16], limits);
+    this.#ipv4 = createAddressFamily(4, tables[4], MAX_BATCH, settings);
+    this.#ipv6 = createAddressFamily(16, tables[16], MAX_BATCH, settings);
     // IPv4 has the shorter header, so its responses have more room.
     this.maxResponseBytes = maxResponseBytes(4);
-    this.maxRequestBytes = maxRequestBytes(this.#ipv4.maxTorrents);
-    this.maxRequestWords = maxRequestWords(this.#ipv4.maxTorrents);
+    const maxTorrents = maxFittingTorrents(4);
+    this.maxRequestBytes = maxRequestBytes(maxTorrents);
+    this.maxRequestWords = maxRequestWords(maxTorrents);
+  }
+
+  /** Changes the settings for all later requests. */
+  configure(settings: HandlerSettings): void {
+    this.settings = settings;
+    limitFamily(this.#ipv4, 4, settings);
+    limitFamily(this.#ipv6, 16, settings);
   }
 
   /**

@@ -3,7 +3,7 @@
 // use up another address's tokens. The handler of a socket worker calls this.
 
 import { mixWords } from "../memory/hash.ts";
-import { TokenBuckets } from "../memory/token-buckets.ts";
+import { TOKEN, TokenBuckets } from "../memory/token-buckets.ts";
 
 /**
  * Seconds' worth of requests that an address may send at once, for example when a client starts.
@@ -18,10 +18,16 @@ export class RequestLimit {
     tokens: Int32Array,
     /** Two random words. */
     private readonly key: Int32Array,
-    /** Requests per second. */
+    /** Requests per second; 0 for no limit. */
     rate: number,
   ) {
     this.#buckets = new TokenBuckets(tokens, rate, rate * BURST_SECONDS);
+  }
+
+  /** Changes the requests per second. */
+  setRate(rate: number): void {
+    this.#buckets.rate = rate;
+    this.#buckets.burst = rate * BURST_SECONDS;
   }
 
   /**
@@ -29,6 +35,7 @@ export class RequestLimit {
    * one of TOKEN.
    */
   take(address: Int32Array, addressWord: number, addressWords: number, now: number): number {
+    if (this.#buckets.rate === 0) return TOKEN.taken;
     return this.#buckets.take(mixWords(this.key, 0, address, addressWord, addressWords), now);
   }
 }

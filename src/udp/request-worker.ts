@@ -32,6 +32,7 @@ class RequestWorker {
   readonly #control: Int32Array;
   readonly #doorbell: number;
   readonly #handler: Handler;
+  readonly #refresh: () => void;
   readonly #ends: readonly RequestEnd[];
   readonly #exchange: Exchange;
   /** Words to reserve for a response. */
@@ -43,12 +44,13 @@ class RequestWorker {
 
   constructor(setup: RequestWorkerSetup) {
     const { config, worker } = setup;
-    const { channels, control, handler } = viewSetup(setup, worker);
+    const { channels, control, handler, refresh } = viewSetup(setup, worker);
     const { channel_recv_timeout_microseconds, max_requests_per_iter } = config.handlers;
     const requestWorker = worker - config.socket_workers;
     this.#control = control;
     this.#doorbell = doorbellWord(worker);
     this.#handler = handler;
+    this.#refresh = refresh;
     this.#ends = Array.from({ length: config.socket_workers }, (_, socketWorker) => {
       return new RequestEnd(channels, channelForRequestWorker(setup, socketWorker, requestWorker));
     });
@@ -86,6 +88,7 @@ class RequestWorker {
     const responseWords = this.#responseWords;
     const words = exchange.request;
     exchange.now = readClock(this.#control, CONTROL.clock);
+    this.#refresh();
     let count = 0;
     for (let requestWord = requests.peek(); requestWord >= 0 && count < max; count++) {
       const responseWord = responses.reserve(responseWords);

@@ -1,6 +1,7 @@
 // What the main thread of the UDP tracker passes to its workers, and what the workers make of it.
 
 import { allocateCounters, Counters } from "../app/counters.ts";
+import { allocateLiveConfig, LiveConfigReader } from "../app/live-config.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { Bytes } from "../memory/bytes.ts";
@@ -9,10 +10,10 @@ import { TOKEN_BUCKET_WORDS } from "../memory/token-buckets.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
 import type { ByFamily } from "./address-family.ts";
 import { allocateChannels } from "./channel.ts";
-import type { UdpConfig } from "./config.ts";
+import { type UdpConfig, udpSchema } from "./config.ts";
 import { CONNECTION_KEY_WORDS, ConnectionIds } from "./connection-id.ts";
 import { allocateControl, doorbellWord } from "../app/control.ts";
-import { Handler } from "./handler.ts";
+import { Handler, type HandlerSettings } from "./handler.ts";
 import { RequestLimit } from "./request-limit.ts";
 import type { BackendName } from "./socket/backend.ts";
 import { openWakeEvent, signalWakeEvent } from "../app/wake-event.ts";
@@ -22,6 +23,8 @@ export interface Setup {
   readonly config: UdpConfig;
   readonly tables: ByFamily<TableMemory>;
   readonly control: SharedArrayBuffer;
+  /** The settings that may change, see live-config.ts. */
+  readonly liveConfig: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly channels: SharedArrayBuffer;
   readonly backend: BackendName;
@@ -48,6 +51,7 @@ export function allocateSetup(config: UdpConfig, backend: BackendName): Setup {
     config,
     tables: explainRangeError("limits", () => ({ 4: create(4), 16: create(16) })),
     control: allocateControl(workers),
+    liveConfig: allocateLiveConfig(udpSchema),
     counters: allocateCounters(workers),
     channels: explainRangeError("request_workers", () => {
       return allocateChannels(socket_workers, request_workers);
@@ -106,30 +110,46 @@ export interface WorkerViews {
   readonly counters: Counters;
   readonly channels: Bytes;
   readonly handler: Handler;
+  /** Takes over a changed configuration. Called once for each batch. */
+  readonly refresh: () => void;
 }
 
 /** Views the shared memory as worker number `worker`. */
 export function viewSetup(setup: Setup, worker: number): WorkerViews {
-  const { cleaning, limits, network } = setup.config;
+  const { config, requestKey } = setup;
+  const { max_connection_age } = config.cleaning;
+  const { max_requests_per_ip_per_second } = config.limits;
   const counters = new Counters(setup.counters, worker);
+  const tables = { 4: new Table(setup.tables[4]), 16: new Table(setup.tables[16]) };
+  const requestTokens = new Int32Array(setup.requestTokens);
+  const limit = new RequestLimit(requestTokens, requestKey, max_requests_per_ip_per_second);
   const handler = new Handler(
-    {
-      maxScrapeTorrents: network.max_scrape_torrents,
-      maxResponsePeers: network.max_response_peers,
-      announceInterval: network.peer_announce_interval,
-    },
-    new ConnectionIds(new Int32Array(setup.connectionKeys), cleaning.max_connection_age),
-    { 4: new Table(setup.tables[4]), 16: new Table(setup.tables[16]) },
-    createRequestLimit(setup, limits.max_requests_per_ip_per_second),
+    handlerSettings(config),
+    new ConnectionIds(new Int32Array(setup.connectionKeys), max_connection_age),
+    tables,
+    limit,
     counters,
   );
-  const control = new Int32Array(setup.control);
-  return { control, counters, channels: new Bytes(setup.channels), handler };
+  const live = new LiveConfigReader(udpSchema, config, setup, ({ limits }) => {
+    handler.configure(handlerSettings(config));
+    limit.setRate(limits.max_requests_per_ip_per_second);
+    for (const table of [tables[4], tables[16]]) table.limitAddresses(limits.max_peers_per_ip);
+  });
+  return {
+    control: new Int32Array(setup.control),
+    counters,
+    channels: new Bytes(setup.channels),
+    handler,
+    refresh: () => live.refresh(),
+  };
 }
 
-function createRequestLimit(setup: Setup, rate: number): RequestLimit | undefined {
-  if (rate === 0) return undefined;
-  return new RequestLimit(new Int32Array(setup.requestTokens), setup.requestKey, rate);
+function handlerSettings({ network }: UdpConfig): HandlerSettings {
+  return {
+    maxScrapeTorrents: network.max_scrape_torrents,
+    maxResponsePeers: network.max_response_peers,
+    announceInterval: network.peer_announce_interval,
+  };
 }
 
 /** The channel between a socket worker and a request worker, as the socket worker sees it. */

@@ -13,7 +13,7 @@ import { serveWorker } from "../app/worker-thread.ts";
 
 serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const { addresses, config, worker } = setup;
-  const { channels, control, counters, handler } = viewSetup(setup, worker);
+  const { channels, control, counters, handler, refresh } = viewSetup(setup, worker);
   const ends = Array.from({ length: config.request_workers }, (_, requestWorker) => {
     return new SocketEnd(channels, channelForSocketWorker(setup, worker, requestWorker));
   });
@@ -24,6 +24,7 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
     doorbell: doorbellWord(worker),
     wakeEvent: setup.wakeEvents[worker] ?? -1,
     channels,
+    refresh,
   };
   const Backend = setup.backend === "mmsg" ? MmsgBackend : BunBackend;
   const sockets = new Backend(settings, dispatcher, counters, control);

@@ -40,6 +40,7 @@ export class AddressLimits {
 
   constructor(
     memory: AddressLimitsMemory,
+    /** May change at any time. */
     private readonly settings: AddressLimitSettings,
   ) {
     const words = new Int32Array(memory.buffer);
@@ -81,7 +82,10 @@ export class AddressLimits {
 
   /** Counts a message at second `now`. Returns one of TOKEN. */
   takeMessage(hash: number, now: number): number {
-    if (this.settings.max_messages_per_second === 0) return TOKEN.taken;
+    const rate = this.settings.max_messages_per_second;
+    if (rate === 0) return TOKEN.taken;
+    this.#messages.rate = rate;
+    this.#messages.burst = rate * BURST_SECONDS;
     return this.#messages.take(hash, now);
   }
 }

@@ -91,6 +91,7 @@ address that is not a trusted proxy's is the client's.`,
       value: 120,
       min: 1,
       max: 7 * 86400,
+      isLive: true,
       prose: `Seconds that clients are asked to wait between announces.`,
     }),
     poll_event_capacity: integer({
@@ -143,6 +144,7 @@ there is at the end of an iteration of its event loop is handed over in any case
       value: 30,
       min: 1,
       max: 3600,
+      isLive: true,
       prose: `\
 Seconds between two sweeps that remove expired peers, and torrents without peers. The tracker
 keeps answering meanwhile.`,
@@ -151,6 +153,7 @@ keeps answering meanwhile.`,
       value: 180,
       min: 1,
       max: 32400,
+      isLive: true,
       prose: `\
 Seconds after its last announce at which a peer is removed. Peers whose connection closes are
 removed at once.`,
@@ -209,6 +212,7 @@ The most peers that one connection announces: a page has one connection for all 
       value: 1000,
       min: 0,
       max: 16000000,
+      isLive: true,
       prose: `\
 Maximum number of open connections from one IPv4 address or IPv6 /64, behind trusted proxies.
 Others are refused with HTTP status 503. 0: no limit.`,
@@ -217,6 +221,7 @@ Others are refused with HTTP status 503. 0: no limit.`,
       value: 50000,
       min: 0,
       max: 50000000,
+      isLive: true,
       prose: `\
 Maximum number of peers of one IPv4 address or IPv6 /64, on all its connections together. Beyond
 that, new ones get an error. 0: no limit.`,
@@ -225,6 +230,7 @@ that, new ones get an error. 0: no limit.`,
       value: 1000,
       min: 0,
       max: 1000000,
+      isLive: true,
       prose: `\
 Maximum number of messages a second from one IPv4 address or IPv6 /64, on average: an address
 that was quiet may send 40 seconds' worth at once. Beyond that they get an error, and in a flood

@@ -15,12 +15,12 @@ export type Reload =
 /** Why a worker could not; undefined when it could. */
 export type ReloadAnswer = string | undefined;
 
-/** Reads the certificate again. Logs one line, once `ask` has the answers of all workers. */
+/** Reads the certificate again, if there is one. Logs one line, once `ask` has the answers of all workers. */
 export async function reloadCertificate(
   config: WsConfig,
   ask: (question: Reload) => Promise<ReloadAnswer[]>,
 ): Promise<void> {
-  if (!config.network.use_tls) return log("nothing to reload: network.use_tls is false");
+  if (!config.network.use_tls) return;
   if (config.privileges.drop_privileges) {
     return log("the certificate cannot be reloaded after privileges were dropped: restart");
   }

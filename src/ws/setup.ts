@@ -3,6 +3,7 @@
 
 import { allocateControl, doorbellWord } from "../app/control.ts";
 import { allocateCounters, Counters } from "../app/counters.ts";
+import { allocateLiveConfig } from "../app/live-config.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { ringDoorbell } from "../memory/doorbell.ts";
@@ -13,7 +14,7 @@ import {
   allocateAddressLimits,
 } from "./address-limits.ts";
 import { Clients } from "./clients.ts";
-import type { WsConfig } from "./config.ts";
+import { type WsConfig, wsSchema } from "./config.ts";
 import { allocateConnections, Connections, OwnConnections } from "./connections.ts";
 import { KIND } from "./deliveries.ts";
 import { Handler } from "./handler.ts";
@@ -39,6 +40,8 @@ export interface Setup {
   readonly config: WsConfig;
   readonly table: TableMemory;
   readonly control: SharedArrayBuffer;
+  /** The settings that may change, see live-config.ts. */
+  readonly liveConfig: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly connections: readonly SharedArrayBuffer[];
   readonly pendingOffers: PendingOffersMemory;
@@ -56,6 +59,7 @@ export function allocateSetup(config: WsConfig, certificate: Certificate | undef
       config,
       table: createTable(PEER_ID_BYTES, tableLimits, randomWords(2)),
       control: allocateControl(socket_workers),
+      liveConfig: allocateLiveConfig(wsSchema),
       counters: allocateCounters(socket_workers),
       connections: allocateConnections(socket_workers, limits.max_connections),
       addressLimits: allocateAddressLimits(randomWords(2)),
@@ -142,7 +146,10 @@ export function createClients(setup: SocketWorkerSetup): Clients {
     {
       maxScrapeTorrents: network.max_scrape_torrents,
       maxOffers: network.max_offers,
-      announceInterval: network.peer_announce_interval,
+      // May change, see live-config.ts.
+      get announceInterval() {
+        return network.peer_announce_interval;
+      },
     },
     new Table(setup.table),
     new Connections(setup.connections),

@@ -2,11 +2,13 @@
 
 import { isDualStack } from "../app/address-claim.ts";
 import { awaitServing, CONTROL, doorbellWord } from "../app/control.ts";
+import { LiveConfigReader } from "../app/live-config.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { serveWorker } from "../app/worker-thread.ts";
 import { awaitDoorbell } from "../memory/doorbell.ts";
 import { lengthenBacklogs } from "./backlog.ts";
 import { ClientAddresses } from "./client-address.ts";
+import { wsSchema } from "./config.ts";
 import { listen } from "./listener.ts";
 import { Listeners } from "./listeners.ts";
 import type { Reload, ReloadAnswer } from "./reload.ts";
@@ -17,6 +19,7 @@ const TICK_MILLISECONDS = 1000;
 serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const { cleaning, network } = setup.config;
   const control = new Int32Array(setup.control);
+  const live = new LiveConfigReader(wsSchema, setup.config, setup);
   const clients = createClients(setup);
   const settings = {
     ipv6Only: !isDualStack(setup.addresses),
@@ -41,7 +44,11 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
 
       setInterval(() => clients.tick(), TICK_MILLISECONDS);
       const isStopping = (): boolean => Atomics.load(control, CONTROL.stop) !== 0;
-      while (!isStopping()) await awaitDoorbell(control, doorbellWord(setup.worker), isStopping);
+      while (!isStopping()) {
+        const hasNews = (): boolean => isStopping() || live.isOutdated;
+        await awaitDoorbell(control, doorbellWord(setup.worker), hasNews);
+        live.refresh();
+      }
       listeners.stop();
     },
   };

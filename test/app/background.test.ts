@@ -29,6 +29,14 @@ function letSleep(count: number, onSleep = () => {}) {
   return { sleeps, isOver: over.promise };
 }
 
+/** Settings that never change. */
+function settings(cleaning: { interval: number; max_peer_age: number }, interval = 5) {
+  return {
+    config: { cleaning, statistics: { interval } },
+    changed: new Promise<void>(() => {}),
+  };
+}
+
 test("the clock counts whole seconds from its start", () => {
   const words = new Int32Array(new SharedArrayBuffer(8));
   const now = spyOn(performance, "now").mockReturnValue(70_000);
@@ -69,6 +77,36 @@ test("a full table is logged once, after its first refusal", () => {
 });
 
 describe("keepClean", () => {
+  test("takes over another interval and age while it waits", async () => {
+    const harness = new TableHarness(4);
+    const words = new Int32Array(new SharedArrayBuffer(4));
+    words[0] = 100;
+    harness.announce({ torrent: 1, peer: 1, tick: 0 });
+    const change = Promise.withResolvers<void>();
+    const current = {
+      ...settings({ interval: 3600, max_peer_age: 1000 }),
+      changed: change.promise,
+    };
+    const sleeps: number[] = [];
+    const over = Promise.withResolvers<void>();
+    spyOn(performance, "now").mockReturnValue(0);
+    spyOn(Bun, "sleep").mockImplementation((time) => {
+      sleeps.push(Number(time));
+      // The first sleep, and the one after the pass, never end.
+      if (sleeps.length === 3) over.resolve();
+      return sleeps.length === 2 ? Promise.resolve() : new Promise<void>(() => {});
+    });
+    void keepClean(current, [harness.table], words, 0);
+    expect(sleeps).toEqual([3_600_000]);
+    current.config.cleaning.interval = 7;
+    current.config.cleaning.max_peer_age = 50;
+    current.changed = new Promise<void>(() => {});
+    change.resolve();
+    await over.promise;
+    expect(sleeps).toEqual([3_600_000, 7000, 7000]);
+    expect(harness.table.peerCount).toBe(0);
+  });
+
   test("cleans all tables after each interval, by the current time", async () => {
     const harnesses = ([4, 16] as const).map((addressBytes) => new TableHarness(addressBytes));
     const words = new Int32Array(new SharedArrayBuffer(8));
@@ -80,7 +118,7 @@ describe("keepClean", () => {
     words[1] = 70_200;
     const { sleeps, isOver } = letSleep(1);
     const tables = harnesses.map(({ table }) => table);
-    void keepClean({ interval: 30, max_peer_age: 150 }, tables, words, 1);
+    void keepClean(settings({ interval: 30, max_peer_age: 150 }), tables, words, 1);
     expect(tables.map(({ peerCount }) => peerCount)).toEqual([300, 300]);
     await isOver;
     expect(sleeps).toEqual([30_000, 30_000]);
@@ -96,7 +134,7 @@ describe("keepClean", () => {
       counts.push(harness.table.peerCount);
       words[0] += 10;
     });
-    void keepClean({ interval: 1, max_peer_age: 30 }, [harness.table], words, 0);
+    void keepClean(settings({ interval: 1, max_peer_age: 30 }), [harness.table], words, 0);
     await isOver;
     expect(counts).toEqual([1, 1, 1, 1, 0, 0]);
   });
@@ -120,7 +158,9 @@ test("keepStatistics writes lines to standard output after each interval", async
     written.push(text);
     return true;
   });
-  void keepStatistics(3, [harness.table], buffer, { faults: listFaults("udp") });
+  void keepStatistics(settings({ interval: 30, max_peer_age: 1 }, 3), [harness.table], buffer, {
+    faults: listFaults("udp"),
+  });
   await isOver;
   jest.restoreAllMocks();
   expect(sleeps).toEqual([3000, 3000, 3000]);
@@ -158,7 +198,7 @@ test.each([
     if (peerCount > 0) setImmediate(watch);
   };
   watch();
-  void keepClean({ interval: 1, max_peer_age: 10 }, [harness.table], words, 0);
+  void keepClean(settings({ interval: 1, max_peer_age: 10 }), [harness.table], words, 0);
   await isOver;
   expect(seen > 0).toBe(isShared);
   expect(harness.table.peerCount).toBe(0);

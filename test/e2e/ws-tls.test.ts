@@ -91,14 +91,6 @@ test("PEM files serve as well, and silence or plain HTTP does not stop it", asyn
   expect(silent.closed).toBe(false);
 });
 
-test("without TLS there is nothing to reload", async () => {
-  const config = "[network]\naddress = '127.0.0.1:0'";
-  await using tracker = await startTracker({ program: "ws", config });
-  process.kill(tracker.pid, "SIGHUP");
-  await tracker.waitForOutput(() => tracker.stderr.includes("nothing to reload"));
-  expect(await tracker.stop()).toBe(0);
-});
-
 async function fingerprintOf(port: number): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });

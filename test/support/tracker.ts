@@ -36,6 +36,8 @@ export const NO_ADDRESS_LIMITS = {
 export interface Tracker extends Child {
   /** The port of each configured address, in their order. */
   readonly ports: number[];
+  /** Overwrites the configuration file. */
+  rewriteConfig(config: string): void;
 }
 
 const START_TIMEOUT_MS = 15_000;
@@ -43,7 +45,7 @@ const LISTENING = /^aquatic-(?:udp|ws): listening on .*:(\d+)$/gm;
 
 /** Rejects with the tracker's output if it ends, or takes too long, before it listens. */
 export async function startTracker(options: TrackerOptions = {}): Promise<Tracker> {
-  const { child, cleanUp } = spawnTracker(options);
+  const { child, cleanUp, configPath } = spawnTracker(options);
   try {
     const count = countAddresses(options.config);
     await child.waitForOutput(() => listeningPorts(child.stderr).length >= count, START_TIMEOUT_MS);
@@ -55,6 +57,7 @@ export async function startTracker(options: TrackerOptions = {}): Promise<Tracke
   // Not a spread: the child's getters must keep returning its current output.
   return Object.create(child, {
     ports: { value: ports },
+    rewriteConfig: { value: (config: string) => writeFileSync(configPath, config) },
     [Symbol.asyncDispose]: { value: cleanUp },
   });
 }
@@ -98,7 +101,7 @@ function spawnTracker(options: TrackerOptions) {
     await child[Symbol.asyncDispose]();
     rmSync(directory, { recursive: true, force: true });
   };
-  return { child, cleanUp };
+  return { child, cleanUp, configPath };
 }
 
 function countAddresses(config = ""): number {

@@ -17,6 +17,8 @@ export interface SocketSettings {
   readonly wakeEvent: number;
   /** The memory of the channels to the request workers. */
   readonly channels: Bytes;
+  /** Takes over a changed configuration. Called before each batch is read. */
+  readonly refresh: () => void;
 }
 
 /** The sockets of one worker, one for each listening address. */

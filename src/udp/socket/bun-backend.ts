@@ -110,6 +110,7 @@ export class BunBackend implements SocketBackend {
     exchange.inputBytes = length;
     exchange.outputWord = start >> 2;
     exchange.now = readClock(this.control, CONTROL.clock);
+    this.settings.refresh();
     let bytes = dispatcher.read(0, exchange);
     if (bytes === ANSWER_LATER) bytes = dispatcher.answer(0, exchange);
     if (bytes > 0) {

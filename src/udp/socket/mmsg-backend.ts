@@ -71,6 +71,7 @@ export class MmsgBackend implements SocketBackend {
       }
       isBusy = false;
       const now = readClock(control, CONTROL.clock);
+      this.settings.refresh();
       // One batch per socket, so that no socket starves another.
       for (let i = 0; i < sockets.length; i++) {
         if (!isFull[i] && !polls.isReadable(i)) continue;
