@@ -3,9 +3,8 @@
 // clock, cleans the tables, writes the statistics and waits for a signal: see app/tracker.ts.
 
 import type { AddressClaim } from "./app/address-claim.ts";
-import { keepClock } from "./app/background.ts";
 import { runCli, type Start } from "./app/cli.ts";
-import { CONTROL } from "./app/control.ts";
+import { Clock } from "./app/clock.ts";
 import { LiveConfigWriter } from "./app/live-config.ts";
 import { log } from "./app/log.ts";
 import { listFaults } from "./app/metrics.ts";
@@ -31,7 +30,7 @@ async function serve(config: UdpConfig, { reread }: Start<typeof udpSchema>): Pr
   const tracker = new Tracker(config);
   const backend = chooseBackend(config.network.socket_backend, tracker.addresses);
   const setup = allocateSetup(config, backend);
-  keepTime(setup);
+  const clock = keepTime(setup);
 
   const claim = await tracker.claimAddresses("udp");
   await startRequestWorkers(tracker.pool, setup);
@@ -40,6 +39,7 @@ async function serve(config: UdpConfig, { reread }: Start<typeof udpSchema>): Pr
   tracker.serve({
     scheme: "",
     memory: setup,
+    clock,
     live,
     tables: Object.values(setup.tables),
     statistics: { faults: listFaults("udp") },
@@ -48,11 +48,13 @@ async function serve(config: UdpConfig, { reread }: Start<typeof udpSchema>): Pr
   });
 }
 
-function keepTime({ config, connectionKeys, control }: Setup): void {
+function keepTime({ config, connectionKeys, control }: Setup): Clock {
+  const clock = new Clock(control);
   const keys = new Int32Array(connectionKeys);
-  keepClock(new Int32Array(control), CONTROL.clock, (second) => {
+  clock.keep((second) => {
     renewConnectionKeys(keys, config.cleaning.max_connection_age, second);
   });
+  return clock;
 }
 
 // `new Worker(new URL(…))` must be in this file: in a compiled binary, every module has its URL.

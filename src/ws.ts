@@ -3,9 +3,8 @@
 // writes the statistics and waits for a signal: see app/tracker.ts.
 
 import type { AddressClaim } from "./app/address-claim.ts";
-import { keepClock } from "./app/background.ts";
 import { runCli, type Start } from "./app/cli.ts";
-import { CONTROL } from "./app/control.ts";
+import { Clock } from "./app/clock.ts";
 import { readFileLimit } from "./app/file-limit.ts";
 import { LiveConfigWriter } from "./app/live-config.ts";
 import { log } from "./app/log.ts";
@@ -32,7 +31,8 @@ async function serve(given: WsConfig, { reread }: Start<typeof wsSchema>): Promi
   const fileLimit = readFileLimit() ?? Number.MAX_SAFE_INTEGER;
   const config = limitConnections(given, fileLimit);
   const setup = allocateSetup(config, readCertificate(config.network));
-  keepClock(new Int32Array(setup.control), CONTROL.clock);
+  const clock = new Clock(setup.control);
+  clock.keep();
 
   await startSocketWorkers(tracker, setup, await tracker.claimAddresses("tcp"));
   const gate = new AcceptGate(fileLimit);
@@ -41,6 +41,7 @@ async function serve(given: WsConfig, { reread }: Start<typeof wsSchema>): Promi
   tracker.serve({
     scheme: config.network.use_tls ? "wss://" : "ws://",
     memory: setup,
+    clock,
     live,
     tables: [setup.table],
     statistics: wsStatistics,

@@ -1,12 +1,12 @@
-// The main thread's work while the workers serve: it keeps the clock, cleans the tables and writes
-// the statistics. Long work is done in steps of a quarter millisecond, so that workers on the same
+// The main thread's work while the workers serve: it cleans the tables and writes the statistics. Long work is done in steps of a quarter millisecond, so that workers on the same
 // core get their turn, the clock advances and signals are handled in between.
 
 import { setTimeout } from "node:timers/promises";
-import { advanceClock, readClock } from "../memory/clock.ts";
+import { tickOf } from "../memory/clock.ts";
 import { Census } from "../swarm/census.ts";
 import { CleaningPass } from "../swarm/clean.ts";
 import type { Table } from "../swarm/table.ts";
+import type { Clock } from "./clock.ts";
 import { sumCounter } from "./counters.ts";
 import { COUNTER } from "./metrics.ts";
 import { log } from "./log.ts";
@@ -14,27 +14,9 @@ import { standardOutput } from "./output.ts";
 import { createPageReturner } from "./pages.ts";
 import { Statistics, type StatisticsOptions } from "./statistics.ts";
 
-const CLOCK_MILLISECONDS = 200;
 const FULL_TABLE_MILLISECONDS = 1000;
 const STEP_MILLISECONDS = 0.25;
 const PAUSE_MILLISECONDS = 1;
-
-/**
- * Advances the clock at `words[word]`, starting with second 0 now. Calls `onTick` for every second,
- * for some of them several times, and for second 0 at once.
- */
-export function keepClock(
-  words: Int32Array,
-  word: number,
-  onTick: (second: number) => void = () => {},
-): void {
-  const start = performance.now();
-  onTick(0);
-  setInterval(() => {
-    advanceClock(words, word, Math.floor((performance.now() - start) / 1000));
-    onTick(readClock(words, word));
-  }, CLOCK_MILLISECONDS);
-}
 
 /** Logs once that new torrents and peers are being refused. */
 export function reportFullTable(counters: SharedArrayBuffer): void {
@@ -63,15 +45,11 @@ export interface BackgroundSettings {
   readonly changed: Promise<void>;
 }
 
-/**
- * Cleans the tables forever by the clock at `words[word]`, and returns memory that they no longer
- * use.
- */
+/** Cleans the tables forever, and returns memory that they no longer use. */
 export async function keepClean(
   settings: BackgroundSettings,
   tables: readonly Table[],
-  words: Int32Array,
-  word: number,
+  clock: Pick<Clock, "second">,
 ): Promise<never> {
   const cleanings = tables.map((table) => [table, createPageReturner(table.words)] as const);
   const { cleaning } = settings.config;
@@ -79,7 +57,7 @@ export async function keepClean(
     await awaitInterval(() => cleaning.interval, settings);
     for (const [table, returnPages] of cleanings) {
       const pass = new CleaningPass(table, cleaning.max_peer_age, returnPages);
-      await runInSteps(() => pass.step(readClock(words, word) & 0xffff));
+      await runInSteps(() => pass.step(tickOf(clock.second)));
     }
   }
 }

@@ -10,6 +10,7 @@ import {
   keepStatistics,
   reportFullTable,
 } from "./background.ts";
+import type { Clock } from "./clock.ts";
 import { CONTROL, startServing } from "./control.ts";
 import { log } from "./log.ts";
 import { type PrivilegeDrop, type PrivilegeSettings, resolvePrivileges } from "./privileges.ts";
@@ -41,6 +42,7 @@ export interface ServeOptions {
   /** What the log puts in front of an address, such as "wss://". */
   readonly scheme: string;
   readonly memory: TrackerMemory;
+  readonly clock: Clock;
   readonly live: BackgroundSettings;
   readonly tables: readonly TableMemory[];
   readonly statistics: StatisticsOptions;
@@ -94,7 +96,7 @@ export class Tracker {
 
   /** Drops the privileges, lets the workers serve, and does the main thread's work from now on. */
   serve(options: ServeOptions): void {
-    const { live, statistics } = options;
+    const { clock, live, statistics } = options;
     const { counters } = options.memory;
     const control = new Int32Array(options.memory.control);
     this.#privileges?.drop();
@@ -104,7 +106,7 @@ export class Tracker {
       log(`listening on ${options.scheme}${formatSocketAddress(address)}`);
     }
     const tables = options.tables.map((memory) => new Table(memory));
-    void keepClean(live, tables, control, CONTROL.clock);
+    void keepClean(live, tables, clock);
     reportFullTable(counters);
     void keepStatistics(live, tables, counters, statistics);
   }

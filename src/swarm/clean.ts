@@ -1,15 +1,10 @@
 // Removes expired peers and the torrents that they leave empty, then returns free memory to the
 // system. The main thread runs it while the workers serve.
 
+import { tickAge } from "../memory/clock.ts";
 import { HEADER, STORAGE_INLINE, STORAGE_SETS, TORRENT } from "./layout.ts";
 import type { Table } from "./table.ts";
 import { type TableVisitor, TableWalk } from "./walk.ts";
-
-/**
- * A peer may have announced itself just after the cleaner read the clock. In 16 bits, that looks
- * like an age of 18 hours.
- */
-const FUTURE_TICKS = 256;
 
 /** Returns `count` words of the table, from `word` on, to the system. */
 export type ReturnPages = (word: number, count: number) => void;
@@ -73,8 +68,7 @@ export class CleaningPass implements TableVisitor {
 
   // Returns whether the peer has expired, and if so counts it as removed.
   readonly #forgetExpired = (peer: number): boolean => {
-    const age = (this.#tick - this.table.blocks.tickOf(peer)) & 0xffff;
-    if (age <= this.maxAge || age >= 0x10000 - FUTURE_TICKS) return false;
+    if (tickAge(this.table.blocks.tickOf(peer), this.#tick) <= this.maxAge) return false;
     this.table.forgetPeer(peer);
     this.removed++;
     return true;

@@ -1,11 +1,10 @@
 // The work of the main thread, on timers that the tests control.
 
 import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
-import { keepClean, keepClock, keepStatistics, reportFullTable } from "../../src/app/background.ts";
+import { keepClean, keepStatistics, reportFullTable } from "../../src/app/background.ts";
 import { allocateCounters, Counters } from "../../src/app/counters.ts";
 import { COUNTER, listFaults } from "../../src/app/metrics.ts";
 import { standardError, standardOutput } from "../../src/app/output.ts";
-import { readClock } from "../../src/memory/clock.ts";
 import { TableHarness } from "../swarm/harness.ts";
 
 afterEach(() => {
@@ -37,26 +36,6 @@ function settings(cleaning: { interval: number; max_peer_age: number }, interval
   };
 }
 
-test("the clock counts whole seconds from its start", () => {
-  const words = new Int32Array(new SharedArrayBuffer(8));
-  const now = spyOn(performance, "now").mockReturnValue(70_000);
-  let tick = (): void => {};
-  const start = spyOn(globalThis, "setInterval").mockImplementation(((callback: () => void) => {
-    tick = callback;
-  }) as never);
-  keepClock(words, 1);
-  expect(start).toHaveBeenCalledTimes(1);
-  // Often enough not to miss a second.
-  expect(start.mock.calls[0][1]).toBeLessThanOrEqual(500);
-  const shown = [70_000, 70_999, 71_000, 75_500, 75_400, 74_000].map((time) => {
-    now.mockReturnValue(time);
-    tick();
-    return readClock(words, 1);
-  });
-  expect(shown).toEqual([0, 0, 1, 5, 5, 5]);
-  expect(words[0]).toBe(0);
-});
-
 test("a full table is logged once, after its first refusal", () => {
   const buffer = allocateCounters(2);
   const logged = spyOn(standardError, "write").mockReturnValue(true);
@@ -79,8 +58,8 @@ test("a full table is logged once, after its first refusal", () => {
 describe("keepClean", () => {
   test("takes over another interval and age while it waits", async () => {
     const harness = new TableHarness(4);
-    const words = new Int32Array(new SharedArrayBuffer(4));
-    words[0] = 100;
+    const clock = { second: 0 };
+    clock.second = 100;
     harness.announce({ torrent: 1, peer: 1, tick: 0 });
     const change = Promise.withResolvers<void>();
     const current = {
@@ -96,7 +75,7 @@ describe("keepClean", () => {
       if (sleeps.length === 3) over.resolve();
       return sleeps.length === 2 ? Promise.resolve() : new Promise<void>(() => {});
     });
-    void keepClean(current, [harness.table], words, 0);
+    void keepClean(current, [harness.table], clock);
     expect(sleeps).toEqual([3_600_000]);
     current.config.cleaning.interval = 7;
     current.config.cleaning.max_peer_age = 50;
@@ -109,16 +88,16 @@ describe("keepClean", () => {
 
   test("cleans all tables after each interval, by the current time", async () => {
     const harnesses = ([4, 16] as const).map((addressBytes) => new TableHarness(addressBytes));
-    const words = new Int32Array(new SharedArrayBuffer(8));
+    const clock = { second: 0 };
     for (const harness of harnesses) {
       for (let torrent = 1; torrent <= 300; torrent++) {
         harness.announce({ torrent, peer: torrent, tick: torrent <= 200 ? 70_000 : 70_100 });
       }
     }
-    words[1] = 70_200;
+    clock.second = 70_200;
     const { sleeps, isOver } = letSleep(1);
     const tables = harnesses.map(({ table }) => table);
-    void keepClean(settings({ interval: 30, max_peer_age: 150 }), tables, words, 1);
+    void keepClean(settings({ interval: 30, max_peer_age: 150 }), tables, clock);
     expect(tables.map(({ peerCount }) => peerCount)).toEqual([300, 300]);
     await isOver;
     expect(sleeps).toEqual([30_000, 30_000]);
@@ -127,14 +106,14 @@ describe("keepClean", () => {
 
   test("never stops", async () => {
     const harness = new TableHarness(4);
-    const words = new Int32Array(new SharedArrayBuffer(4));
+    const clock = { second: 0 };
     harness.announce({ torrent: 1, peer: 1, tick: 0 });
     const counts: number[] = [];
     const { isOver } = letSleep(5, () => {
       counts.push(harness.table.peerCount);
-      words[0] += 10;
+      clock.second += 10;
     });
-    void keepClean(settings({ interval: 1, max_peer_age: 30 }), [harness.table], words, 0);
+    void keepClean(settings({ interval: 1, max_peer_age: 30 }), [harness.table], clock);
     await isOver;
     expect(counts).toEqual([1, 1, 1, 1, 0, 0]);
   });
@@ -185,8 +164,8 @@ test.each([
 ] as const)("background work %s", async (_what, milliseconds, isShared) => {
   const harness = new TableHarness(4, { maxTorrents: 20_000, maxPeers: 20_000 });
   for (let torrent = 1; torrent <= 20_000; torrent++) harness.announce({ torrent, peer: torrent });
-  const words = new Int32Array(new SharedArrayBuffer(4));
-  words[0] = 1000;
+  const clock = { second: 0 };
+  clock.second = 1000;
   // The duration of every step.
   let time = 0;
   spyOn(performance, "now").mockImplementation(() => (time += milliseconds));
@@ -198,7 +177,7 @@ test.each([
     if (peerCount > 0) setImmediate(watch);
   };
   watch();
-  void keepClean(settings({ interval: 1, max_peer_age: 10 }), [harness.table], words, 0);
+  void keepClean(settings({ interval: 1, max_peer_age: 10 }), [harness.table], clock);
   await isOver;
   expect(seen > 0).toBe(isShared);
   expect(harness.table.peerCount).toBe(0);
