@@ -10,13 +10,14 @@ import { LiveConfigWriter } from "./app/live-config.ts";
 import { log } from "./app/log.ts";
 import { reloadConfig } from "./app/reload.ts";
 import { Tracker } from "./app/tracker.ts";
-import { AcceptGate } from "./ws/accept-gate.ts";
+import { AcceptGate } from "./ws/socket/accept-gate.ts";
 import { listUnusedKeys, type WsConfig, wsSchema } from "./ws/config.ts";
-import { fitConnections } from "./ws/file-budget.ts";
+import { chooseBackend } from "./ws/socket/choose-backend.ts";
+import { fitConnections } from "./ws/socket/file-budget.ts";
 import { reloadCertificate } from "./ws/reload.ts";
-import { allocateSetup, type Bound, connectWorkers, type Setup, wakeWorkers } from "./ws/setup.ts";
+import { allocateSetup, type Bound, type Setup, wakeWorkers } from "./ws/setup.ts";
 import { wsStatistics } from "./ws/statistics.ts";
-import { readCertificate } from "./ws/tls.ts";
+import { readCertificate } from "./ws/socket/tls.ts";
 
 await runCli({
   name: "aquatic-ws",
@@ -30,7 +31,8 @@ async function serve(given: WsConfig, { reread }: Start<typeof wsSchema>): Promi
   reportUnusedKeys(given);
   const fileLimit = readFileLimit() ?? Number.MAX_SAFE_INTEGER;
   const config = limitConnections(given, fileLimit);
-  const setup = allocateSetup(config, readCertificate(config.network));
+  const certificate = readCertificate(config.network);
+  const setup = allocateSetup(config, certificate, chooseBackend(config.network));
   const clock = new Clock(setup.control);
   clock.keep();
 
@@ -81,11 +83,9 @@ async function startSocketWorkers(
   setup: Setup,
   claim: AddressClaim,
 ): Promise<void> {
-  const ports = connectWorkers(setup.config.socket_workers);
   await tracker.startSocketWorkers(claim, (i, addresses) => {
     const worker = new Worker(new URL("./ws/socket-worker.ts", import.meta.url));
-    const start = { ...setup, worker: i, addresses, ports: ports[i] };
-    const transfer = ports[i].filter((port) => port !== undefined);
-    return tracker.pool.start<Bound>(`socket worker ${i}`, worker, start, transfer);
+    const start = { ...setup, worker: i, addresses };
+    return tracker.pool.start<Bound>(`socket worker ${i}`, worker, start);
   });
 }

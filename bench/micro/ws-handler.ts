@@ -1,10 +1,11 @@
 // What one message costs the WebTorrent handler, without a socket: an announce with five offers that
-// are passed on, the answers to them, an announce without offers, a scrape; and the parts of it, the
-// table that holds peers with their connections among them.
+// are relayed, the answers to them, an announce without offers, a scrape; and its parts, among them the
+// table that holds peers with their connections. A message comes with a mask, as from a client, and what
+// is delivered is copied, as into an outbox.
 //
 // usage: bun bench/micro/ws-handler.ts
 
-import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { constants, deflateRawSync } from "node:zlib";
 import { bench, do_not_optimize, group, run } from "mitata";
 import { allocateCounters, Counters } from "../../src/app/counters.ts";
 import { Random } from "../../src/memory/random.ts";
@@ -18,23 +19,21 @@ import {
   OwnConnections,
 } from "../../src/ws/connections.ts";
 import { Handler } from "../../src/ws/handler.ts";
-import { ID_WORDS, readId } from "../../src/ws/id.ts";
 import { Memberships } from "../../src/ws/memberships.ts";
-import { MessageReader } from "../../src/ws/message-reader.ts";
-import {
-  writeAnnounceResponse,
-  writeAnswer,
-  writeOffer,
-  writeOfferHead,
-  writeScrapeEntry,
-  writeScrapeResponse,
-} from "../../src/ws/message-writer.ts";
+import { Draft } from "../../src/ws/message/draft.ts";
+import { ID_WORDS, readId } from "../../src/ws/message/id.ts";
+import { Inbox } from "../../src/ws/message/inbox.ts";
+import { MessageReader, type Part } from "../../src/ws/message/reader.ts";
+import { MessageWriter } from "../../src/ws/message/writer.ts";
 import { allocatePendingOffers, OFFER, PendingOffers } from "../../src/ws/pending-offers.ts";
+import { inflateMessage } from "../../src/ws/socket/deflate.ts";
 
 const CONNECTIONS = 200;
 const TORRENTS = 10;
 const OFFERS = 5;
 const SDP_BYTES = 630;
+const MAX_MESSAGE_BYTES = 65_536;
+const MASK = 0x12345678;
 
 const id = (name: string): string => name.padEnd(20, "\u00fe");
 const candidate = "a=candidate:1 1 UDP 2130706431 192.0.2.1 50000 typ host\r\n";
@@ -46,18 +45,28 @@ const memory = allocateConnections(1, 1000);
 const own = new OwnConnections(memory[0]);
 const pending = new PendingOffers(allocatePendingOffers(1_000_000, new Int32Array([1, 2, 3, 4])));
 const limits = { maxTorrents: 1000, maxPeers: 10_000 };
-const delivered: { name: number; text: string }[] = [];
+const inbox = new Inbox(MAX_MESSAGE_BYTES);
+const draft = new Draft();
+/** What has been delivered, one after the other, and where. */
+const outbox = Buffer.alloc(2 ** 20);
+const delivered: { name: number; start: number; end: number }[] = [];
+const deliver = (name: number): void => {
+  const start = delivered.at(-1)?.end ?? 0;
+  draft.bytes.copy(outbox, start, 0, draft.length);
+  delivered.push({ name, start, end: start + draft.length });
+};
 const table = new Table(createTable(20, limits, new Int32Array([1, 2])), new Random(1, 2, 3));
-const handler = new Handler(
-  settings,
+const handler = new Handler(settings, {
   table,
-  new Connections(memory),
-  new Memberships(1000, new Int32Array([1, 2])),
-  new AddressLimits(allocateAddressLimits(new Int32Array([1, 2])), NO_LIMITS),
-  pending,
-  new Counters(allocateCounters(1), 0),
-  { deliver: (name, _generation, _kind, text) => void delivered.push({ name, text }) },
-);
+  connections: new Connections(memory),
+  memberships: new Memberships(1000, new Int32Array([1, 2])),
+  limits: new AddressLimits(allocateAddressLimits(new Int32Array([1, 2])), NO_LIMITS),
+  pendingOffers: pending,
+  counters: new Counters(allocateCounters(1), 0),
+  inbox,
+  draft,
+  deliveries: { deliver },
+});
 
 const senders = Array.from({ length: CONNECTIONS }, (_, i) => {
   const slot = own.open(new Int32Array(4));
@@ -71,37 +80,45 @@ const senders = Array.from({ length: CONNECTIONS }, (_, i) => {
 });
 const byName = new Map(senders.map((sender) => [sender.name, sender]));
 
-// As they come from a socket: strings that nobody has looked at.
-const fresh = (text: string): (() => string) => {
-  const bytes = Buffer.from(text);
-  return () => bytes.toString();
+/** A message as it comes from a client. */
+const mask = (message: object): Buffer => {
+  const bytes = Buffer.from(JSON.stringify(message));
+  const key = Buffer.alloc(4);
+  key.writeInt32LE(MASK);
+  return bytes.map((byte, i) => byte ^ key[i & 3]) as Buffer;
 };
-const announceOf = (sender: (typeof senders)[number], offers: number): (() => string) =>
-  fresh(
-    JSON.stringify({
-      numwant: 50,
-      uploaded: 0,
-      downloaded: 0,
-      left: 1,
-      action: "announce",
-      info_hash: sender.hash,
-      peer_id: sender.peer,
-      offers: Array.from({ length: offers }, (_, i) => ({
-        offer: { type: "offer", sdp },
-        offer_id: id(`${sender.name}-${i}`),
-      })),
-    }),
-  );
+const receive = (masked: Buffer): void => {
+  masked.copy(inbox.bytes);
+  inbox.end(masked.length, MASK);
+};
+const announceOf = (sender: (typeof senders)[number], offers: number): Buffer =>
+  mask({
+    numwant: 50,
+    uploaded: 0,
+    downloaded: 0,
+    left: 1,
+    action: "announce",
+    info_hash: sender.hash,
+    peer_id: sender.peer,
+    offers: Array.from({ length: offers }, (_, i) => ({
+      offer: { type: "offer", sdp },
+      offer_id: id(`${sender.name}-${i}`),
+    })),
+  });
 
 const withOffers = senders.map((sender) => announceOf(sender, OFFERS));
 const without = senders.map((sender) => announceOf(sender, 0));
-const scrape = fresh(JSON.stringify({ action: "scrape", info_hash: senders[0].hash }));
-for (const [i, sender] of senders.entries()) handler.handle(sender, without[i](), 1);
+const scrape = mask({ action: "scrape", info_hash: senders[0].hash });
+for (const [i, sender] of senders.entries()) {
+  receive(without[i]);
+  handler.handle(sender, 1);
+}
 
 let next = 0;
-const announce = (texts: (() => string)[]): void => {
+const announce = (messages: readonly Buffer[]): void => {
   next = (next + 1) % CONNECTIONS;
-  handler.handle(senders[next], texts[next](), 1);
+  receive(messages[next]);
+  handler.handle(senders[next], 1);
 };
 
 group("a message", () => {
@@ -111,8 +128,8 @@ group("a message", () => {
   });
   bench("announce with 5 offers, and their answers", () => {
     announce(withOffers);
-    for (const { name, text } of delivered.splice(0)) {
-      const message = JSON.parse(text) as Record<string, unknown>;
+    for (const { name, start, end } of delivered.splice(0)) {
+      const message = JSON.parse(outbox.toString("utf8", start, end)) as Record<string, unknown>;
       if (!("offer" in message)) continue;
       const { hash, peer } = byName.get(name)!;
       const answer = {
@@ -123,7 +140,8 @@ group("a message", () => {
         answer: { type: "answer", sdp },
         offer_id: message.offer_id,
       };
-      handler.handle(byName.get(name)!, JSON.stringify(answer), 1);
+      inbox.setText(JSON.stringify(answer));
+      handler.handle(byName.get(name)!, 1);
     }
     delivered.length = 0;
   });
@@ -132,51 +150,91 @@ group("a message", () => {
     delivered.length = 0;
   });
   bench("scrape", () => {
-    handler.handle(senders[0], scrape(), 1);
+    receive(scrape);
+    handler.handle(senders[0], 1);
     delivered.length = 0;
   });
 });
 
-group("parts", () => {
-  bench("a string from the network", () => do_not_optimize(withOffers[0]()));
-  const reader = new MessageReader({ ...settings, offerKey: pending.key });
-  bench("read an announce with 5 offers", () => do_not_optimize(reader.read(withOffers[0]())));
-  bench("read an announce without offers", () => do_not_optimize(reader.read(without[0]())));
-  bench("read a scrape", () => do_not_optimize(reader.read(scrape())));
-  const answer = fresh(
-    JSON.stringify({
-      action: "announce",
-      info_hash: id("t"),
-      peer_id: id("p"),
-      to_peer_id: id("q"),
-      answer: { type: "answer", sdp },
-      offer_id: id("o"),
-    }),
-  );
-  bench("read an answer", () => do_not_optimize(reader.read(answer())));
-  bench("parse an announce with 5 offers, for comparison", () =>
-    do_not_optimize(JSON.parse(withOffers[0]())));
-  const literals = senders.map(({ peer }) => JSON.stringify(peer));
-  const [hash, peer] = literals;
-  const sdpLiteral = JSON.stringify(sdp);
-  const head = writeOfferHead(hash, peer);
+group("reading", () => {
+  const reader = new MessageReader(inbox, { ...settings, offerKey: pending.key });
+  const read = (message: Buffer): unknown => {
+    receive(message);
+    return do_not_optimize(reader.read());
+  };
+  const answer = mask({
+    action: "announce",
+    info_hash: id("t"),
+    peer_id: id("p"),
+    to_peer_id: id("q"),
+    answer: { type: "answer", sdp },
+    offer_id: id("o"),
+  });
+  bench("receive an announce with 5 offers", () => {
+    receive(withOffers[0]);
+    return do_not_optimize(inbox.isUtf8);
+  });
+  bench("read an announce with 5 offers", () => read(withOffers[0]));
+  bench("read an announce without offers", () => read(without[0]));
+  bench("read a scrape", () => read(scrape));
+  bench("read an answer", () => read(answer));
+  bench("parse an announce with 5 offers, for comparison", () => {
+    receive(withOffers[0]);
+    return do_not_optimize(JSON.parse(inbox.bytes.toString("utf8", 0, inbox.length)));
+  });
+  receive(withOffers[0]);
+  const compressed = deflateRawSync(inbox.copy(), { finishFlush: constants.Z_SYNC_FLUSH });
+  bench("inflate an announce with 5 offers", () => {
+    compressed.copy(inbox.bytes);
+    inbox.end(compressed.length, 0);
+    return do_not_optimize(inflateMessage(inbox));
+  });
+});
+
+// The parts of messages, in a second inbox with one of each.
+const source = new Inbox(MAX_MESSAGE_BYTES);
+const texts = [...senders.map((sender) => sender.peer), senders[0].hash, sdp];
+source.setText(texts.map((text) => JSON.stringify(text)).join(""));
+let start = 0;
+const literals = texts.map((text): Part => {
+  const end = start + Buffer.byteLength(JSON.stringify(text));
+  const literal = { start, end };
+  start = end;
+  return literal;
+});
+const [hash, sdpPart] = literals.splice(CONNECTIONS);
+const [peer] = literals;
+
+group("writing", () => {
+  const writer = new MessageWriter(draft, source);
   let turn = 0;
-  const anyId = (): string => literals[(turn = (turn + 1) % CONNECTIONS)];
-  const compressed = deflateRawSync(withOffers[0]());
-  bench("inflate an announce with 5 offers", () => do_not_optimize(inflateRawSync(compressed)));
-  // A text is put together when it is sent somewhere; the same again and again would be kept.
-  const sink = Buffer.alloc(10_000);
-  const look = (text: string): unknown => do_not_optimize(sink.write(text, "latin1"));
-  bench("write an announce response", () => look(writeAnnounceResponse(anyId(), 3, 5, 120)));
-  bench("write an answer", () => look(writeAnswer(hash, peer, sdpLiteral, anyId())));
-  bench("write a scrape response", () =>
-    look(writeScrapeResponse([writeScrapeEntry(anyId(), 3, 5)])));
-  bench("write an offer", () => look(writeOffer(head, sdpLiteral, anyId())));
+  const anyId = (): Part => literals[(turn = (turn + 1) % CONNECTIONS)];
+  bench("write an announce response", () => {
+    writer.writeAnnounceResponse(anyId(), 3, 5, 120);
+    return do_not_optimize(draft.length);
+  });
+  bench("write an answer", () => {
+    writer.writeAnswer(hash, peer, sdpPart, anyId());
+    return do_not_optimize(draft.length);
+  });
+  bench("write a scrape response", () => {
+    writer.writeScrapeHead();
+    writer.writeScrapeEntry(0, anyId(), 3, 5);
+    writer.writeScrapeEnd();
+    return do_not_optimize(draft.length);
+  });
+  bench("write an offer", () => {
+    writer.writeOfferHead(hash, peer);
+    writer.writeOffer(sdpPart, anyId());
+    return do_not_optimize(draft.length);
+  });
+});
+
+group("the table and the pending offers", () => {
   const request = new Int32Array(ANNOUNCE.words);
   const handedOut = new Uint16Array(1000);
-  const hashLiteral = JSON.stringify(senders[0].hash);
-  readId(hashLiteral, 0, hashLiteral.length, request, ANNOUNCE.infoHash);
-  readId(peer, 0, peer.length, request, ANNOUNCE.peer);
+  readId(source.bytes, hash.start, hash.end, request, ANNOUNCE.infoHash);
+  readId(source.bytes, peer.start, peer.end, request, ANNOUNCE.peer);
   request[ANNOUNCE.peer + ID_WORDS] = senders[0].name;
   for (const wanted of [0, OFFERS * 2]) {
     bench(`a peer in the table, ${wanted} others and their connections handed out`, () => {

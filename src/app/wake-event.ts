@@ -3,6 +3,7 @@
 // stops.
 
 import { ptr } from "bun:ffi";
+import { claimSleeper, ringDoorbell } from "../memory/doorbell.ts";
 import { openLibc } from "./libc.ts";
 
 const EFD_NONBLOCK = 0o4000;
@@ -26,6 +27,15 @@ export function openWakeEvent(): number {
 /** Makes the event readable: ends the sleeper's poll, or its next one. */
 export function signalWakeEvent(fd: number): void {
   calls?.write(fd, ptr(one), 8);
+}
+
+/**
+ * Wakes a worker that sleeps at `control[doorbell]`, or in a system call that ends when `wakeEvent`
+ * becomes readable; negative if there is none.
+ */
+export function wakeWorker(control: Int32Array, doorbell: number, wakeEvent: number): void {
+  if (wakeEvent < 0) ringDoorbell(control, doorbell);
+  else if (claimSleeper(control, doorbell)) signalWakeEvent(wakeEvent);
 }
 
 /** Makes the event unreadable again. */

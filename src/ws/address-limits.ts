@@ -1,6 +1,6 @@
-// What one client address may have and do, over all workers: connections, peers, messages a second.
-// An IPv6 client has a whole /64 to choose addresses from, so all of that counts as one address. The
-// address is that behind trusted proxies (see client-address.ts). A limit of 0 is none.
+// Limits of one client address, over all workers: connections, peers, and messages a second. An IPv6
+// client can choose addresses from a whole /64, so a /64 counts as one address. The address is that
+// behind trusted proxies (see client-address.ts). 0 means no limit.
 
 import { CountingSketch, SKETCH_WORDS } from "../memory/counting-sketch.ts";
 import { halfSipHash13 } from "../memory/hash.ts";
@@ -19,14 +19,14 @@ export interface AddressLimitsMemory {
   readonly key: Int32Array;
 }
 
-/** Seconds' worth of messages that an address may send at once, as all clients do after a restart. */
+/** An address may send the messages of so many seconds at once, as all clients do after a restart. */
 const BURST_SECONDS = 40;
 
 const CONNECTIONS = 0;
 const PEERS = SKETCH_WORDS;
 const TOKENS = 2 * SKETCH_WORDS;
 
-/** Reserves the counts; memory is used as addresses come. */
+/** Reserves the counts. The memory is used as addresses appear. */
 export function allocateAddressLimits(key: Int32Array): AddressLimitsMemory {
   return { buffer: new SharedArrayBuffer((TOKENS + TOKEN_BUCKET_WORDS) * 4), key };
 }
@@ -51,13 +51,13 @@ export class AddressLimits {
     this.#messages = new TokenBuckets(words.subarray(TOKENS), rate, rate * BURST_SECONDS);
   }
 
-  /** By what the other functions know the address of four words (see readAddressWords). */
+  /** Returns what stands for an address of four words (see readAddressWords) in the other functions. */
   hash(address: Int32Array): number {
     const isIpv4 = address[0] === 0 && address[1] === 0;
     return halfSipHash13(this.#key, 0, address, isIpv4 ? 2 : 0, 2);
   }
 
-  /** Whether the address may have another connection. */
+  /** Whether the address may open another connection. */
   hasRoom(hash: number): boolean {
     const max = this.settings.max_connections_per_ip;
     return max === 0 || this.#connections.count(hash) < max;
@@ -71,7 +71,7 @@ export class AddressLimits {
     this.#connections.remove(hash);
   }
 
-  /** Counts a peer, unless the address has as many as it may: false then. */
+  /** Counts a peer. Returns false, and does not count it, if the address has as many as it may. */
   addPeer(hash: number): boolean {
     return this.#peers.add(hash, this.settings.max_peers_per_ip || Infinity);
   }

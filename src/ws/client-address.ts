@@ -1,19 +1,19 @@
-// Whose a connection is: the address it comes from, or, where that is a proxy's which is trusted, the
-// address that the proxy says it passes on. Everything that depends on a client's address asks here.
+// The address of a connection's client: where the connection comes from or, if that is a trusted proxy,
+// the address that the proxy states. All that depends on a client's address asks here.
 
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 import { readAddress, writeAddress } from "../memory/address.ts";
 
-/** Words of an address: 16 bytes, those of IPv4 as ::ffff:0:0/96 has them. */
+/** Words of an address: 16 bytes. An IPv4 address is mapped (::ffff:0:0/96). */
 export const ADDRESS_WORDS = 4;
 
 export interface ProxySettings {
-  /** Addresses, and networks as `address/bits`. */
+  /** Addresses, and networks written as `address/bits`. */
   readonly trusted_proxies: readonly string[];
   readonly client_address_header: string;
 }
 
-/** Checks a trusted proxy; throws a RangeError that says what is allowed. Returns its one spelling. */
+/** Returns the canonical spelling of a trusted proxy. Throws a RangeError that says what is allowed. */
 export function normalizeProxy(text: string): string {
   const { address, bits, family } = parseProxy(text);
   const bytes = new Uint8Array(16);
@@ -21,11 +21,16 @@ export function normalizeProxy(text: string): string {
   return `${writeAddress(bytes, 0, length)}/${bits ?? (family === "ipv4" ? 32 : 128)}`;
 }
 
-/** Throws a RangeError unless a header can have the name. */
+/** Throws a RangeError if no header can have the name. */
 export function checkHeaderName(name: string): void {
   // A token, RFC 9110.
   if (/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return;
   throw new RangeError(`must be the name of a header, such as 'X-Forwarded-For', not '${name}'`);
+}
+
+/** Header fields by their names, such as `Headers`. */
+export interface HeaderValues {
+  get(name: string): string | null;
 }
 
 export class ClientAddresses {
@@ -44,11 +49,11 @@ export class ClientAddresses {
   }
 
   /**
-   * The address of a client that connected from `remote`. Proxies append to the header, each the
-   * address it was asked from: it is believed from its end on, up to the first address that is not
-   * trusted, or to what is no address.
+   * Returns the address of a client that connected from `remote`. Each proxy appends the address from
+   * which it was asked to the header, so it is believed from its end, up to the first address that is
+   * not trusted, or to an invalid one.
    */
-  find(remote: string, headers: Headers): string {
+  find(remote: string, headers: HeaderValues): string {
     let client = canonize(remote) ?? remote;
     if (!this.#trustsAny || !this.#isTrusted(client)) return client;
     const list = headers.get(this.#header);
@@ -67,7 +72,7 @@ export class ClientAddresses {
   }
 }
 
-/** Writes an address as words; zeros when `text` is none. */
+/** Writes an address as words; zeros if `text` is not an address. */
 export function readAddressWords(text: string, words: Int32Array): void {
   const bytes = new Uint8Array(words.buffer, words.byteOffset, ADDRESS_WORDS * 4);
   const length = readAddress(text, bytes, 0);
@@ -88,10 +93,10 @@ interface Proxy {
 function parseProxy(text: string): Proxy {
   const [, address = "", suffix] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const family = isIPv4(address) ? "ipv4" : "ipv6";
-  const most = family === "ipv4" ? 32 : 128;
+  const max = family === "ipv4" ? 32 : 128;
   const bits = suffix === undefined ? undefined : Number(suffix);
   const isAddress = family === "ipv4" || (isIPv6(address) && canonize(address)?.includes(":"));
-  if (!isAddress || (bits ?? 0) > most) {
+  if (!isAddress || (bits ?? 0) > max) {
     throw new RangeError(
       `must hold addresses, such as '192.0.2.1' or '2001:db8::1', or networks, such as ` +
         `'192.0.2.0/24' or '2001:db8::/32', not '${text}'`,
@@ -100,13 +105,13 @@ function parseProxy(text: string): Proxy {
   return { address, bits, family };
 }
 
-/** One address of the header, with or without a port: `1.2.3.4:5`, `[::1]:5` or `::1`. */
+/** Reads an address of the header, with or without a port: `1.2.3.4:5`, `[::1]:5` or `::1`. */
 function readEntry(entry: string): string | undefined {
   const [, ipv6, ipv4] = /^(?:\[([^\]]*)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+)$/.exec(entry) ?? [];
   return canonize(ipv6 ?? ipv4 ?? entry);
 }
 
-/** An address in its one spelling, IPv4 where it is mapped; undefined when it is none. */
+/** Returns the canonical spelling of an address, of IPv4 if it is mapped; undefined if it is invalid. */
 function canonize(text: string): string | undefined {
   const bytes = new Uint8Array(16);
   const length = readAddress(text, bytes, 0);

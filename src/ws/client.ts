@@ -1,23 +1,13 @@
-// One connection as its worker knows it, and where it is between having nothing to send and closing.
+// One connection as its worker knows it, and the state of what is sent to it.
 
 import type { ConnectionName } from "./connections.ts";
 import type { Sender } from "./handler.ts";
 import type { Outbox } from "./outbox.ts";
-
-/** A connection as the runtime knows it, as far as it is needed here: `Bun.ServerWebSocket`. */
-export interface Socket {
-  data: Client;
-  sendText(text: string, compress: boolean): number;
-  cork(callback: () => void): unknown;
-  ping(): unknown;
-  /** Bytes that the runtime keeps because the client does not read. */
-  getBufferedAmount(): number;
-  close(code: number, reason?: string): void;
-  terminate(): void;
-}
+import type { Socket } from "./socket/backend.ts";
+import { type Chain, NO_MESSAGE } from "./spool.ts";
 
 /**
- * What is to be sent to a client, and whether it can be:
+ * What waits for a client, and whether it can be sent:
  *
  *              deliver              all is sent
  *     idle ───────────────► due ───────────────► idle
@@ -26,30 +16,33 @@ export interface Socket {
  *                           │ ▼
  *                         blocked
  *
- * and from any of them to closing, from where nothing leads back.
+ * From each state a client can go to `closing`, and it stays there.
  */
 export const SENDING = {
   /** Nothing waits. */
   idle: 0,
-  /** What waits is sent at the end of this iteration of the event loop. */
+  /** What waits is sent at the end of this turn of the event loop. */
   due: 1,
-  /** What waits, which may be the runtime's alone, waits for the client. */
+  /** What waits, here or in the backend, waits for the client to read. */
   blocked: 2,
-  /** Nothing is sent any more, and nothing heard. */
+  /** Nothing more is sent or received. */
   closing: 3,
 } as const;
 
 export type Sending = (typeof SENDING)[keyof typeof SENDING];
 
-export class Client implements Sender {
+export class Client implements Sender, Chain {
   sending: Sending = SENDING.idle;
-  /** What waits. */
+  /** What waits for a client that does not read. */
   outbox: Outbox | undefined;
+  /** Its messages of this turn of the event loop. */
+  firstMessage = NO_MESSAGE;
+  lastMessage = NO_MESSAGE;
   /** The second since which a blocked client has read nothing. */
   blockedSince = 0;
   /** Messages that could not be answered. */
-  junk = 0;
-  /** Messages that were dropped one after the other, because its address sends too many. */
+  badMessages = 0;
+  /** Messages dropped one after the other, because the address sends too many. */
   dropped = 0;
 
   constructor(
@@ -58,7 +51,7 @@ export class Client implements Sender {
     readonly generation: number,
     /** See AddressLimits. */
     readonly addressHash: number,
-    /** The second of its last sign of life: a message, or the answer to a ping. */
+    /** The second of its last sign of life: a message or a pong. */
     public heardAt: number,
   ) {}
 }

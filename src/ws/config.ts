@@ -1,27 +1,18 @@
 // The configuration of aquatic-ws: every key with its default, its range and the prose that `-p`
-// prints above it. Read once at start-up on the main thread and posted to every Worker.
+// prints above it. The main thread reads it at start-up and posts it to every worker.
 
-import { boolean, integer, type Schema, string, strings } from "../app/config-field.ts";
+import { boolean, choice, integer, type Schema, string, strings } from "../app/config-field.ts";
 import { addressField, privilegesSection, statisticsSection } from "../app/config-sections.ts";
 import type { Config } from "../app/config.ts";
 import { checkHeaderName, normalizeProxy } from "./client-address.ts";
 
 export type WsConfig = Config<typeof wsSchema>;
 
-/** The keys that were set and have no effect; they are taken so that an old file still serves. */
-export function listUnusedKeys({ handlers, network }: WsConfig): string[] {
-  const { channel_recv_timeout_microseconds: wait } = handlers;
-  const { poll_event_capacity: capacity, poll_timeout_milliseconds: timeout } = network;
-  const names: string[] = [];
-  const defaults = wsSchema.network;
-  if (capacity !== defaults.poll_event_capacity.value) names.push("network.poll_event_capacity");
-  if (timeout !== defaults.poll_timeout_milliseconds.value) {
-    names.push("network.poll_timeout_milliseconds");
-  }
-  if (wait !== wsSchema.handlers.channel_recv_timeout_microseconds.value) {
-    names.push("handlers.channel_recv_timeout_microseconds");
-  }
-  return names;
+/** The keys that were set and have no effect. They are accepted so that an old file still serves. */
+export function listUnusedKeys({ handlers }: WsConfig): string[] {
+  const { channel_recv_timeout_microseconds: timeout } = wsSchema.handlers;
+  const isDefault = handlers.channel_recv_timeout_microseconds === timeout.value;
+  return isDefault ? [] : ["handlers.channel_recv_timeout_microseconds"];
 }
 
 export const wsSchema = {
@@ -30,21 +21,21 @@ export const wsSchema = {
     min: 1,
     max: 64,
     prose: `\
-Threads that serve connections. Each listens on every address by itself (SO_REUSEPORT); the
-kernel spreads the clients.`,
+Threads that serve connections. Each has its own listener on every address (SO_REUSEPORT), and
+the kernel spreads the clients.`,
   }),
   network: {
     address: addressField,
     use_tls: boolean({
       value: false,
       prose: `\
-Serve wss:// in place of ws://, with the certificate of the PKCS#12 file or of the two PEM files
-below. Pages that came by https can reach wss:// only.`,
+Serve wss:// instead of ws://, with the certificate of the PKCS#12 file or of the two PEM files
+below. Pages loaded over https can connect to wss:// only.`,
     }),
     tls_pkcs12_path: string({
       value: "",
       prose: `\
-A PKCS#12 file (.p12, .pfx) with the private key and the chain of certificates. Read again at
+A PKCS#12 file (.p12, .pfx) with the private key and the certificate chain. It is read again at
 SIGHUP and SIGUSR1.`,
     }),
     tls_pkcs12_password: string({
@@ -53,7 +44,7 @@ SIGHUP and SIGUSR1.`,
     }),
     tls_certificate_path: string({
       value: "",
-      prose: `A PEM file with the chain of certificates, in place of a PKCS#12 file.`,
+      prose: `A PEM file with the certificate chain, instead of a PKCS#12 file.`,
     }),
     tls_private_key_path: string({
       value: "",
@@ -66,26 +57,26 @@ SIGHUP and SIGUSR1.`,
       normalize: normalizeProxy,
       prose: `\
 Proxies in front of the tracker: an address or a network ('192.0.2.1', '2001:db8::/32'), or an
-array of them. What they say about the address of a client is believed, and nobody else.`,
+array of them. The tracker believes only these about the addresses of clients.`,
     }),
     client_address_header: string({
       value: "X-Forwarded-For",
       check: checkHeaderName,
       prose: `\
-The header in which they say it. Each proxy appends the address that it was asked from: the last
-address that is not a trusted proxy's is the client's.`,
+The header with the client's address. Each proxy appends the address of its own client, so the
+last address that is not a trusted proxy is used.`,
     }),
     max_scrape_torrents: integer({
       value: 255,
       min: 1,
       max: 10000,
-      prose: `The most torrents answered in one scrape. Info hashes beyond them are ignored.`,
+      prose: `Maximum number of torrents in one scrape. Further info hashes are ignored.`,
     }),
     max_offers: integer({
       value: 10,
       min: 0,
       max: 100,
-      prose: `The most offers of one announce that are passed on, each to another peer.`,
+      prose: `Maximum number of offers of one announce that are relayed, each to a different peer.`,
     }),
     peer_announce_interval: integer({
       value: 120,
@@ -98,28 +89,44 @@ address that is not a trusted proxy's is the client's.`,
       value: 4096,
       min: 1,
       max: 65536,
-      prose: `Without effect: the runtime decides how many events it takes at a time.`,
+      prose: `Maximum number of events that a thread takes from the system at once, with the backend 'epoll'.`,
     }),
     poll_timeout_milliseconds: integer({
       value: 50,
-      min: 0,
-      max: 3600000,
-      prose: `Without effect: an idle thread sleeps until something happens.`,
+      min: 1,
+      max: 1000,
+      prose: `\
+Milliseconds after which an idle thread looks for other work than that of connections, with the
+backend 'epoll'.`,
     }),
     max_message_size: integer({
       value: 65536,
       min: 1024,
       max: 16777216,
       prose: `\
-The most bytes of a message from a client, after inflation. Who sends a longer one is
+Maximum bytes of a message from a client, after inflation. A client that sends a longer one is
 disconnected with code 1009.`,
+    }),
+    socket_backend: choice({
+      value: "auto",
+      among: ["auto", "epoll", "bytes", "bun"],
+      prose: `\
+The socket backend. 'epoll' drives the sockets with system calls, on Linux (x64, arm64), without
+TLS. 'bytes' uses Bun.listen, on every system. 'bun' uses Bun.serve, which turns each message into
+a string and takes about twice the processor time. 'auto' selects 'epoll' if it works, else
+'bytes'.`,
+    }),
+    accept_compressed: boolean({
+      value: true,
+      prose: `\
+Accept compressed messages from clients that offer to send them (permessage-deflate). Saves most
+of the bytes that clients send.`,
     }),
     compress_responses: boolean({
       value: false,
       prose: `\
-Compress what is sent, to clients that understand it (permessage-deflate). Saves more than half
-of the bytes and costs a multiple of the processor time. What clients send compressed is
-understood either way.`,
+Compress what is sent to clients that understand it, with accept_compressed. Saves more than half
+of the bytes and costs a multiple of the processor time.`,
     }),
   },
   handlers: {
@@ -128,14 +135,14 @@ understood either way.`,
       min: 1,
       max: 1000000,
       prose: `\
-The most offers and answers that a thread gathers for another before it hands them over. What
-there is at the end of an iteration of its event loop is handed over in any case.`,
+Maximum number of offers and answers that a thread gathers for another thread. It passes them on
+at the end of each turn of its event loop in any case.`,
     }),
     channel_recv_timeout_microseconds: integer({
       value: 200,
       min: 0,
       max: 10000000,
-      prose: `Without effect: nothing waits for more to be handed over together.`,
+      prose: `No effect: a thread never waits for more to be passed on together.`,
     }),
   },
   statistics: statisticsSection,
@@ -147,7 +154,7 @@ there is at the end of an iteration of its event loop is handed over in any case
       isLive: true,
       prose: `\
 Seconds between two sweeps that remove expired peers, and torrents without peers. The tracker
-keeps answering meanwhile.`,
+keeps serving meanwhile.`,
     }),
     max_peer_age: integer({
       value: 180,
@@ -155,24 +162,24 @@ keeps answering meanwhile.`,
       max: 32400,
       isLive: true,
       prose: `\
-Seconds after its last announce at which a peer is removed. Peers whose connection closes are
-removed at once.`,
+Seconds after its last announce at which a peer is removed. The peers of a connection are removed
+at once when it closes.`,
     }),
     max_connection_age: integer({
       value: 180,
       min: 8,
       max: 960,
       prose: `\
-Seconds without a sign of life after which a connection is closed. One that answers pings stays,
-however little it says.`,
+Seconds without a sign of life after which a connection is closed. A connection that answers pings
+stays open.`,
     }),
     ping_interval: integer({
       value: 25,
       min: 1,
       max: 480,
       prose: `\
-Seconds between two pings to a connection that says nothing, at most half of max_connection_age.
-Proxies cut connections that carry nothing, many after 60 seconds.`,
+Seconds between two pings to a silent connection, at most half of max_connection_age. Proxies cut
+silent connections, many after 60 seconds.`,
     }),
   },
   privileges: privilegesSection,
@@ -182,7 +189,7 @@ Proxies cut connections that carry nothing, many after 60 seconds.`,
       min: 1,
       max: 50000000,
       prose: `\
-The most torrents. When that many are known, announces for others get an error. Address space
+Maximum number of torrents. At the limit, announces for new torrents get an error. Address space
 is reserved for all of them; memory is used only as they arrive.`,
     }),
     max_peers: integer({
@@ -190,23 +197,24 @@ is reserved for all of them; memory is used only as they arrive.`,
       min: 1,
       max: 50000000,
       prose: `\
-The most peers of all torrents together. When that many are known, new ones get an error.
-Address space is reserved for all of them; memory is used only as they arrive.`,
+Maximum number of peers of all torrents together. At the limit, new peers get an error. Address
+space is reserved for all of them; memory is used only as they arrive.`,
     }),
     max_connections: integer({
       value: 1000000,
       min: 1,
       max: 16000000,
       prose: `\
-The most open connections of each socket worker. Others are refused with HTTP status 503. Each is
-an open file: where the system allows fewer (ulimit -n), the tracker says so and takes fewer.`,
+Maximum number of open connections of each socket worker. Others are refused with HTTP status
+503. Each is an open file: if the system allows fewer (ulimit -n), the tracker logs it and accepts
+fewer.`,
     }),
     max_peers_per_connection: integer({
       value: 2000,
       min: 1,
       max: 100000,
       prose: `\
-The most peers that one connection announces: a page has one connection for all its torrents.`,
+Maximum number of peers of one connection. A page has one connection for all its torrents.`,
     }),
     max_connections_per_ip: integer({
       value: 1000,
@@ -232,26 +240,26 @@ that, new ones get an error. 0: no limit.`,
       max: 1000000,
       isLive: true,
       prose: `\
-Maximum number of messages a second from one IPv4 address or IPv6 /64, on average: an address
-that was quiet may send 40 seconds' worth at once. Beyond that they get an error, and in a flood
-nothing; a connection that goes on is closed with code 1008. 0: no limit.`,
+Maximum number of messages a second from one IPv4 address or IPv6 /64, on average: a quiet
+address may send those of 40 seconds at once. Beyond that, messages get an error, and in a flood
+nothing; a connection that keeps flooding is closed with code 1008. 0: no limit.`,
     }),
     max_queued_bytes: integer({
       value: 262144,
       min: 4096,
       max: 268435456,
       prose: `\
-The most bytes that wait for one connection, beside 65,536 that the runtime may hold for it. A
-peer with half of that waiting is offered nothing; beyond all of it the oldest offers are
-dropped, then the connection.`,
+Maximum bytes that wait for one connection, besides 65,536 that the backend 'bun' may hold. At
+half of it, the peer gets no more offers. Beyond it, the oldest offers are dropped, then the
+connection.`,
     }),
     max_pending_offers: integer({
       value: 1000000,
       min: 1000,
       max: 100000000,
       prose: `\
-The most offers of all peers together whose answers are awaited, each for a minute. Beyond that
-the oldest are forgotten, and their answers not passed on.`,
+Maximum number of offers of all peers together whose answers are awaited, each for a minute.
+Beyond it, the oldest are forgotten, and their answers are not relayed.`,
     }),
   },
 } satisfies Schema;

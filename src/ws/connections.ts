@@ -1,18 +1,18 @@
-// Which connections are open, whose they are and which of them can take no more: shared memory that
-// each worker writes for its own connections and reads for all. A connection is named by its worker
-// and its slot there. Slots are used again, so a generation goes with the name wherever it is kept.
+// Which connections are open, their clients' addresses, and which of them accept no more offers: shared
+// memory that each worker writes for its own connections and reads for all. The name of a connection is
+// its worker and its slot there. Slots are reused, so a generation is kept with each name.
 //
 //   slot    [ generation << 2 · full · open | - | - | - | address · address · address · address ]
 //
-// The address is the client's own, whatever proxies it came through: see client-address.ts.
+// The address is that of the client behind any trusted proxies: see client-address.ts.
 
 import { ADDRESS_WORDS } from "./client-address.ts";
 
 /** A connection's name, `worker << 24 | slot`, as a signed word. */
 export type ConnectionName = number;
 
-/** Most workers and most slots that a name has room for. */
-export const MOST_SLOTS = 2 ** 24;
+/** Maximum number of slots of a worker. */
+export const MAX_SLOTS = 2 ** 24;
 
 const SLOT_WORDS = 8;
 const ADDRESS = 4;
@@ -31,15 +31,15 @@ export function workerOf(name: ConnectionName): number {
 }
 
 export function slotOf(name: ConnectionName): number {
-  return name & (MOST_SLOTS - 1);
+  return name & (MAX_SLOTS - 1);
 }
 
-/** Memory for the connections of each worker, at most `most` of them each. */
-export function allocateConnections(workers: number, most: number): SharedArrayBuffer[] {
-  return Array.from({ length: workers }, () => new SharedArrayBuffer(most * SLOT_WORDS * 4));
+/** Allocates memory for up to `max` connections of each worker. */
+export function allocateConnections(workers: number, max: number): SharedArrayBuffer[] {
+  return Array.from({ length: workers }, () => new SharedArrayBuffer(max * SLOT_WORDS * 4));
 }
 
-/** All workers' connections, for anyone to look at. */
+/** A read-only view of all workers' connections. */
 export class Connections {
   readonly #words: readonly Int32Array[];
 
@@ -52,7 +52,7 @@ export class Connections {
     return (this.#state(name) & ~FULL) === ((generation << FLAG_BITS) | OPEN);
   }
 
-  /** Whether it is open and could take another offer. */
+  /** Whether it is open and accepts another offer. */
   takesOffers(name: ConnectionName, generation: number): boolean {
     return this.#state(name) === ((generation << FLAG_BITS) | OPEN);
   }
@@ -65,22 +65,22 @@ export class Connections {
 /** One worker's own connections. */
 export class OwnConnections {
   readonly #words: Int32Array;
-  readonly #most: number;
-  /** Slots that were used and are free. */
+  readonly #max: number;
+  /** Slots that were used before and are free. */
   readonly #free: number[] = [];
   #fresh = 0;
 
   constructor(buffer: SharedArrayBuffer) {
     this.#words = new Int32Array(buffer);
-    this.#most = this.#words.length / SLOT_WORDS;
+    this.#max = this.#words.length / SLOT_WORDS;
   }
 
-  /** Whether there is room for another. */
+  /** Whether there is room for another connection. */
   get hasRoom(): boolean {
-    return this.#free.length > 0 || this.#fresh < this.#most;
+    return this.#free.length > 0 || this.#fresh < this.#max;
   }
 
-  /** Takes a slot for a connection of the client at `address`; there must be room. */
+  /** Takes a slot for a connection of the client at `address`. There must be room. */
   open(address: Int32Array): number {
     const slot = this.#free.pop() ?? this.#fresh++;
     const word = slot * SLOT_WORDS;
@@ -95,19 +95,19 @@ export class OwnConnections {
     return this.#words.subarray(word, word + ADDRESS_WORDS);
   }
 
-  /** Goes up whenever the slot is closed, from 0 to 65,535 and around. */
+  /** Incremented each time the slot is closed, from 0 to 65,535, then from 0 again. */
   generation(slot: number): number {
     return Atomics.load(this.#words, slot * SLOT_WORDS) >>> FLAG_BITS;
   }
 
-  /** Tells the others whether the connection can take no more offers. */
+  /** Tells the other workers whether the connection accepts no more offers. */
   setFull(slot: number, isFull: boolean): void {
     const word = slot * SLOT_WORDS;
     if (isFull) Atomics.or(this.#words, word, FULL);
     else Atomics.and(this.#words, word, ~FULL);
   }
 
-  /** Ends the generation and gives the slot back. */
+  /** Ends the generation and frees the slot. */
   close(slot: number): void {
     const next = (this.generation(slot) + 1) % GENERATIONS;
     Atomics.store(this.#words, slot * SLOT_WORDS, next << FLAG_BITS);

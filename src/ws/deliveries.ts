@@ -1,21 +1,21 @@
-// What the handler wants sent: texts for connections, of this worker and of others. The worker sees
-// to it that they get there; tests read them.
+// What the handler wants sent: the message in the draft, for a connection of this worker or of another.
+// The worker delivers it (delivery.ts); tests read it.
 
 import type { ConnectionName } from "./connections.ts";
 
-/** What is sent: for whoever has to choose what to drop. */
+/** What is sent. It decides what is dropped if too much waits. */
 export const KIND = {
   /** The response to a message of the same connection. Never dropped. */
   response: 0,
-  /** An answer passed on. Never dropped. */
+  /** A relayed answer. Never dropped. */
   answer: 1,
-  /** An offer passed on. Oldest dropped first. */
+  /** A relayed offer. The oldest are dropped first. */
   offer: 2,
 } as const;
 
 export type Kind = (typeof KIND)[keyof typeof KIND];
 
 export interface Deliveries {
-  /** Sends `text` to a connection, unless its generation has ended. */
-  deliver(name: ConnectionName, generation: number, kind: Kind, text: string): void;
+  /** Sends the draft to a connection, unless its generation has ended. */
+  deliver(name: ConnectionName, generation: number, kind: Kind): void;
 }

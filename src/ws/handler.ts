@@ -1,6 +1,6 @@
-// One message in, deliveries out: what the tracker does about whatever a client sends. Knows the
-// table, and connections by name, but no socket. Each socket worker has one; nothing a client sends
-// makes it throw.
+// One message in, deliveries out: what the tracker does with a message of a client. The handler knows
+// the table, and connections by name, but no sockets. Each socket worker has one. Nothing that a client
+// sends makes it throw.
 
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
@@ -8,42 +8,36 @@ import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, FLAG_TAKE_OVER } from "../swarm/la
 import { PEER_HELD, type Table, TABLE_FULL } from "../swarm/table.ts";
 import { type ConnectionName, type Connections, slotOf } from "./connections.ts";
 import { type Deliveries, KIND } from "./deliveries.ts";
-import { copyId, ID_WORDS } from "./id.ts";
 import type { AddressLimits } from "./address-limits.ts";
 import type { Memberships } from "./memberships.ts";
-import { KEY } from "./message-keys.ts";
-import { ACTION, MessageReader } from "./message-reader.ts";
-import {
-  writeAnnounceResponse,
-  writeAnswer,
-  writeError,
-  writeOffer,
-  writeOfferHead,
-  writeScrapeEntry,
-  writeScrapeResponse,
-} from "./message-writer.ts";
+import type { Draft } from "./message/draft.ts";
+import { copyId, ID_WORDS } from "./message/id.ts";
+import type { Inbox } from "./message/inbox.ts";
+import { KEY } from "./message/keys.ts";
+import { ACTION, MessageReader, type Part } from "./message/reader.ts";
+import { EMPTY_LITERAL, MessageWriter } from "./message/writer.ts";
 import { OFFER, type PendingOffers } from "./pending-offers.ts";
 
-/** What became of a message. */
+/** The outcome of a message. */
 export const OUTCOME = {
-  /** Done, answered with an error, or passed over. */
+  /** It was handled: carried out, or answered with an error. */
   handled: 0,
-  /** Nothing that could be answered. */
-  junk: 1,
+  /** It was nothing that could be answered. */
+  bad: 1,
   /**
-   * Another connection holds the peer: see `holder`. Whoever finds out that it is dead closes it,
-   * and has the message handled again.
+   * Another connection holds the peer: see `holder`. If that connection turns out to be dead, it is
+   * closed, and the message is handled again.
    */
   held: 2,
 } as const;
 
 export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 
-/** Where a message comes from. */
+/** The connection that a message comes from. */
 export interface Sender {
   readonly name: ConnectionName;
   readonly generation: number;
-  /** What stands for the client's address, see AddressLimits. */
+  /** Stands for the client's address, see AddressLimits. */
   readonly addressHash: number;
 }
 
@@ -54,20 +48,40 @@ export interface HandlerSettings {
   readonly announceInterval: number;
 }
 
-export const REFUSAL = {
-  action: "Unknown action",
-  addressFull: "Too many peers of your address",
-  rateLimited: "Too many messages from your address",
-  full: "Tracker is full",
-  infoHash: "info_hash must be 20 characters of U+0000 to U+00FF",
-  noInfoHash: "A scrape needs an info_hash",
-  offerId: "offer_id must be a string of 1 to 64 characters",
-  peerHeld: "Another connection uses this peer_id",
-  peerId: "peer_id must be 20 characters of U+0000 to U+00FF",
-  sdp: "answer.sdp must be a string",
-  toPeerId: "to_peer_id must be 20 characters of U+0000 to U+00FF",
-  tooMany: "Too many peers on one connection",
+/** What a handler works with. */
+export interface HandlerParts {
+  readonly table: Table;
+  readonly connections: Connections;
+  readonly memberships: Memberships;
+  readonly limits: AddressLimits;
+  readonly pendingOffers: PendingOffers;
+  readonly counters: Counters;
+  /** Contains the message to be handled. */
+  readonly inbox: Inbox;
+  /** Contains the message to be delivered. */
+  readonly draft: Draft;
+  readonly deliveries: Deliveries;
+}
+
+const text = (reason: string): Uint8Array => new Uint8Array(Buffer.from(reason));
+
+/** The errors that clients receive. */
+export const ERRORS = {
+  action: text("Unknown action"),
+  addressFull: text("Too many peers of your address"),
+  rateLimited: text("Too many messages from your address"),
+  full: text("Tracker is full"),
+  infoHash: text("info_hash must be 20 characters of U+0000 to U+00FF"),
+  noInfoHash: text("A scrape needs an info_hash"),
+  offerId: text("offer_id must be a string of 1 to 64 characters"),
+  peerHeld: text("Another connection uses this peer_id"),
+  peerId: text("peer_id must be 20 characters of U+0000 to U+00FF"),
+  sdp: text("answer.sdp must be a string"),
+  toPeerId: text("to_peer_id must be 20 characters of U+0000 to U+00FF"),
+  tooMany: text("Too many peers on one connection"),
 } as const;
+
+const SCRAPE_LITERAL = text('"scrape"');
 
 // A peer as the table hands it out, in halves of words: peer id, connection, generation.
 const PEER_HALVES = 13;
@@ -76,96 +90,98 @@ const CONNECTION_HALF = ID_WORDS * 2;
 /** Peers asked of the table for each offer, so that some may be passed over. */
 const CANDIDATES = 2;
 
-/** Peers of one connection that are looked for in the table at a time, as some may have expired. */
-const MOST_CHECKED = 2000;
-/** Seconds until they are looked for again, when few had. */
+/** Maximum number of peers of one connection looked up at a time, to find those that have expired. */
+const MAX_CHECKED = 2000;
+/** Seconds until the next look-up if few had expired. */
 const CHECK_SECONDS = 10;
 
 export class Handler {
-  /** Who holds the peer of the last message that was `held`. */
+  /** The connection that holds the peer of the last message with the outcome `held`. */
   readonly holder = { name: 0, generation: 0 };
   /** Has read the message that is being handled. */
   readonly #message: MessageReader;
+  readonly #writer: MessageWriter;
   readonly #request = new Int32Array(ANNOUNCE.words);
   readonly #offer = new Int32Array(OFFER.words);
   readonly #checked = new Int32Array(ANNOUNCE.words);
   readonly #handedOut: Uint16Array;
+  readonly #infoHash: Part = { start: 0, end: 0 };
+  readonly #peerId: Part = { start: 0, end: 0 };
+  readonly #sdp: Part = { start: 0, end: 0 };
+  readonly #offerId: Part = { start: 0, end: 0 };
 
   constructor(
     private readonly settings: HandlerSettings,
-    private readonly table: Table,
-    private readonly connections: Connections,
-    private readonly memberships: Memberships,
-    private readonly limits: AddressLimits,
-    private readonly pendingOffers: PendingOffers,
-    private readonly counters: Counters,
-    private readonly deliveries: Deliveries,
+    private readonly parts: HandlerParts,
   ) {
-    this.#message = new MessageReader({ ...settings, offerKey: pendingOffers.key });
+    const { draft, inbox, pendingOffers } = parts;
+    this.#message = new MessageReader(inbox, { ...settings, offerKey: pendingOffers.key });
+    this.#writer = new MessageWriter(draft, inbox);
     this.#handedOut = new Uint16Array(settings.maxOffers * CANDIDATES * PEER_HALVES);
   }
 
-  /** Handles what `from` sent at second `now`. */
-  handle(from: Sender, text: string, now: number): Outcome {
+  /** Handles the message in the inbox, which `from` sent, at second `now`. */
+  handle(from: Sender, now: number): Outcome {
     const message = this.#message;
-    switch (message.read(text)) {
+    switch (message.read()) {
       case ACTION.none:
-        return OUTCOME.junk;
+        return OUTCOME.bad;
       case ACTION.scrape:
         return this.#scrape(from);
       case ACTION.unknown:
-        return this.#refuse(from, REFUSAL.action);
+        return this.#refuse(from, ERRORS.action);
       case ACTION.announce:
     }
     if (!message.readId(KEY.info_hash, this.#request, ANNOUNCE.infoHash)) {
-      return this.#refuse(from, REFUSAL.infoHash);
+      return this.#refuse(from, ERRORS.infoHash);
     }
     if (!message.readId(KEY.peer_id, this.#request, ANNOUNCE.peer)) {
-      return this.#refuse(from, REFUSAL.peerId);
+      return this.#refuse(from, ERRORS.peerId);
     }
-    return message.isAnswer ? this.#passAnswer(from, now) : this.#announce(from, now);
+    return message.isAnswer ? this.#relayAnswer(from, now) : this.#announce(from, now);
   }
 
-  /** Tells `from` that the peer of its announce is another's. */
-  refuseHeld(from: Sender, text: string): void {
-    this.#message.read(text);
-    this.#refuse(from, REFUSAL.peerHeld);
+  /** Tells `from` that another connection holds the peer of the announce in the inbox. */
+  refuseHeld(from: Sender): void {
+    this.#message.read();
+    this.#refuse(from, ERRORS.peerHeld);
   }
 
-  /** Tells `from` that its address sends too many messages. */
-  refuseRate(from: Sender, text: string): void {
-    this.counters.add(COUNTER.rateLimited, 1);
-    if (this.#message.read(text) === ACTION.none) return;
-    this.#refuse(from, REFUSAL.rateLimited);
+  /** Tells `from`, if its message is understood, that its address sends too many. */
+  refuseRate(from: Sender): void {
+    this.parts.counters.add(COUNTER.rateLimited, 1);
+    if (this.#message.read() === ACTION.none) return;
+    this.#refuse(from, ERRORS.rateLimited);
   }
 
-  /** Removes all peers of a connection that is closing, but those that another has taken over. */
+  /** Removes all peers of a connection that is closing, except those that another has taken over. */
   removePeers(from: Sender): void {
     const request = this.#request;
-    while (this.memberships.removeAny(slotOf(from.name), request, ANNOUNCE.infoHash)) {
-      this.limits.removePeer(from.addressHash);
+    const { limits, memberships } = this.parts;
+    while (memberships.removeAny(slotOf(from.name), request, ANNOUNCE.infoHash)) {
+      limits.removePeer(from.addressHash);
       this.#stop(from, request);
     }
   }
 
-  // Info hash and peer id have been read into the request.
+  // The info hash and the peer ID are in the request.
   #announce(from: Sender, now: number): Outcome {
-    const { table } = this;
+    const { connections, counters, memberships, table } = this.parts;
     const message = this.#message;
     const request = this.#request;
     const slot = slotOf(from.name);
     const { isStopped } = message;
-    if (!isStopped && !this.memberships.hasRoom(slot, request, ANNOUNCE.infoHash)) {
-      if (!this.#forgetExpired(from, now)) return this.#refuse(from, REFUSAL.tooMany);
+    if (!isStopped && !memberships.hasRoom(slot, request, ANNOUNCE.infoHash)) {
+      if (!this.#forgetExpired(from, now)) return this.#refuse(from, ERRORS.tooMany);
     }
     const offers = isStopped ? 0 : message.offers;
     const flags = (message.isSeeder ? FLAG_SEEDER : 0) | (isStopped ? FLAG_STOPPED : 0);
-    this.#hold(from, flags, offers * CANDIDATES);
+    this.#completeRequest(from, flags, offers * CANDIDATES);
     let peers = table.announce(request, 0, now & 0xffff, this.#handedOut, 0);
     if (peers === PEER_HELD) {
       const { connection, generation } = table.result;
-      // Peer ids are no secret: only of a connection that is known to be dead may a peer be had.
-      if (this.connections.isOpen(connection, generation)) {
+      // Peer IDs are no secret, so a peer moves only if its connection is known to be dead.
+      if (connections.isOpen(connection, generation)) {
         this.holder.name = connection;
         this.holder.generation = generation;
         return OUTCOME.held;
@@ -174,140 +190,144 @@ export class Handler {
       peers = table.announce(request, 0, now & 0xffff, this.#handedOut, 0);
     }
     if (peers === TABLE_FULL) {
-      this.counters.add(COUNTER.tableFull, 1);
-      return this.#refuse(from, REFUSAL.full);
+      counters.add(COUNTER.tableFull, 1);
+      return this.#refuse(from, ERRORS.full);
     }
     if (isStopped) this.#forgetPeer(from, request);
     else if (table.result.isNewcomer && !this.#notePeer(from, request)) {
-      this.counters.add(COUNTER.addressFull, 1);
-      return this.#refuse(from, REFUSAL.addressFull);
+      counters.add(COUNTER.addressFull, 1);
+      return this.#refuse(from, ERRORS.addressFull);
     }
-    const infoHash = message.literal(KEY.info_hash);
+    message.locate(KEY.info_hash, this.#infoHash);
     const { announceInterval } = this.settings;
     const { leechers, seeders } = table.result;
-    this.#respond(from, writeAnnounceResponse(infoHash, seeders, leechers, announceInterval));
-    if (peers > 0) {
-      this.#passOffers(offers, peers, writeOfferHead(infoHash, message.literal(KEY.peer_id)), now);
-    }
-    // The announce counts all the same.
-    if (message.hasBadOfferId && !isStopped) return this.#refuse(from, REFUSAL.offerId);
+    this.#writer.writeAnnounceResponse(this.#infoHash, seeders, leechers, announceInterval);
+    this.#respond(from);
+    if (peers > 0) this.#relayOffers(offers, peers, now);
+    // The announce counts nevertheless.
+    if (message.hasBadOfferId && !isStopped) return this.#refuse(from, ERRORS.offerId);
     return OUTCOME.handled;
   }
 
-  // To as many of the peers handed out as there are offers, but not to those that cannot take one.
-  #passOffers(offers: number, peers: number, head: string, now: number): void {
+  // Sends one offer to each selected peer, and skips peers whose queue is full.
+  #relayOffers(offers: number, peers: number, now: number): void {
+    const { connections, counters, deliveries, pendingOffers } = this.parts;
     const message = this.#message;
     const offer = this.#offer;
     const request = this.#request;
     const handedOut = this.#handedOut;
+    message.locate(KEY.peer_id, this.#peerId);
+    this.#writer.writeOfferHead(this.#infoHash, this.#peerId);
     copyId(request, ANNOUNCE.infoHash, offer, OFFER.infoHash);
     copyId(request, ANNOUNCE.peer, offer, OFFER.offerer);
     let peer = -1;
     for (let index = 0; index < offers; index++) {
-      message.readOfferId(index, offer, OFFER.id);
       let name: number;
       let generation: number;
       do {
         if (++peer === peers) return;
-        const at = peer * PEER_HALVES + CONNECTION_HALF;
-        name = handedOut[at] | (handedOut[at + 1] << 16);
-        generation = handedOut[at + 2];
-      } while (!this.connections.takesOffers(name, generation));
+        const half = peer * PEER_HALVES + CONNECTION_HALF;
+        name = handedOut[half] | (handedOut[half + 1] << 16);
+        generation = handedOut[half + 2];
+      } while (!connections.takesOffers(name, generation));
       for (let i = 0; i < ID_WORDS; i++) {
         const half = peer * PEER_HALVES + i * 2;
         offer[OFFER.answerer + i] = handedOut[half] | (handedOut[half + 1] << 16);
       }
-      this.pendingOffers.add(offer, now);
-      this.counters.add(COUNTER.offers, 1);
-      const text = writeOffer(head, message.offerSdp(index), message.offerId(index));
-      this.deliveries.deliver(name, generation, KIND.offer, text);
+      message.readOfferId(index, offer, OFFER.id);
+      pendingOffers.add(offer, now);
+      counters.add(COUNTER.offers, 1);
+      message.locateOfferSdp(index, this.#sdp);
+      message.locateOfferId(index, this.#offerId);
+      this.#writer.writeOffer(this.#sdp, this.#offerId);
+      deliveries.deliver(name, generation, KIND.offer);
     }
   }
 
-  #passAnswer(from: Sender, now: number): Outcome {
+  #relayAnswer(from: Sender, now: number): Outcome {
+    const { connections, counters, deliveries, pendingOffers, table } = this.parts;
     const message = this.#message;
     const offer = this.#offer;
     const request = this.#request;
-    const sdp = message.answerSdp;
-    if (sdp === undefined) return this.#refuse(from, REFUSAL.sdp);
-    if (!message.readAnsweredOfferId(offer, OFFER.id)) {
-      return this.#refuse(from, REFUSAL.offerId);
-    }
+    if (!message.locateAnswerSdp(this.#sdp)) return this.#refuse(from, ERRORS.sdp);
+    if (!message.readAnsweredOfferId(offer, OFFER.id)) return this.#refuse(from, ERRORS.offerId);
     if (!message.readId(KEY.to_peer_id, offer, OFFER.offerer)) {
-      return this.#refuse(from, REFUSAL.toPeerId);
+      return this.#refuse(from, ERRORS.toPeerId);
     }
-    if (!this.#isHeldBy(from, request)) return this.#lose();
+    if (!this.#isHeldBy(from, request)) return this.#countLostAnswer();
     copyId(request, ANNOUNCE.infoHash, offer, OFFER.infoHash);
     copyId(request, ANNOUNCE.peer, offer, OFFER.answerer);
-    if (!this.pendingOffers.take(offer, now)) return this.#lose();
+    if (!pendingOffers.take(offer, now)) return this.#countLostAnswer();
     copyId(offer, OFFER.offerer, request, ANNOUNCE.peer);
-    this.table.hashAnnounce(request, 0);
-    if (!this.table.findPeer(request, 0)) return this.#lose();
-    const { connection, generation } = this.table.result;
-    if (!this.connections.isOpen(connection, generation)) return this.#lose();
-    this.counters.add(COUNTER.answers, 1);
-    const relayed = writeAnswer(
-      message.literal(KEY.info_hash),
-      message.literal(KEY.peer_id),
-      sdp,
-      message.literal(KEY.offer_id),
-    );
-    this.deliveries.deliver(connection, generation, KIND.answer, relayed);
+    table.hashAnnounce(request, 0);
+    if (!table.findPeer(request, 0)) return this.#countLostAnswer();
+    const { connection, generation } = table.result;
+    if (!connections.isOpen(connection, generation)) return this.#countLostAnswer();
+    counters.add(COUNTER.answers, 1);
+    message.locate(KEY.info_hash, this.#infoHash);
+    message.locate(KEY.peer_id, this.#peerId);
+    message.locate(KEY.offer_id, this.#offerId);
+    this.#writer.writeAnswer(this.#infoHash, this.#peerId, this.#sdp, this.#offerId);
+    deliveries.deliver(connection, generation, KIND.answer);
     return OUTCOME.handled;
   }
 
   #scrape(from: Sender): Outcome {
-    const { table } = this;
+    const { table } = this.parts;
     const request = this.#request;
     const message = this.#message;
-    const entries: string[] = [];
-    for (let i = 0; i < message.infoHashes; i++) {
-      const literal = message.infoHash(i);
+    const writer = this.#writer;
+    const { infoHashes } = message;
+    if (infoHashes === 0) return this.#refuseScrape(from, undefined, ERRORS.noInfoHash);
+    writer.writeScrapeHead();
+    for (let i = 0; i < infoHashes; i++) {
+      const isString = message.locateInfoHash(i, this.#infoHash);
       if (!message.readInfoHash(i, request, ANNOUNCE.infoHash)) {
-        return this.#respond(from, writeError('"scrape"', literal, REFUSAL.infoHash));
+        return this.#refuseScrape(from, isString ? this.#infoHash : undefined, ERRORS.infoHash);
       }
       table.scrape(request, ANNOUNCE.infoHash);
-      entries.push(writeScrapeEntry(literal, table.result.seeders, table.result.leechers));
+      writer.writeScrapeEntry(i, this.#infoHash, table.result.seeders, table.result.leechers);
     }
-    if (entries.length === 0) {
-      return this.#respond(from, writeError('"scrape"', '""', REFUSAL.noInfoHash));
-    }
-    return this.#respond(from, writeScrapeResponse(entries));
+    writer.writeScrapeEnd();
+    return this.#respond(from);
   }
 
-  // Completes the request, whose info hash and peer id are there.
-  #hold(from: Sender, flags: number, wanted: number): void {
+  // The info hash and the peer ID are in the request.
+  #completeRequest(from: Sender, flags: number, numwant: number): void {
     const request = this.#request;
     request[ANNOUNCE.flags] = flags;
-    request[ANNOUNCE.numwant] = wanted;
+    request[ANNOUNCE.numwant] = numwant;
     request[ANNOUNCE.peer + ID_WORDS] = from.name;
     request[ANNOUNCE.peer + ID_WORDS + 1] = from.generation;
-    this.table.hashAnnounce(request, 0);
+    this.parts.table.hashAnnounce(request, 0);
   }
 
-  // That the connection has the peer of the request, unless its address has as many as it may.
+  // Notes that the connection has the peer of the request. Returns false, and removes the peer, if its
+  // address has as many as it may.
   #notePeer(from: Sender, request: Int32Array): boolean {
+    const { limits, memberships } = this.parts;
     const slot = slotOf(from.name);
-    if (!this.memberships.add(slot, request, ANNOUNCE.infoHash)) return true;
-    if (this.limits.addPeer(from.addressHash)) return true;
-    this.memberships.remove(slot, request, ANNOUNCE.infoHash);
+    if (!memberships.add(slot, request, ANNOUNCE.infoHash)) return true;
+    if (limits.addPeer(from.addressHash)) return true;
+    memberships.remove(slot, request, ANNOUNCE.infoHash);
     this.#stop(from, request);
     return false;
   }
 
   #forgetPeer(from: Sender, request: Int32Array): void {
-    if (!this.memberships.remove(slotOf(from.name), request, ANNOUNCE.infoHash)) return;
-    this.limits.removePeer(from.addressHash);
+    const { limits, memberships } = this.parts;
+    if (!memberships.remove(slotOf(from.name), request, ANNOUNCE.infoHash)) return;
+    limits.removePeer(from.addressHash);
   }
 
   #stop(from: Sender, request: Int32Array): void {
-    this.#hold(from, FLAG_STOPPED, 0);
-    this.table.announce(request, 0, 0, this.#handedOut, 0);
+    this.#completeRequest(from, FLAG_STOPPED, 0);
+    this.parts.table.announce(request, 0, 0, this.#handedOut, 0);
   }
 
-  // Whether the table has the peer of the request, as one of this connection's.
+  // Whether the table has the peer of the request, and this connection holds it.
   #isHeldBy(from: Sender, request: Int32Array): boolean {
-    const { table } = this;
+    const { table } = this.parts;
     table.hashAnnounce(request, 0);
     return (
       table.findPeer(request, 0) &&
@@ -316,17 +336,18 @@ export class Handler {
     );
   }
 
-  // Peers expire in the table without a word. Only a connection that has all it may have is looked
-  // at, so much at a time, and not again soon when that was of little use. Whether it was of any.
+  // Peers expire in the table only; their connection does not notice. This looks for such peers of a
+  // connection that has as many as it may: some at a time, and not again soon if few have expired.
+  // Returns whether any has.
   #forgetExpired(from: Sender, now: number): boolean {
-    const { memberships } = this;
+    const { memberships } = this.parts;
     const request = this.#checked;
     const slot = slotOf(from.name);
     const checked = memberships.checkedAt(slot);
     if (checked !== 0 && now + 1 - checked < CHECK_SECONDS) return false;
-    const most = Math.min(memberships.count(slot), MOST_CHECKED);
+    const count = Math.min(memberships.count(slot), MAX_CHECKED);
     let forgotten = 0;
-    for (let i = 0; i < most; i++) {
+    for (let i = 0; i < count; i++) {
       memberships.readOldest(slot, request, ANNOUNCE.infoHash);
       if (this.#isHeldBy(from, request)) {
         memberships.renewOldest(slot);
@@ -335,26 +356,33 @@ export class Handler {
         forgotten++;
       }
     }
-    if (forgotten < most / 8) memberships.noteCheck(slot, now + 1);
+    if (forgotten < count / 8) memberships.noteCheck(slot, now + 1);
     return forgotten > 0;
   }
 
-  #respond(from: Sender, text: string): Outcome {
-    this.counters.add(COUNTER.responses, 1);
-    this.deliveries.deliver(from.name, from.generation, KIND.response, text);
+  #respond(from: Sender): Outcome {
+    this.parts.counters.add(COUNTER.responses, 1);
+    this.parts.deliveries.deliver(from.name, from.generation, KIND.response);
     return OUTCOME.handled;
   }
 
-  // An announce, or what has an action that is none.
-  #refuse(from: Sender, reason: string): Outcome {
+  // Refuses any message with an action.
+  #refuse(from: Sender, reason: Uint8Array): Outcome {
     const message = this.#message;
-    const error = writeError(message.literal(KEY.action), message.literal(KEY.info_hash), reason);
-    return this.#respond(from, error);
+    const hasAction = message.locate(KEY.action, this.#offerId);
+    const hasInfoHash = message.locate(KEY.info_hash, this.#infoHash);
+    const action = hasAction ? this.#offerId : EMPTY_LITERAL;
+    this.#writer.writeError(action, hasInfoHash ? this.#infoHash : undefined, reason);
+    return this.#respond(from);
   }
 
-  // An answer that nobody waits for.
-  #lose(): Outcome {
-    this.counters.add(COUNTER.lostAnswers, 1);
+  #refuseScrape(from: Sender, infoHash: Part | undefined, reason: Uint8Array): Outcome {
+    this.#writer.writeError(SCRAPE_LITERAL, infoHash, reason);
+    return this.#respond(from);
+  }
+
+  #countLostAnswer(): Outcome {
+    this.parts.counters.add(COUNTER.lostAnswers, 1);
     return OUTCOME.handled;
   }
 }

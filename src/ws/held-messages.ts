@@ -1,39 +1,39 @@
-// Messages that wait until it is known whether a connection is alive: so many and no more. Where there
-// is no room, the address that has the most gives way, and of its connections the one that has the
-// most: nobody fills it up for the others.
+// Messages that wait until it is known whether a connection is alive, up to a limit. At the limit, the
+// address that has the most gives way, and of its connections the one that has the most, so no client
+// can take the room of the others.
 
 import type { Client } from "./client.ts";
 
-/** A message that waits. */
+/** A waiting message. */
 export interface Held {
   readonly client: Client;
-  readonly text: string;
-  /** Whether it waits no more. */
+  readonly message: Buffer;
+  /** Whether it no longer waits. */
   isDropped: boolean;
 }
 
-// In characters.
-/** What all that wait may weigh, and those of one connection. */
-const MOST = 16 * 2 ** 20;
-const MOST_EACH = 2 ** 20;
-/** What a short one weighs: 4,096 of them may wait. */
-const LEAST_WEIGHT = 4096;
+/** Maximum bytes of all waiting messages, and of those of one connection. */
+const MAX_BYTES = 16 * 2 ** 20;
+const MAX_CLIENT_BYTES = 2 ** 20;
+/** What a short message counts: 4,096 of them may wait. */
+const MIN_WEIGHT = 4096;
 
 export class HeldMessages {
   readonly #ofClients = new Map<Client, Held[]>();
   readonly #groups = new Scales<number>();
   readonly #clients = new Map<number, Scales<Client>>();
 
-  /** `refuse` is called for what has to give way. */
+  /** `refuse` is called for each message that gives way. */
   constructor(private readonly refuse: (held: Held) => void) {}
 
-  /** Takes a message; undefined when it would have to give way itself. */
-  add(client: Client, text: string): Held | undefined {
+  /** Adds a message. Returns undefined if it would have to give way itself. */
+  add(client: Client, message: Buffer): Held | undefined {
     const group = client.addressHash;
-    const held = { client, text, isDropped: false };
+    const held = { client, message, isDropped: false };
     const weight = weigh(held);
-    if ((this.#clients.get(group)?.weight(client) ?? 0) + weight > MOST_EACH) return undefined;
-    while (this.#groups.sum + weight > MOST) {
+    if ((this.#clients.get(group)?.weight(client) ?? 0) + weight > MAX_CLIENT_BYTES)
+      return undefined;
+    while (this.#groups.sum + weight > MAX_BYTES) {
       const other = this.#findToYield(client, weight);
       if (other === undefined) return undefined;
       this.remove(other);
@@ -49,7 +49,7 @@ export class HeldMessages {
     return held;
   }
 
-  /** Lets go of a message that waits. */
+  /** Removes a waiting message. */
   remove(held: Held): void {
     const { client } = held;
     const group = client.addressHash;
@@ -63,7 +63,7 @@ export class HeldMessages {
     this.#groups.add(group, -weigh(held));
   }
 
-  // The newest message of whoever has the most, if that is more than the newcomer would have.
+  // The newest message of the connection that has the most, if that is more than the newcomer would have.
   #findToYield(client: Client, weight: number): Held | undefined {
     const group = client.addressHash;
     const heaviest = this.#groups.heaviest!;
@@ -76,15 +76,15 @@ export class HeldMessages {
   }
 }
 
-function weigh({ text }: Held): number {
-  return Math.max(text.length, LEAST_WEIGHT);
+function weigh({ message }: Held): number {
+  return Math.max(message.length, MIN_WEIGHT);
 }
 
-/** Weights by key, and which of them is the heaviest. */
+/** Weights by key, with their sum and the heaviest. */
 class Scales<Key> {
   sum = 0;
   readonly #weights = new Map<Key, number>();
-  /** Undefined when it has to be looked for: after it became lighter. */
+  /** Undefined if it must be searched for, because it has become lighter. */
   #heaviest: Key | undefined;
 
   weight(key: Key): number {
@@ -103,10 +103,10 @@ class Scales<Key> {
 
   get heaviest(): Key | undefined {
     if (this.#heaviest !== undefined) return this.#heaviest;
-    let most = 0;
+    let max = 0;
     for (const [key, weight] of this.#weights) {
-      if (weight <= most) continue;
-      most = weight;
+      if (weight <= max) continue;
+      max = weight;
       this.#heaviest = key;
     }
     return this.#heaviest;

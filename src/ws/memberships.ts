@@ -1,19 +1,19 @@
-// Which peers, in which swarms, each connection of a worker has announced: what has to be removed
-// from the table when it closes. A ring for each connection, the newest first, and an index over all
-// of them: a hash table by linear hashing, which grows by a bucket at a time.
+// The peers, with their swarms, that each connection of a worker has announced: they are removed from
+// the table when it closes. Each connection has a ring of them, the newest first, and one hash table
+// over all finds them. It grows by one bucket at a time (linear hashing).
 //
 //   entry     [ next | previous | chain | hash | info hash x 5 | peer id x 5 ]     14 words
 //   slot      [ newest | count | checked ]                                         3 words
 //   bucket    [ first entry ]                                                      1 word
 //
-// Entries are known by their numbers, from 1 on; 0 is none. The hash is that of info hash and peer
-// id, which strangers choose, with the slot mixed in: of one peer, two slots never have the same.
+// Entries are numbered from 1; 0 means none. The hash is keyed, as strangers choose info hashes and
+// peer IDs. The slot is mixed in, so that one peer has a different hash in each slot.
 
 import { halfSipHash13 } from "../memory/hash.ts";
-import { ID_WORDS } from "./id.ts";
+import { ID_WORDS } from "./message/id.ts";
 import { Records } from "./records.ts";
 
-/** Words of an info hash and a peer id, one behind the other. */
+/** Words of an info hash and a peer ID. */
 export const MEMBERSHIP_WORDS = 2 * ID_WORDS;
 
 const ENTRY = { next: 0, previous: 1, chain: 2, hash: 3, key: 4, words: 4 + MEMBERSHIP_WORDS };
@@ -25,40 +25,40 @@ export class Memberships {
   readonly #slots = new Records(SLOT.words);
   readonly #buckets = new Records(1);
   #bucketCount = FIRST_BUCKETS;
-  /** The highest power of two that is no more than there are buckets. */
+  /** The highest power of two that does not exceed the number of buckets. */
   #wholeBuckets = FIRST_BUCKETS;
   #free = 0;
   #fresh = 1;
   #count = 0;
 
-  /** `most`: peers of one connection. `key`: two random words. */
+  /** `max`: peers of one connection. `key`: two random words. */
   constructor(
-    private readonly most: number,
+    private readonly max: number,
     private readonly key: Int32Array,
   ) {
     this.#buckets.reach(FIRST_BUCKETS - 1);
   }
 
-  /** Peers of one connection. */
+  /** The number of peers of a connection. */
   count(slot: number): number {
     return slot < this.#slots.length ? this.#slots.get(slot, SLOT.count) : 0;
   }
 
-  /** Whether the membership at `key[at]` is there, or may be added. */
-  hasRoom(slot: number, key: Int32Array, at: number): boolean {
-    return this.count(slot) < this.most || this.#find(this.#hash(slot, key, at), key, at) !== 0;
+  /** Whether the membership at `key[word]` exists or may be added. */
+  hasRoom(slot: number, key: Int32Array, word: number): boolean {
+    return this.count(slot) < this.max || this.#find(this.#hash(slot, key, word), key, word) !== 0;
   }
 
-  /** Adds the membership at `key[at]`, for which there must be room; false when it was there. */
-  add(slot: number, key: Int32Array, at: number): boolean {
-    const hash = this.#hash(slot, key, at);
-    if (this.#find(hash, key, at) !== 0) return false;
+  /** Adds the membership at `key[word]`, for which there must be room. Returns false if it exists. */
+  add(slot: number, key: Int32Array, word: number): boolean {
+    const hash = this.#hash(slot, key, word);
+    if (this.#find(hash, key, word) !== 0) return false;
     this.#slots.reach(slot);
     const entry = this.#allocate();
     const words = this.#entries.chunk(entry);
     const offset = this.#entries.offset(entry);
     words[offset + ENTRY.hash] = hash;
-    for (let i = 0; i < MEMBERSHIP_WORDS; i++) words[offset + ENTRY.key + i] = key[at + i];
+    for (let i = 0; i < MEMBERSHIP_WORDS; i++) words[offset + ENTRY.key + i] = key[word + i];
     this.#enterRing(slot, entry);
     this.#enterChain(this.#bucketOf(hash), entry);
     this.#count++;
@@ -66,35 +66,35 @@ export class Memberships {
     return true;
   }
 
-  /** Removes the membership at `key[at]`; false when it is not there. */
-  remove(slot: number, key: Int32Array, at: number): boolean {
-    const entry = this.#find(this.#hash(slot, key, at), key, at);
+  /** Removes the membership at `key[word]`. Returns false if there is none. */
+  remove(slot: number, key: Int32Array, word: number): boolean {
+    const entry = this.#find(this.#hash(slot, key, word), key, word);
     if (entry !== 0) this.#remove(slot, entry);
     return entry !== 0;
   }
 
-  /** Copies any one membership of a connection to `key[at]` and removes it; false without any. */
-  removeAny(slot: number, key: Int32Array, at: number): boolean {
+  /** Copies any membership of a connection to `key[word]` and removes it. Returns false if there is none. */
+  removeAny(slot: number, key: Int32Array, word: number): boolean {
     if (this.count(slot) === 0) return false;
     const entry = this.#slots.get(slot, SLOT.newest);
-    this.#copyKey(entry, key, at);
+    this.#copyKey(entry, key, word);
     this.#remove(slot, entry);
     return true;
   }
 
-  /** Copies the oldest membership of a connection, of which there must be one, to `key[at]`. */
-  readOldest(slot: number, key: Int32Array, at: number): void {
+  /** Copies the oldest membership of a connection, which must have one, to `key[word]`. */
+  readOldest(slot: number, key: Int32Array, word: number): void {
     const newest = this.#slots.get(slot, SLOT.newest);
-    this.#copyKey(this.#entries.get(newest, ENTRY.previous), key, at);
+    this.#copyKey(this.#entries.get(newest, ENTRY.previous), key, word);
   }
 
-  /** Makes the oldest membership of a connection the newest. */
+  /** Makes the oldest membership of a connection its newest. */
   renewOldest(slot: number): void {
     const newest = this.#slots.get(slot, SLOT.newest);
     this.#slots.set(slot, SLOT.newest, this.#entries.get(newest, ENTRY.previous));
   }
 
-  /** The second that was noted when the memberships of a connection were checked; 0 for none. */
+  /** The second noted at the last check of a connection's memberships; 0 if there was none. */
   checkedAt(slot: number): number {
     return this.#slots.get(slot, SLOT.checked);
   }
@@ -123,10 +123,10 @@ export class Memberships {
     return this.#fresh++;
   }
 
-  #copyKey(entry: number, key: Int32Array, at: number): void {
+  #copyKey(entry: number, key: Int32Array, word: number): void {
     const words = this.#entries.chunk(entry);
     const from = this.#entries.offset(entry) + ENTRY.key;
-    for (let i = 0; i < MEMBERSHIP_WORDS; i++) key[at + i] = words[from + i];
+    for (let i = 0; i < MEMBERSHIP_WORDS; i++) key[word + i] = words[from + i];
   }
 
   // --- the ring of a connection --------------------------------------------------------------------
@@ -153,20 +153,20 @@ export class Memberships {
     if (this.#slots.get(slot, SLOT.newest) === entry) this.#slots.set(slot, SLOT.newest, next);
     const count = this.#slots.get(slot, SLOT.count) - 1;
     this.#slots.set(slot, SLOT.count, count);
-    // The slot may be another connection's next.
+    // The next connection in the slot begins anew.
     if (count === 0) this.#slots.set(slot, SLOT.checked, 0);
   }
 
   // --- the index -----------------------------------------------------------------------------------
 
-  #find(hash: number, key: Int32Array, at: number): number {
+  #find(hash: number, key: Int32Array, word: number): number {
     let entry = this.#buckets.get(this.#bucketOf(hash), 0);
     while (entry !== 0) {
       const words = this.#entries.chunk(entry);
       const offset = this.#entries.offset(entry);
       if (words[offset + ENTRY.hash] === hash) {
         let i = 0;
-        while (i < MEMBERSHIP_WORDS && words[offset + ENTRY.key + i] === key[at + i]) i++;
+        while (i < MEMBERSHIP_WORDS && words[offset + ENTRY.key + i] === key[word + i]) i++;
         if (i === MEMBERSHIP_WORDS) return entry;
       }
       entry = words[offset + ENTRY.chain];
@@ -174,9 +174,9 @@ export class Memberships {
     return 0;
   }
 
-  #hash(slot: number, key: Int32Array, at: number): number {
+  #hash(slot: number, key: Int32Array, word: number): number {
     // An odd factor keeps slots apart.
-    return halfSipHash13(this.key, 0, key, at, MEMBERSHIP_WORDS) ^ Math.imul(slot, 0x9e3779b1);
+    return halfSipHash13(this.key, 0, key, word, MEMBERSHIP_WORDS) ^ Math.imul(slot, 0x9e3779b1);
   }
 
   #bucketOf(hash: number): number {
@@ -198,7 +198,7 @@ export class Memberships {
     entries.set(before, ENTRY.chain, after);
   }
 
-  // Splits the next bucket whose entries are told apart by one more bit from now on.
+  // Splits the next bucket: one more bit of the hash distinguishes its entries from now on.
   #addBucket(): void {
     const split = this.#bucketCount - this.#wholeBuckets;
     this.#buckets.reach(this.#bucketCount++);

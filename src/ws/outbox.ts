@@ -1,109 +1,98 @@
-// What waits to be sent to one connection. All that one iteration of the event loop has for it
-// leaves in one write; what the client does not read waits here, up to a limit, beyond which the
-// oldest offers go first.
+// The frames that wait for one client that does not read, up to a limit: beyond it the oldest offers go
+// first.
 
 import { KIND, type Kind } from "./deliveries.ts";
+import { frameBytes } from "./socket/frame.ts";
 
-/** Where messages leave: `Bun.ServerWebSocket`, as far as it is needed here. */
-export interface Sink {
-  /** The bytes sent; -1 when the message is taken but has to wait, 0 when it is not taken. */
-  sendText(text: string, compress: boolean): number;
-  cork(callback: () => void): unknown;
-}
+/** Memory comes in steps of so many bytes, so that little of it is unused. */
+const STEP_BYTES = 2 ** 13;
 
 export class Outbox {
-  /** Bytes that the last flush sent, as in messages: neither framed nor deflated. */
-  sentBytes = 0;
-  readonly #texts: string[] = [];
-  readonly #kinds: Kind[] = [];
-  /** What waits: characters of what `push` added, bytes of what has waited. */
-  #length = 0;
+  #bytes: Buffer = Buffer.alloc(0);
+  /** Where the bytes that have not been sent begin and end. */
+  #start = 0;
+  #end = 0;
+  /** Where frames with offers begin, from the oldest on. */
+  readonly #offers: number[] = [];
 
-  /** `most`: bytes that may wait. */
-  constructor(private readonly most: number) {}
+  /** `maxBytes`: bytes that may wait. */
+  constructor(private readonly maxBytes: number) {}
 
-  get isEmpty(): boolean {
-    return this.#texts.length === 0;
+  /** Bytes that wait. */
+  get length(): number {
+    return this.#end - this.#start;
   }
 
-  /** Whether so much waits that no more offers should be added. */
+  /** Whether so much waits that no offers should be added. */
   get isFull(): boolean {
-    return this.#length > this.most / 2;
+    return this.length > this.maxBytes / 2;
   }
 
   /** Whether more waits than may. */
   get isOver(): boolean {
-    return this.#length > this.most;
+    return this.length > this.maxBytes;
   }
 
-  /** Adds a text that is sent soon. Its characters count, of which there are no more than bytes. */
-  push(kind: Kind, text: string): void {
-    this.#add(kind, text, text.length);
+  /** Adds the frame from `start` to before `end` of `bytes`. */
+  add(kind: Kind, bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (this.#end + length > this.#bytes.length) this.#makeRoom(length);
+    if (kind === KIND.offer) this.#offers.push(this.#end);
+    bytes.copy(this.#bytes, this.#end, start, end);
+    this.#end += length;
   }
 
-  /** Adds a text that has to wait. Its bytes count. */
-  pushKept(kind: Kind, text: string): void {
-    this.#add(kind, text, flatten(text));
+  /** Notes that `count` more bytes have been sent. */
+  advance(count: number): void {
+    this.#start += count;
   }
 
-  /** Sends until the client takes no more; whether that came to be. */
-  flush(sink: Sink, compress: boolean): boolean {
-    const texts = this.#texts;
-    let taken = 0;
-    let bytes = 0;
-    let isBlocked = false;
-    sink.cork(() => {
-      while (taken < texts.length && !isBlocked) {
-        const sent = sink.sendText(texts[taken], compress);
-        isBlocked = sent <= 0;
-        if (sent === 0) break;
-        bytes += sent > 0 ? sent : Buffer.byteLength(texts[taken]);
-        taken++;
-      }
-    });
-    this.sentBytes = bytes;
-    this.#length = 0;
-    if (taken === texts.length) {
-      texts.length = 0;
-      this.#kinds.length = 0;
-    } else {
-      texts.splice(0, taken);
-      this.#kinds.splice(0, taken);
-      for (const text of texts) this.#length += flatten(text);
-    }
-    return isBlocked;
+  /** Writes what waits. Returns how many bytes were sent. */
+  send(write: (bytes: Buffer, start: number, end: number) => number): number {
+    const sent = write(this.#bytes, this.#start, this.#end);
+    this.#start += sent;
+    return sent;
   }
 
-  /** Drops the oldest offers until no more than half of what may wait does; returns how many. */
+  /**
+   * Drops the oldest offers, but none of which a part is sent, until no more than half of what may
+   * wait does. Returns how many were dropped.
+   */
   dropOffers(): number {
-    const texts = this.#texts;
-    const kinds = this.#kinds;
-    let kept = 0;
-    for (let i = 0; i < texts.length; i++) {
-      if (kinds[i] === KIND.offer && this.#length > this.most / 2) {
-        this.#length -= Buffer.byteLength(texts[i]);
+    const bytes = this.#bytes;
+    const offers = this.#offers.splice(0);
+    let excess = this.length - this.maxBytes / 2;
+    let dropped = 0;
+    // What stays moves down over what is dropped.
+    let kept = this.#start;
+    let moved = this.#start;
+    for (const offer of offers) {
+      if (offer < this.#start) continue;
+      kept += bytes.copy(bytes, kept, moved, offer);
+      moved = offer;
+      if (excess > 0) {
+        const length = frameBytes(bytes, offer);
+        excess -= length;
+        moved += length;
+        dropped++;
       } else {
-        texts[kept] = texts[i];
-        kinds[kept++] = kinds[i];
+        this.#offers.push(kept);
       }
     }
-    const dropped = texts.length - kept;
-    texts.length = kept;
-    kinds.length = kept;
+    this.#end = kept + bytes.copy(bytes, kept, moved, this.#end);
     return dropped;
   }
 
-  #add(kind: Kind, text: string, length: number): void {
-    this.#texts.push(text);
-    this.#kinds.push(kind);
-    this.#length += length;
+  #makeRoom(length: number): void {
+    const needed = this.length + length;
+    const isEnough = needed <= this.#bytes.length / 2;
+    const size = Math.ceil(needed / STEP_BYTES) * STEP_BYTES;
+    const to = isEnough ? this.#bytes : Buffer.allocUnsafeSlow(size);
+    this.#bytes.copy(to, 0, this.#start, this.#end);
+    const offers = this.#offers.splice(0);
+    for (const offer of offers) if (offer >= this.#start) this.#offers.push(offer - this.#start);
+    this.#bytes = to;
+    this.#end -= this.#start;
+    this.#start = 0;
   }
-}
-
-/**
- * Makes a text stand on its own, and returns its bytes. What was put together of other texts keeps
- * all of those in memory until somebody looks into it; then the runtime makes one text of it.
- */
-function flatten(text: string): number {
-  return Buffer.byteLength(text);
 }

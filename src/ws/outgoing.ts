@@ -1,35 +1,29 @@
-// What the clients of a worker are sent, and what becomes of those that do not read. See SENDING for
-// what each of them goes through.
+// What the clients of a worker are sent, and what happens to those that do not read: SENDING in
+// client.ts has the states.
 
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
 import { type Client, SENDING } from "./client.ts";
 import { type OwnConnections, slotOf } from "./connections.ts";
-import type { Kind } from "./deliveries.ts";
+import { KIND, type Kind } from "./deliveries.ts";
 import { Outbox } from "./outbox.ts";
+import { FRAME_HEAD_BYTES, OPCODE, RSV1, writeFrameHead } from "./socket/frame.ts";
+import { NO_MESSAGE, Spool } from "./spool.ts";
 
 export interface OutgoingSettings {
   /** Bytes that may wait for one client. */
-  readonly mostQueued: number;
-  readonly compress: boolean;
-  /** Seconds after which a client that reads nothing is given up. */
+  readonly maxQueued: number;
+  /** Seconds after which a client that reads nothing is closed. */
   readonly stallSeconds: number;
 }
 
-/**
- * Characters that are gathered before they are sent, though the iteration has not ended: under load
- * one of them may bring hundreds of megabytes.
- */
-const MOST_GATHERED = 2 ** 20;
-
 export class Outgoing {
-  /** Characters for clients of this worker since the last flush. */
-  gathered = 0;
   #due: Client[] = [];
   readonly #blocked = new Set<Client>();
-  /** To be closed when nobody is in the middle of something. */
+  /** To be closed at the next flush, when no message is being handled. */
   #doomed: Client[] = [];
-  #hasUrgent = false;
+  readonly #spool = new Spool();
+  #isFlushing = false;
 
   constructor(
     private readonly settings: OutgoingSettings,
@@ -38,38 +32,47 @@ export class Outgoing {
   ) {}
 
   /**
-   * Adds a text for a client. Neither sends nor closes anything: a connection that is closed has its
-   * peers removed at once, which the handler must not be in the middle of.
+   * Adds the message of `length` bytes at `message[start]` for a client. Neither sends nor closes
+   * anything: closing removes the client's peers at once, and the handler may be using them.
    */
-  push(client: Client, kind: Kind, text: string): void {
+  push(client: Client, kind: Kind, message: Buffer, start: number, length: number): void {
     if (client.sending === SENDING.closing) return;
-    const outbox = (client.outbox ??= new Outbox(this.settings.mostQueued));
-    if (client.sending === SENDING.blocked) {
-      outbox.pushKept(kind, text);
-      if (!this.#limit(client, outbox)) this.#doom(client);
-      return;
+    const { compress } = client.socket;
+    if (compress === undefined) {
+      return this.#push(client, kind, OPCODE.text, message, start, length);
     }
-    outbox.push(kind, text);
-    this.gathered += text.length;
-    // What is over has not been tried yet.
-    if (outbox.isOver) this.#hasUrgent = true;
-    if (client.sending === SENDING.idle) this.#makeDue(client);
+    const compressed = compress(message.subarray(start, start + length));
+    this.#push(client, kind, OPCODE.text | RSV1, compressed, 0, compressed.length);
   }
 
-  /** Whether it should not wait for the end of the iteration. */
+  /** Adds a control frame, which may wait as a response does. */
+  pushControl(client: Client, opcode: number, payload: Buffer): void {
+    if (client.sending === SENDING.closing) return;
+    this.#push(client, KIND.response, opcode, payload, 0, payload.length);
+  }
+
+  /** Whether a flush should not wait for the end of the turn. */
   get isUrgent(): boolean {
-    return this.#hasUrgent || this.gathered > MOST_GATHERED;
+    return this.#doomed.length > 0 || this.#spool.isFull;
   }
 
-  /** Sends all that is due at second `now`, and closes what has to be. */
-  flush(now: number): void {
-    const due = this.#due;
-    this.#due = [];
-    this.#hasUrgent = false;
-    this.gathered = 0;
-    if (this.#doomed.length > 0)
+  /**
+   * Sends all that is due at second `now`, and closes what has to be closed. Returns false if there was
+   * nothing to do.
+   */
+  flush(now: number): boolean {
+    // Closing a connection may have messages of others handled, which are sent then, too.
+    if (this.#isFlushing || (this.#due.length === 0 && this.#doomed.length === 0)) return false;
+    this.#isFlushing = true;
+    while (this.#due.length > 0 || this.#doomed.length > 0) {
       for (const client of this.#doomed.splice(0)) client.socket.terminate();
-    for (const client of due) this.#flushClient(client, now);
+      const due = this.#due;
+      this.#due = [];
+      for (const client of due) this.#flushClient(client, now);
+    }
+    this.#spool.clear();
+    this.#isFlushing = false;
+    return true;
   }
 
   /** The client has read something. */
@@ -79,13 +82,13 @@ export class Outgoing {
     this.#makeDue(client);
   }
 
-  /** Notes that the runtime keeps something for a client, unless there is more to be tried first. */
+  /** Notes that the backend keeps something for a client, unless there is more to be sent first. */
   noteBacklog(client: Client, now: number): void {
     if (client.sending === SENDING.idle) this.#block(client, now);
   }
 
-  /** Gives up the clients that have read nothing for too long by second `now`. */
-  giveUpStalled(now: number): void {
+  /** Closes the clients that have read nothing for too long by second `now`. */
+  closeStalled(now: number): void {
     for (const client of this.#blocked) {
       if (now - client.blockedSince > this.settings.stallSeconds) client.socket.terminate();
     }
@@ -95,7 +98,41 @@ export class Outgoing {
   end(client: Client): void {
     client.sending = SENDING.closing;
     client.outbox = undefined;
+    client.firstMessage = NO_MESSAGE;
     this.#blocked.delete(client);
+  }
+
+  #push(
+    client: Client,
+    kind: Kind,
+    opcode: number,
+    message: Buffer,
+    start: number,
+    length: number,
+  ): void {
+    if (client.sending === SENDING.blocked) {
+      return this.#pushBlocked(client, kind, opcode, message, start, length);
+    }
+    this.#spool.add(client, kind, opcode, message, start, length);
+    if (client.sending === SENDING.idle) this.#makeDue(client);
+  }
+
+  #pushBlocked(
+    client: Client,
+    kind: Kind,
+    opcode: number,
+    message: Buffer,
+    start: number,
+    length: number,
+  ): void {
+    const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + length);
+    const payload = writeFrameHead(frame, 0, opcode, length);
+    message.copy(frame, payload, start, start + length);
+    const outbox = (client.outbox ??= new Outbox(this.settings.maxQueued));
+    outbox.add(kind, frame, 0, payload + length);
+    if (this.#limit(client, outbox)) return;
+    this.end(client);
+    this.#doomed.push(client);
   }
 
   #makeDue(client: Client): void {
@@ -109,31 +146,53 @@ export class Outgoing {
     this.#blocked.add(client);
   }
 
-  #doom(client: Client): void {
-    this.end(client);
-    this.#doomed.push(client);
-    this.#hasUrgent = true;
-  }
-
   #flushClient(client: Client, now: number): void {
-    const { outbox, socket } = client;
     if (client.sending !== SENDING.due) return;
-    if (outbox === undefined) return void (client.sending = SENDING.idle);
-    const isBlocked = outbox.flush(socket, this.settings.compress);
-    this.counters.add(COUNTER.bytesOut, outbox.sentBytes);
+    const isAllSent = this.#sendOutbox(client) && this.#sendMessages(client);
     // Sending may have ended the connection.
-    if (client.outbox === undefined) return;
-    if (outbox.isEmpty) client.outbox = undefined;
-    if (isBlocked) {
-      this.#block(client, now);
-      if (!this.#limit(client, outbox)) socket.terminate();
-    } else {
+    if (client.sending !== SENDING.due) return;
+    client.firstMessage = NO_MESSAGE;
+    if (isAllSent) {
       client.sending = SENDING.idle;
       this.connections.setFull(slotOf(client.name), false);
+    } else {
+      this.#block(client, now);
+      if (!this.#limit(client, client.outbox!)) client.socket.terminate();
     }
   }
 
-  // What is in the outbox has to wait, as much as may; false when more does.
+  // Sends what has waited. Returns false, and lets the messages of this turn wait behind it, if the
+  // client does not take all.
+  #sendOutbox(client: Client): boolean {
+    const { outbox, socket } = client;
+    if (outbox === undefined) return true;
+    const sent = outbox.send((bytes, start, end) => socket.write(bytes, start, end));
+    this.counters.add(COUNTER.bytesOut, sent);
+    if (outbox.length > 0) this.#keep(client, outbox);
+    else client.outbox = undefined;
+    return outbox.length === 0;
+  }
+
+  // Sends the messages of this turn. Returns false, and lets the rest wait, if the client does not take
+  // all.
+  #sendMessages(client: Client): boolean {
+    if (client.firstMessage === NO_MESSAGE) return true;
+    const spool = this.#spool;
+    spool.gather(client);
+    const sent = client.socket.write(spool.frames, spool.start, spool.end);
+    this.counters.add(COUNTER.bytesOut, sent);
+    if (sent === spool.end - spool.start) return true;
+    client.outbox = new Outbox(this.settings.maxQueued);
+    this.#keep(client, client.outbox);
+    client.outbox.advance(sent);
+    return false;
+  }
+
+  #keep(client: Client, outbox: Outbox): void {
+    this.#spool.forEach(client, (kind, bytes, start, end) => outbox.add(kind, bytes, start, end));
+  }
+
+  // Limits what waits for a client. Returns false if more than the limit cannot be dropped.
   #limit(client: Client, outbox: Outbox): boolean {
     if (outbox.isOver) this.counters.add(COUNTER.queueFull, outbox.dropOffers());
     if (outbox.isOver) return false;

@@ -1,20 +1,20 @@
-// The offers that were passed on and may be answered: once, within a minute, by whom they were
-// passed to. A table of fixed size in shared memory, because offer and answer may pass through
-// different workers. An offer is known by 64 bits of keyed hash; where many fall together, the
-// oldest are forgotten.
+// The offers that were relayed and may be answered: once, within a minute, by the peer that received
+// them. A table of fixed size in shared memory, because an offer and its answer may pass through
+// different workers. An offer is identified by a keyed hash of 64 bits. Where too many fall into one
+// set, the oldest are forgotten.
 //
 //   stripe    [ lock ]                                       a cache line each
 //   set       [ hash · hash · time ] x 5, one word unused    a cache line each
 
-import { halfSipHash13 } from "../memory/hash.ts";
+import { halfSipHash13Wide } from "../memory/hash.ts";
 import { acquire, release } from "../memory/lock.ts";
 
 /** Seconds for which an offer can be answered. */
 export const OFFER_SECONDS = 60;
 
 /**
- * What names an offer, as words: the info hash, the peer it was passed to, the peer that made it,
- * its offer id as `readOfferId` gives it.
+ * What identifies an offer, as words: the info hash, the peer that received it, the peer that made it,
+ * and its ID as `readOfferId` writes it.
  */
 export const OFFER = { infoHash: 0, answerer: 5, offerer: 10, id: 15, words: 20 } as const;
 
@@ -30,9 +30,9 @@ export interface PendingOffersMemory {
   readonly key: Int32Array;
 }
 
-/** Reserves room for about `most` offers; memory is used as they arrive. */
-export function allocatePendingOffers(most: number, key: Int32Array): PendingOffersMemory {
-  const sets = 2 ** Math.ceil(Math.log2(Math.max(STRIPES, most / ENTRIES)));
+/** Reserves room for about `count` offers. The memory is used as they arrive. */
+export function allocatePendingOffers(count: number, key: Int32Array): PendingOffersMemory {
+  const sets = 2 ** Math.ceil(Math.log2(Math.max(STRIPES, count / ENTRIES)));
   return { buffer: new SharedArrayBuffer((STRIPES + sets) * LINE * 4), key };
 }
 
@@ -42,6 +42,7 @@ export class PendingOffers {
   readonly key: Int32Array;
   readonly #words: Int32Array;
   readonly #mask: number;
+  readonly #hash = new Int32Array(2);
 
   constructor(memory: PendingOffersMemory) {
     this.#words = new Int32Array(memory.buffer);
@@ -49,35 +50,43 @@ export class PendingOffers {
     this.#mask = this.#words.length / LINE - STRIPES - 1;
   }
 
-  /** Notes that the offer at `offer[0]` (see OFFER) has been passed on at second `now`. */
+  /** Notes that the offer in `offer` (see OFFER) has been relayed at second `now`. */
   add(offer: Int32Array, now: number): void {
     const words = this.#words;
-    const { begin, first, lock, second } = this.#locate(offer);
+    halfSipHash13Wide(this.key, 0, offer, 0, OFFER.words, this.#hash);
+    const first = this.#hash[0];
+    const second = this.#hash[1];
+    const set = first & this.#mask;
+    const lock = (set & (STRIPES - 1)) * LINE;
+    const begin = (STRIPES + set) * LINE;
     acquire(words, lock);
-    let place = begin;
-    for (let i = 0; i < ENTRIES; i++) {
-      const entry = begin + i * ENTRY_WORDS;
+    let chosen = begin;
+    for (let entry = begin; entry < begin + ENTRIES * ENTRY_WORDS; entry += ENTRY_WORDS) {
       if (words[entry] === first && words[entry + 1] === second) {
-        place = entry;
+        chosen = entry;
         break;
       }
-      if (words[entry + 2] < words[place + 2]) place = entry;
+      if (words[entry + 2] < words[chosen + 2]) chosen = entry;
     }
-    words[place] = first;
-    words[place + 1] = second;
-    // A free place has the time 0, older than any.
-    words[place + 2] = now + 1;
+    words[chosen] = first;
+    words[chosen + 1] = second;
+    // A free entry has the time 0, older than any.
+    words[chosen + 2] = now + 1;
     release(words, lock);
   }
 
-  /** Forgets that offer; true when it could still be answered at second `now`. */
+  /** Forgets that offer. Returns true if it could still be answered at second `now`. */
   take(offer: Int32Array, now: number): boolean {
     const words = this.#words;
-    const { begin, first, lock, second } = this.#locate(offer);
+    halfSipHash13Wide(this.key, 0, offer, 0, OFFER.words, this.#hash);
+    const first = this.#hash[0];
+    const second = this.#hash[1];
+    const set = first & this.#mask;
+    const lock = (set & (STRIPES - 1)) * LINE;
+    const begin = (STRIPES + set) * LINE;
     let since = 0;
     acquire(words, lock);
-    for (let i = 0; i < ENTRIES; i++) {
-      const entry = begin + i * ENTRY_WORDS;
+    for (let entry = begin; entry < begin + ENTRIES * ENTRY_WORDS; entry += ENTRY_WORDS) {
       if (words[entry] !== first || words[entry + 1] !== second) continue;
       since = words[entry + 2];
       words[entry + 2] = 0;
@@ -85,18 +94,5 @@ export class PendingOffers {
     }
     release(words, lock);
     return since !== 0 && now + 1 - since <= OFFER_SECONDS;
-  }
-
-  // The offer's hash, and the lock and the first entry of the set it belongs to.
-  #locate(offer: Int32Array) {
-    const first = halfSipHash13(this.key, 0, offer, 0, OFFER.words);
-    const second = halfSipHash13(this.key, 2, offer, 0, OFFER.words);
-    const set = first & this.#mask;
-    return {
-      first,
-      second,
-      lock: (set & (STRIPES - 1)) * LINE,
-      begin: (STRIPES + set) * LINE,
-    };
   }
 }

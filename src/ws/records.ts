@@ -1,5 +1,5 @@
-// Records of so many words each, counted from 0, in memory that grows by chunks: nothing is copied
-// when there are more, which would keep everybody waiting.
+// Records of a fixed number of words, counted from 0, in memory that grows by chunks. Growing copies
+// nothing: a copy of all would delay every client.
 
 const CHUNK_BITS = 12;
 const CHUNK_RECORDS = 1 << CHUNK_BITS;
@@ -7,20 +7,20 @@ const CHUNK_RECORDS = 1 << CHUNK_BITS;
 export class Records {
   readonly #chunks: Int32Array<ArrayBuffer>[] = [];
 
-  /** `words`: of one record. */
+  /** `words`: the words of a record. */
   constructor(private readonly words: number) {}
 
-  /** How many there are, used or not. */
+  /** The number of records, used or not. */
   get length(): number {
     return this.#chunks.length * CHUNK_RECORDS;
   }
 
-  /** Makes sure that the record is there; new ones are zeroed. */
+  /** Makes sure that the record exists. New ones are zeroed. */
   reach(index: number): void {
     while (index >= this.length) this.#chunks.push(new Int32Array(CHUNK_RECORDS * this.words));
   }
 
-  /** The words among which the record is, from `offset` of it on. It must be there. */
+  /** The memory that contains the record, at `offset`. The record must exist. */
   chunk(index: number): Int32Array {
     return this.#chunks[index >>> CHUNK_BITS];
   }
@@ -29,7 +29,7 @@ export class Records {
     return (index & (CHUNK_RECORDS - 1)) * this.words;
   }
 
-  /** One word of a record. */
+  /** Returns a word of a record. */
   get(index: number, word: number): number {
     return this.chunk(index)[this.offset(index) + word];
   }

@@ -1,21 +1,21 @@
-// A new certificate while the tracker serves, seen from the main thread: every worker prepares to
-// serve with it, and when all have, they all do; else none does.
+// Replaces the certificate of a running tracker, on the main thread: all workers prepare to serve with
+// the new one. They use it if all could prepare, and else none does.
 
 import { log } from "../app/log.ts";
 import { StartupError } from "../app/startup-error.ts";
 import type { WsConfig } from "./config.ts";
-import { type Certificate, readCertificate } from "./tls.ts";
+import { type Certificate, readCertificate } from "./socket/tls.ts";
 
-/** What a worker is asked, one after the other. */
+/** The steps that a worker is asked to take. */
 export type Reload =
   | { readonly step: "prepare"; readonly certificate: Certificate }
   | { readonly step: "commit" }
   | { readonly step: "abort" };
 
-/** Why a worker could not; undefined when it could. */
+/** Why a worker could not take a step; undefined if it did. */
 export type ReloadAnswer = string | undefined;
 
-/** Reads the certificate again, if there is one. Logs one line, once `ask` has the answers of all workers. */
+/** Reads the certificate again, if TLS is on. Logs one line when `ask` has the answers of all workers. */
 export async function reloadCertificate(
   config: WsConfig,
   ask: (question: Reload) => Promise<ReloadAnswer[]>,

@@ -1,39 +1,45 @@
-// What the main thread of the WebTorrent tracker hands to each of its workers, and what they make
-// of it.
+// What the main thread of the WebTorrent tracker passes to its workers, and what the workers make of it.
 
 import { allocateControl, doorbellWord } from "../app/control.ts";
 import { allocateCounters, Counters } from "../app/counters.ts";
 import { allocateLiveConfig } from "../app/live-config.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
-import { ringDoorbell } from "../memory/doorbell.ts";
+import { openWakeEvent, wakeWorker } from "../app/wake-event.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
 import {
   AddressLimits,
   type AddressLimitsMemory,
   allocateAddressLimits,
 } from "./address-limits.ts";
+import { allocateChannels, type ChannelMemory, type ChannelReceiver, Channels } from "./channel.ts";
 import { Clients } from "./clients.ts";
+import { Collector } from "./collector.ts";
 import { type WsConfig, wsSchema } from "./config.ts";
 import { allocateConnections, Connections, OwnConnections } from "./connections.ts";
-import { KIND } from "./deliveries.ts";
+import { Delivery } from "./delivery.ts";
 import { Handler } from "./handler.ts";
-import { allocateMail, LETTER, Mail } from "./mail.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { Incoming } from "./incoming.ts";
 import { Memberships } from "./memberships.ts";
+import { Draft } from "./message/draft.ts";
+import { Inbox } from "./message/inbox.ts";
 import { Outgoing } from "./outgoing.ts";
 import {
   allocatePendingOffers,
   PendingOffers,
   type PendingOffersMemory,
 } from "./pending-offers.ts";
+import type { BackendName } from "./socket/backend.ts";
+import type { Certificate } from "./socket/tls.ts";
 import { Takeovers } from "./takeovers.ts";
-import type { Certificate } from "./tls.ts";
+import { TrackerClock } from "./tracker-clock.ts";
 
-/** Bytes of a peer id, by which the table knows a peer. */
+/** Bytes of a peer ID, by which the table knows a peer. */
 const PEER_ID_BYTES = 20;
 
-/** Seconds after which a client that reads nothing is given up. */
-const MOST_STALL_SECONDS = 30;
+/** Seconds after which a client that reads nothing is closed. */
+const MAX_STALL_SECONDS = 30;
 
 /** Memory and settings that all workers share. */
 export interface Setup {
@@ -46,12 +52,19 @@ export interface Setup {
   readonly connections: readonly SharedArrayBuffer[];
   readonly pendingOffers: PendingOffersMemory;
   readonly addressLimits: AddressLimitsMemory;
-  readonly mail: SharedArrayBuffer;
+  readonly channels: ChannelMemory;
   readonly certificate: Certificate | undefined;
+  readonly backend: BackendName;
+  /** By worker, with the backend 'epoll': an event that wakes it, see wake-event.ts. Else negative. */
+  readonly wakeEvents: readonly number[];
 }
 
-/** Reserves the memory of a tracker. Throws a StartupError when the limits ask for too much. */
-export function allocateSetup(config: WsConfig, certificate: Certificate | undefined): Setup {
+/** Reserves the memory of a tracker. Throws a StartupError if the limits are too high. */
+export function allocateSetup(
+  config: WsConfig,
+  certificate: Certificate | undefined,
+  backend: BackendName,
+): Setup {
   const { limits, socket_workers } = config;
   const tableLimits = { maxTorrents: limits.max_torrents, maxPeers: limits.max_peers };
   try {
@@ -64,8 +77,12 @@ export function allocateSetup(config: WsConfig, certificate: Certificate | undef
       connections: allocateConnections(socket_workers, limits.max_connections),
       addressLimits: allocateAddressLimits(randomWords(2)),
       pendingOffers: allocatePendingOffers(limits.max_pending_offers, randomWords(4)),
-      mail: allocateMail(socket_workers),
+      channels: allocateChannels(socket_workers, config.network.max_message_size),
       certificate,
+      backend,
+      wakeEvents: Array.from({ length: socket_workers }, () =>
+        backend === "epoll" ? openWakeEvent() : -1,
+      ),
     };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
@@ -78,70 +95,52 @@ function randomWords(count: number): Int32Array {
 }
 
 /** Wakes all workers that sleep, because a control word has changed. */
-export function wakeWorkers({ config, control }: Setup): void {
+export function wakeWorkers({ control, wakeEvents }: Setup): void {
   const words = new Int32Array(control);
-  for (let worker = 0; worker < config.socket_workers; worker++) {
-    ringDoorbell(words, doorbellWord(worker));
-  }
+  for (const [worker, event] of wakeEvents.entries())
+    wakeWorker(words, doorbellWord(worker), event);
 }
 
 /** What a socket worker is started with. */
 export interface SocketWorkerSetup extends Setup {
   readonly worker: number;
   readonly addresses: readonly SocketAddress[];
-  /** One for each other worker. */
-  readonly ports: readonly (MessagePort | undefined)[];
 }
 
-/** What a socket worker answers. */
+/** What a socket worker reports once it is bound. */
 export interface Bound {
   readonly ports: readonly number[];
 }
 
-/** A channel between any two of so many workers: the ports of each, by the other's number. */
-export function connectWorkers(workers: number): (MessagePort | undefined)[][] {
-  const ports: (MessagePort | undefined)[][] = Array.from({ length: workers }, () =>
-    Array.from({ length: workers }, () => undefined),
-  );
-  for (let a = 0; a < workers; a++) {
-    for (let b = a + 1; b < workers; b++) {
-      const { port1, port2 } = new MessageChannel();
-      ports[a][b] = port1;
-      ports[b][a] = port2;
-    }
-  }
-  return ports;
+/** A socket worker without its listeners. */
+export interface SocketWorker {
+  /** Where the backend puts each message, and what it reports to. */
+  readonly inbox: Inbox;
+  readonly incoming: Incoming;
+  /** What has to be done about every second. */
+  readonly heartbeat: Heartbeat;
+  readonly delivery: Delivery;
+  readonly channels: Channels;
+  /** Takes what comes from other workers. */
+  receiveFromWorkers(): void;
 }
 
-/** Seconds between two pings of a connection, so that one which is dead does not outlive its age. */
-function pingSeconds(cleaning: WsConfig["cleaning"]): number {
-  return Math.min(cleaning.ping_interval, Math.floor(cleaning.max_connection_age / 2));
-}
-
-/** Makes the clients of one worker, with all that serves them, on the shared memory. */
-export function createClients(setup: SocketWorkerSetup): Clients {
-  const { config, worker } = setup;
+/** Creates one worker on the shared memory. */
+export function createSocketWorker(setup: SocketWorkerSetup): SocketWorker {
+  const { config, wakeEvents, worker } = setup;
   const { cleaning, handlers, limits, network } = config;
+  const control = new Int32Array(setup.control);
   const counters = new Counters(setup.counters, worker);
+  const clock = new TrackerClock(control);
   const connections = new OwnConnections(setup.connections[worker]);
-  const { compress_responses: compress } = network;
-  const pingInterval = pingSeconds(cleaning);
-  const maxAge = cleaning.max_connection_age;
-  const stallSeconds = Math.min(MOST_STALL_SECONDS, maxAge - pingInterval);
-  const outgoing = new Outgoing(
-    { mostQueued: limits.max_queued_bytes, compress, stallSeconds },
-    connections,
-    counters,
-  );
   const addressLimits = new AddressLimits(setup.addressLimits, limits);
-  const clients = new Clients(
-    { worker, pingInterval, maxAge },
-    connections,
-    outgoing,
-    addressLimits,
-    new Int32Array(setup.control),
-    counters,
-  );
+  const inbox = new Inbox(network.max_message_size);
+  const draft = new Draft();
+  const clients = new Clients(worker, connections, addressLimits, counters);
+  const outgoing = createOutgoing(config, connections, counters);
+  const maxGathered = handlers.max_requests_per_iter;
+  const channels = new Channels(setup.channels, { worker, maxGathered, wakeEvents }, control);
+  const delivery = new Delivery(worker, { clients, outgoing, channels, draft, clock, counters });
   const handler = new Handler(
     {
       maxScrapeTorrents: network.max_scrape_torrents,
@@ -151,36 +150,62 @@ export function createClients(setup: SocketWorkerSetup): Clients {
         return network.peer_announce_interval;
       },
     },
-    new Table(setup.table),
-    new Connections(setup.connections),
-    new Memberships(limits.max_peers_per_connection, randomWords(2)),
-    addressLimits,
-    new PendingOffers(setup.pendingOffers),
-    counters,
-    clients,
+    {
+      table: new Table(setup.table),
+      connections: new Connections(setup.connections),
+      memberships: new Memberships(limits.max_peers_per_connection, randomWords(2)),
+      limits: addressLimits,
+      pendingOffers: new PendingOffers(setup.pendingOffers),
+      counters,
+      inbox,
+      draft,
+      deliveries: delivery,
+    },
   );
-  const mailSetup = {
-    worker,
-    ports: setup.ports,
-    underWay: setup.mail,
-    mostInBatch: handlers.max_requests_per_iter,
-  };
-  const mail: Mail = new Mail(mailSetup, (kind, name, generation, text) => {
-    switch (kind) {
-      case LETTER.probe:
-        return takeovers.probe(name, generation, Number(text));
-      case LETTER.alive:
-        return takeovers.conclude(name, generation, true);
-      case LETTER.gone:
-        return takeovers.conclude(name, generation, false);
-      case KIND.answer:
-      case KIND.offer:
-      case KIND.response:
-        clients.deliver(name, generation, kind, text);
-        return clients.flushIfUrgent();
-    }
+  const parts = { inbox, clients, handler, channels, outgoing, delivery, clock };
+  const takeovers = new Takeovers(worker, parts);
+  const pingInterval = pingSeconds(cleaning);
+  const heartbeat = new Heartbeat(
+    { pingInterval, maxAge: cleaning.max_connection_age },
+    clients,
+    outgoing,
+    clock,
+  );
+  const collector = new Collector();
+  const incoming = new Incoming({
+    ...parts,
+    takeovers,
+    heartbeat,
+    limits: addressLimits,
+    collector,
+    counters,
   });
-  const takeovers = new Takeovers(worker, clients, mail);
-  clients.join(handler, mail, takeovers);
-  return clients;
+  const receiver: ChannelReceiver = {
+    relay(name, generation, kind, bytes, start, length) {
+      delivery.deliverHere(name, generation, kind, bytes, start, length);
+      delivery.flushIfUrgent();
+    },
+    probe: takeovers.probe.bind(takeovers),
+    conclude: takeovers.conclude.bind(takeovers),
+  };
+  const receiveFromWorkers = (): void => channels.receive(receiver);
+  return { inbox, incoming, heartbeat, delivery, channels, receiveFromWorkers };
+}
+
+function createOutgoing(
+  { cleaning, limits }: WsConfig,
+  connections: OwnConnections,
+  counters: Counters,
+): Outgoing {
+  const stallSeconds = cleaning.max_connection_age - pingSeconds(cleaning);
+  const settings = {
+    maxQueued: limits.max_queued_bytes,
+    stallSeconds: Math.min(MAX_STALL_SECONDS, stallSeconds),
+  };
+  return new Outgoing(settings, connections, counters);
+}
+
+/** Seconds between two pings of a connection: a dead one must not outlive its age. */
+function pingSeconds(cleaning: WsConfig["cleaning"]): number {
+  return Math.min(cleaning.ping_interval, Math.floor(cleaning.max_connection_age / 2));
 }

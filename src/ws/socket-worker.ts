@@ -1,36 +1,33 @@
-// A socket worker: listens, says so to the main thread, and serves until it is told to stop.
+// A socket worker: listens, reports that to the main thread, and serves until it is asked to stop.
 
 import { isDualStack } from "../app/address-claim.ts";
-import { awaitServing, CONTROL, doorbellWord } from "../app/control.ts";
-import { LiveConfigReader } from "../app/live-config.ts";
+import { awaitServing } from "../app/control.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { serveWorker } from "../app/worker-thread.ts";
-import { awaitDoorbell } from "../memory/doorbell.ts";
-import { lengthenBacklogs } from "./backlog.ts";
 import { ClientAddresses } from "./client-address.ts";
-import { wsSchema } from "./config.ts";
-import { listen } from "./listener.ts";
-import { Listeners } from "./listeners.ts";
+import { openBackend } from "./event-loop.ts";
 import type { Reload, ReloadAnswer } from "./reload.ts";
-import { type Bound, createClients, type SocketWorkerSetup } from "./setup.ts";
+import { type Bound, createSocketWorker, type SocketWorkerSetup } from "./setup.ts";
+import { lengthenBacklogs } from "./socket/backlog.ts";
+import { Listeners } from "./socket/listeners.ts";
 
 const TICK_MILLISECONDS = 1000;
 
 serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const { cleaning, network } = setup.config;
   const control = new Int32Array(setup.control);
-  const live = new LiveConfigReader(wsSchema, setup.config, setup);
-  const clients = createClients(setup);
+  const worker = createSocketWorker(setup);
   const settings = {
     ipv6Only: !isDualStack(setup.addresses),
-
     addresses: new ClientAddresses(network),
     maxMessageBytes: network.max_message_size,
     maxAge: cleaning.max_connection_age,
+    acceptCompressed: network.accept_compressed,
     compress: network.compress_responses,
   };
+  const { listen, serve } = openBackend(setup, control, worker);
   const listeners = new Listeners(setup.addresses, (address, certificate) =>
-    listen(address, { ...settings, certificate }, clients),
+    listen(address, { ...settings, certificate }, worker.inbox, worker.incoming),
   );
   listeners.prepare(setup.certificate);
   listeners.commit();
@@ -41,14 +38,8 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
     answer: (question) => reload(listeners, question as Reload),
     async serve() {
       awaitServing(control);
-
-      setInterval(() => clients.tick(), TICK_MILLISECONDS);
-      const isStopping = (): boolean => Atomics.load(control, CONTROL.stop) !== 0;
-      while (!isStopping()) {
-        const hasNews = (): boolean => isStopping() || live.isOutdated;
-        await awaitDoorbell(control, doorbellWord(setup.worker), hasNews);
-        live.refresh();
-      }
+      setInterval(() => worker.heartbeat.tick(), TICK_MILLISECONDS);
+      await serve();
       listeners.stop();
     },
   };

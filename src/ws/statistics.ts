@@ -1,4 +1,4 @@
-// What the statistics of the WebTorrent tracker say beside what those of both trackers say.
+// What the WebTorrent tracker adds to the statistics of both trackers.
 
 import { COUNTER, listFaults } from "../app/metrics.ts";
 import type { StatisticsOptions } from "../app/statistics.ts";

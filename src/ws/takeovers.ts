@@ -1,57 +1,69 @@
-// What happens when a peer id appears on a second connection: the first one is pinged. If it answers,
-// the second is refused; if it does not, it is closed and the second has its message handled again.
-// Clients reconnect before the tracker has noticed that their old connection is dead, so this is no
-// rare case; and no stranger may have a living peer's place.
+// What happens when a peer ID appears on a second connection: the tracker pings the first. If the first
+// answers, the second gets an error; if not, the first is closed, and the second has its message handled
+// again. Clients often reconnect before the tracker notices that their old connection is dead; and
+// nobody can take the place of a peer whose connection lives.
 
+import type { Channels } from "./channel.ts";
 import type { Client } from "./client.ts";
 import type { Clients } from "./clients.ts";
-import { workerOf } from "./connections.ts";
-import { OUTCOME } from "./handler.ts";
+import { type ConnectionName, workerOf } from "./connections.ts";
+import type { Delivery } from "./delivery.ts";
+import { type Handler, OUTCOME } from "./handler.ts";
 import { type Held, HeldMessages } from "./held-messages.ts";
-import { LETTER, type Mail } from "./mail.ts";
+import type { Inbox } from "./message/inbox.ts";
+import type { TrackerClock } from "./tracker-clock.ts";
 
 /** Milliseconds in which a living connection answers a ping. */
 const PONG_MILLISECONDS = 5000;
 
-/** A connection of this worker that is being probed. */
+/** A connection of this worker whose pong is awaited. */
 interface Probe {
   /** The workers that asked. */
   readonly askers: Set<number>;
   readonly timer: Timer;
 }
 
+/** What takeovers work with. */
+export interface TakeoverParts {
+  readonly inbox: Inbox;
+  readonly clients: Clients;
+  readonly handler: Handler;
+  readonly channels: Channels;
+  readonly delivery: Delivery;
+  readonly clock: TrackerClock;
+}
+
 export class Takeovers {
-  /** By the connection they wait for. */
+  /** Messages by the connection that they wait for. */
   readonly #held = new Map<string, Held[]>();
-  readonly #messages = new HeldMessages(({ client, text }) => {
-    this.clients.handler.refuseHeld(client, text);
-  });
+  readonly #messages = new HeldMessages(({ client, message }) => this.#refuse(client, message));
   readonly #probes = new Map<Client, Probe>();
 
   constructor(
     private readonly worker: number,
-    private readonly clients: Clients,
-    private readonly mail: Mail,
+    private readonly parts: TakeoverParts,
   ) {}
 
-  /** Takes a message of `client` whose peer is held by `handler.holder`. */
-  hold(client: Client, text: string): void {
-    const { handler } = this.clients;
+  /** Keeps the message in the inbox, whose peer is held by `handler.holder`. */
+  hold(client: Client): void {
+    const { channels, delivery, handler, inbox } = this.parts;
     const { name, generation } = handler.holder;
-    const held = this.#messages.add(client, text);
-    if (held === undefined) return handler.refuseHeld(client, text);
+    const message = inbox.copy();
+    const held = this.#messages.add(client, message);
+    if (held === undefined) return this.#refuse(client, message);
     const key = keyOf(name, generation);
     const waiting = this.#held.get(key);
     if (waiting !== undefined) return void waiting.push(held);
     this.#held.set(key, [held]);
     const holdingWorker = workerOf(name);
     if (holdingWorker === this.worker) return this.probe(name, generation, this.worker);
-    this.#post(holdingWorker, LETTER.probe, name, generation, String(this.worker));
+    channels.probe(holdingWorker, name, generation);
+    delivery.scheduleFlush();
   }
 
   /** Finds out for the worker `asker` whether a connection of this worker is alive. */
-  probe(name: number, generation: number, asker: number): void {
-    const client = this.clients.find(name, generation);
+  probe(name: ConnectionName, generation: number, asker: number): void {
+    const client = this.parts.clients.find(name, generation);
     if (client === undefined) return this.#tell(asker, name, generation, false);
     const probe = this.#probes.get(client);
     if (probe !== undefined) return void probe.askers.add(asker);
@@ -60,7 +72,7 @@ export class Takeovers {
     client.socket.ping();
   }
 
-  /** A client has given a sign of life, or is gone: whoever asked is told. */
+  /** A client has given a sign of life, or is gone: tells the workers that asked. */
   settle(client: Client, isAlive: boolean): void {
     if (this.#probes.size === 0) return;
     const probe = this.#probes.get(client);
@@ -70,33 +82,36 @@ export class Takeovers {
     for (const asker of probe.askers) this.#tell(asker, client.name, client.generation, isAlive);
   }
 
-  /** What came of a probe that this worker asked for. */
-  conclude(name: number, generation: number, isAlive: boolean): void {
+  /** Takes the result of a probe for which this worker asked. Handles the messages that waited. */
+  conclude(name: ConnectionName, generation: number, isAlive: boolean): void {
+    const { clients, clock, delivery, handler, inbox } = this.parts;
     const key = keyOf(name, generation);
     const waiting = this.#held.get(key) ?? [];
     this.#held.delete(key);
-    const { handler, now } = this.clients;
     for (const held of waiting) {
-      const { client, text } = held;
+      const { client, message } = held;
       if (held.isDropped) continue;
       this.#messages.remove(held);
-      if (this.clients.find(client.name, client.generation) !== client) continue;
-      const isStillHeld = isAlive || handler.handle(client, text, now) === OUTCOME.held;
-      if (isStillHeld) handler.refuseHeld(client, text);
+      if (clients.find(client.name, client.generation) !== client) continue;
+      inbox.set(message);
+      const isStillHeld = isAlive || handler.handle(client, clock.now) === OUTCOME.held;
+      if (isStillHeld) handler.refuseHeld(client);
+      delivery.flushIfUrgent();
     }
   }
 
-  #tell(asker: number, name: number, generation: number, isAlive: boolean): void {
-    if (asker === this.worker) return this.conclude(name, generation, isAlive);
-    this.#post(asker, isAlive ? LETTER.alive : LETTER.gone, name, generation, "");
+  #refuse(client: Client, message: Buffer): void {
+    this.parts.inbox.set(message);
+    this.parts.handler.refuseHeld(client);
   }
 
-  #post(worker: number, kind: 3 | 4 | 5, name: number, generation: number, text: string): void {
-    this.mail.post(worker, kind, name, generation, text);
-    this.clients.scheduleFlush();
+  #tell(asker: number, name: ConnectionName, generation: number, isAlive: boolean): void {
+    if (asker === this.worker) return this.conclude(name, generation, isAlive);
+    this.parts.channels.conclude(asker, name, generation, isAlive);
+    this.parts.delivery.scheduleFlush();
   }
 }
 
-function keyOf(name: number, generation: number): string {
+function keyOf(name: ConnectionName, generation: number): string {
   return `${name} ${generation}`;
 }

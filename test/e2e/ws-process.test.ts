@@ -79,15 +79,18 @@ test.each([
   expect(stderr.trimEnd()).toMatch(reason);
 });
 
-test("says which keys have no effect, once", async () => {
+test("says once which key has no effect", async () => {
   await using tracker = await startWs(`
+    socket_workers = 2
     [network]
     address = '127.0.0.1:0'
     poll_event_capacity = 1
     poll_timeout_milliseconds = 1
     [handlers]
     channel_recv_timeout_microseconds = 1`);
-  expect(tracker.stderr.match(/has no effect/g)).toHaveLength(3);
+  expect(tracker.stderr.match(/\S+ has no effect/g)).toEqual([
+    "handlers.channel_recv_timeout_microseconds: has no effect",
+  ]);
   expect(await tracker.stop()).toBe(0);
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   allocateConnections,
   Connections,
-  MOST_SLOTS,
+  MAX_SLOTS,
   nameConnection,
   OwnConnections,
   slotOf,
@@ -20,12 +20,12 @@ function create(workers: number, most: number) {
 describe("names", () => {
   test.each([
     [0, 0],
-    [0, MOST_SLOTS - 1],
+    [0, MAX_SLOTS - 1],
     [1, 0],
     [63, 15_999_999],
     [127, 5],
     [128, 0],
-    [255, MOST_SLOTS - 1],
+    [255, MAX_SLOTS - 1],
   ])("worker %i, slot %i", (worker, slot) => {
     const name = nameConnection(worker, slot);
     expect(workerOf(name)).toBe(worker);

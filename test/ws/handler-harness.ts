@@ -1,5 +1,6 @@
-// The handlers of two workers on one table, with messages as values and deliveries as an array: for
-// the tests of the handler. Sockets are what a test opens; texts are parsed as a client would.
+// The handlers of two workers on one table, with messages as values and deliveries as an array, for the
+// tests of the handler. A socket here is what a test opens. Each worker has an inbox and a draft; the
+// harness parses what is delivered as a client would.
 
 import { expect } from "bun:test";
 import { allocateCounters, Counters, sumCounter } from "../../src/app/counters.ts";
@@ -17,6 +18,7 @@ import {
 } from "../../src/ws/connections.ts";
 import { KIND, type Kind } from "../../src/ws/deliveries.ts";
 import {
+  ERRORS,
   Handler,
   type HandlerSettings,
   OUTCOME,
@@ -24,6 +26,8 @@ import {
   type Sender,
 } from "../../src/ws/handler.ts";
 import { Memberships } from "../../src/ws/memberships.ts";
+import { Draft } from "../../src/ws/message/draft.ts";
+import { Inbox } from "../../src/ws/message/inbox.ts";
 import { allocatePendingOffers, PendingOffers } from "../../src/ws/pending-offers.ts";
 
 /** A connection of one of the workers. */
@@ -51,7 +55,17 @@ export interface HarnessOptions extends Partial<HandlerSettings> {
 const NO_LIMITS = { max_connections_per_ip: 0, max_peers_per_ip: 0, max_messages_per_second: 0 };
 
 const WORKERS = 2;
+const MAX_MESSAGE_BYTES = 2 ** 16;
+
+// The same for all harnesses: a new one for each case of a property would keep the collector busy. So
+// the rest of an earlier message is behind each message.
+const inboxes = Array.from({ length: WORKERS }, () => new Inbox(MAX_MESSAGE_BYTES));
 const MOST_CONNECTIONS = 50;
+
+/** The errors that clients receive, as text. */
+export const REASON = Object.fromEntries(
+  Object.entries(ERRORS).map(([name, bytes]) => [name, Buffer.from(bytes).toString()]),
+) as Readonly<Record<keyof typeof ERRORS, string>>;
 
 /** The id of 20 characters that begins with `name`. */
 export function id(name: string): string {
@@ -101,19 +115,28 @@ export class HandlerHarness {
     this.table = new Table(tableMemory, new Random(seed, 1, 1));
     this.connections = new Connections(connections);
     this.own = connections.map((buffer) => new OwnConnections(buffer));
-    this.handlers = connections.map(
-      (_, worker) =>
-        new Handler(
-          { announceInterval, maxOffers, maxScrapeTorrents },
-          new Table(tableMemory, new Random(seed, 2, worker)),
-          new Connections(connections),
-          new Memberships(mostPeersEach, new Int32Array([seed, 6])),
-          new AddressLimits(addressLimits, { ...NO_LIMITS, max_peers_per_ip: maxPeersPerAddress }),
-          new PendingOffers(pendingOffers),
-          new Counters(this.#counters, worker),
-          { deliver: (...delivery) => this.#deliver(...delivery) },
-        ),
-    );
+    this.handlers = inboxes.map((inbox, worker) => {
+      const draft = new Draft();
+      return new Handler(
+        { announceInterval, maxOffers, maxScrapeTorrents },
+        {
+          table: new Table(tableMemory, new Random(seed, 2, worker)),
+          connections: new Connections(connections),
+          memberships: new Memberships(mostPeersEach, new Int32Array([seed, 6])),
+          limits: new AddressLimits(addressLimits, {
+            ...NO_LIMITS,
+            max_peers_per_ip: maxPeersPerAddress,
+          }),
+          pendingOffers: new PendingOffers(pendingOffers),
+          counters: new Counters(this.#counters, worker),
+          inbox,
+          draft,
+          deliveries: {
+            deliver: (name, generation, kind) => this.#deliver(name, generation, kind, draft),
+          },
+        },
+      );
+    });
   }
 
   open(address = 1, worker = 0): Socket {
@@ -132,11 +155,24 @@ export class HandlerHarness {
     this.sockets.delete(socket);
   }
 
-  /** Handles a message, a value or a text, and gives what came of it. */
+  /** Handles a message, a value or a text. Returns its outcome and what was delivered. */
   send(from: Socket, message: unknown): { outcome: Outcome; deliveries: Delivery[] } {
-    const text = typeof message === "string" ? message : JSON.stringify(message);
-    const outcome = this.handlers[from.worker].handle(from, text, this.now);
+    this.fillInbox(from, message);
+    const outcome = this.handlers[from.worker].handle(from, this.now);
     return { outcome, deliveries: this.takeDeliveries() };
+  }
+
+  /** Puts a message, a value or a text, into the inbox of the sender's worker. */
+  fillInbox({ worker }: Socket, message: unknown): void {
+    const text = typeof message === "string" ? message : JSON.stringify(message);
+    if (!inboxes[worker].setText(text)) throw new Error("the message is too long");
+  }
+
+  /** Refuses a message because another connection holds its peer. Returns what was delivered. */
+  refuseHeld(from: Socket, message: unknown): Delivery[] {
+    this.fillInbox(from, message);
+    this.handlers[from.worker].refuseHeld(from);
+    return this.takeDeliveries();
   }
 
   /** Sends a message that gets one response and nothing else, and gives the response. */
@@ -174,10 +210,10 @@ export class HandlerHarness {
     return sumCounter(this.#counters, counter);
   }
 
-  #deliver(name: number, generation: number, kind: Kind, text: string): void {
+  #deliver(name: number, generation: number, kind: Kind, draft: Draft): void {
     const to = [...this.sockets].find((socket) => {
       return socket.name === name && socket.generation === generation;
     });
-    this.#delivered.push({ to, kind, message: JSON.parse(text) });
+    this.#delivered.push({ to, kind, message: JSON.parse(draft.toString()) });
   }
 }

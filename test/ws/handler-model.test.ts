@@ -4,8 +4,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { KIND } from "../../src/ws/deliveries.ts";
-import { OUTCOME, REFUSAL } from "../../src/ws/handler.ts";
-import { type Delivery, HandlerHarness, id, type Socket } from "./handler-harness.ts";
+import { OUTCOME } from "../../src/ws/handler.ts";
+import { type Delivery, HandlerHarness, id, REASON, type Socket } from "./handler-harness.ts";
 import { HandlerModel } from "./handler-model.ts";
 
 const MAX_OFFERS = 4;
@@ -143,13 +143,11 @@ class Conversation {
     if (holder !== undefined) {
       expect(harness.send(from, message)).toEqual({ outcome: OUTCOME.held, deliveries: [] });
       const { name, generation } = holder;
-      const handler = harness.handlers[from.worker];
-      expect(handler.holder).toEqual({ name, generation });
+      expect(harness.handlers[from.worker].holder).toEqual({ name, generation });
       if (!todo.isHolderDead) {
-        handler.refuseHeld(from, JSON.stringify(message));
-        const [{ to, message: refusal }, ...more] = harness.takeDeliveries();
+        const [{ to, message: refusal }, ...more] = harness.refuseHeld(from, message);
         expect(to).toBe(from);
-        expect(refusal["failure reason"]).toBe(REFUSAL.peerHeld);
+        expect(refusal["failure reason"]).toBe(REASON.peerHeld);
         expect(more).toEqual([]);
         return;
       }

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import { COUNTER } from "../../src/app/metrics.ts";
 import { slotOf } from "../../src/ws/connections.ts";
 import { KIND } from "../../src/ws/deliveries.ts";
-import { OUTCOME, REFUSAL } from "../../src/ws/handler.ts";
+import { OUTCOME } from "../../src/ws/handler.ts";
 import {
   announce,
   answer,
@@ -12,6 +12,7 @@ import {
   id,
   infoHash,
   makeOffers,
+  REASON,
   type Socket,
 } from "./handler-harness.ts";
 
@@ -158,7 +159,7 @@ describe("the id of an offer", () => {
       expect(deliveries[2].message).toEqual({
         action: "announce",
         info_hash: infoHash,
-        "failure reason": REFUSAL.offerId,
+        "failure reason": REASON.offerId,
       });
     },
   );
@@ -284,15 +285,15 @@ describe("an answer", () => {
   });
 
   test.each([
-    ["answer", {}, REFUSAL.sdp],
-    ["answer", "v=0", REFUSAL.sdp],
-    ["answer", 0, REFUSAL.sdp],
-    ["answer", { sdp: 5 }, REFUSAL.sdp],
-    ["offer_id", undefined, REFUSAL.offerId],
-    ["offer_id", "", REFUSAL.offerId],
-    ["offer_id", "x".repeat(65), REFUSAL.offerId],
-    ["to_peer_id", undefined, REFUSAL.toPeerId],
-    ["to_peer_id", id("\u0100"), REFUSAL.toPeerId],
+    ["answer", {}, REASON.sdp],
+    ["answer", "v=0", REASON.sdp],
+    ["answer", 0, REASON.sdp],
+    ["answer", { sdp: 5 }, REASON.sdp],
+    ["offer_id", undefined, REASON.offerId],
+    ["offer_id", "", REASON.offerId],
+    ["offer_id", "x".repeat(65), REASON.offerId],
+    ["to_peer_id", undefined, REASON.toPeerId],
+    ["to_peer_id", id("\u0100"), REASON.toPeerId],
   ])("with the %s %j is refused", (key, value, reason) => {
     expect(harness.ask(answerer, answer("b", "a", offerId, { [key]: value }))).toEqual({
       action: "announce",

@@ -5,8 +5,16 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { COUNTER } from "../../src/app/metrics.ts";
 import { KIND } from "../../src/ws/deliveries.ts";
-import { OUTCOME, REFUSAL } from "../../src/ws/handler.ts";
-import { announce, answer, HandlerHarness, id, infoHash, makeOffers } from "./handler-harness.ts";
+import { OUTCOME } from "../../src/ws/handler.ts";
+import {
+  announce,
+  answer,
+  HandlerHarness,
+  id,
+  infoHash,
+  makeOffers,
+  REASON,
+} from "./handler-harness.ts";
 
 let harness: HandlerHarness;
 
@@ -73,8 +81,8 @@ describe("an announce", () => {
   });
 
   test.each([
-    ["info_hash", REFUSAL.infoHash],
-    ["peer_id", REFUSAL.peerId],
+    ["info_hash", REASON.infoHash],
+    ["peer_id", REASON.peerId],
   ])("with a wrong %s is refused, with the info hash that it had", (key, reason) => {
     const socket = harness.open();
     for (const wrong of [undefined, null, 5, [], {}, "", "short", id("\u0100"), "x".repeat(40)]) {
@@ -94,7 +102,7 @@ describe("an announce", () => {
     const [socket, other] = [harness.open(1), harness.open(2)];
     harness.ask(socket, announce("a"));
     harness.ask(socket, announce("b"));
-    expect(harness.ask(socket, announce("c"))["failure reason"]).toBe(REFUSAL.tooMany);
+    expect(harness.ask(socket, announce("c"))["failure reason"]).toBe(REASON.tooMany);
     expect(harness.table.peerCount).toBe(2);
     expect(harness.ask(socket, announce("a", { left: 0 }))).toMatchObject({
       complete: 1,
@@ -135,7 +143,7 @@ describe("an announce", () => {
     for (const [i, peer] of ["a", "b", "c"].entries()) {
       expect(harness.ask(i === 0 ? one : other, announce(peer))).toMatchObject({ complete: 0 });
     }
-    const refusal = { "failure reason": REFUSAL.addressFull, info_hash: infoHash };
+    const refusal = { "failure reason": REASON.addressFull, info_hash: infoHash };
     expect(harness.ask(one, announce("d"))).toMatchObject(refusal);
     expect(harness.count(COUNTER.addressFull)).toBe(1);
     expect(harness.table.peerCount).toBe(3);
@@ -174,7 +182,7 @@ describe("an announce", () => {
     const [first, second] = [harness.open(1), harness.open(1)];
     harness.ask(first, announce("x"));
     harness.ask(second, announce("y"));
-    expect(harness.ask(second, announce("x"))["failure reason"]).toBe(REFUSAL.tooMany);
+    expect(harness.ask(second, announce("x"))["failure reason"]).toBe(REASON.tooMany);
     expect(harness.table.peerCount).toBe(2);
     harness.close(second);
     expect(harness.table.peerCount).toBe(1);
@@ -188,7 +196,7 @@ describe("an announce", () => {
     expect(harness.ask(socket, announce("c"))).toEqual({
       action: "announce",
       info_hash: infoHash,
-      "failure reason": REFUSAL.full,
+      "failure reason": REASON.full,
     });
     expect(harness.count(COUNTER.tableFull)).toBe(1);
     expect(harness.ask(socket, announce("a"))).toMatchObject({ incomplete: 2 });
@@ -206,15 +214,14 @@ describe("a peer id on a second connection", () => {
     expect(harness.send(young, message)).toEqual({ outcome: OUTCOME.held, deliveries: [] });
     const { name, generation } = old;
     expect(harness.handlers[0].holder).toEqual({ name, generation });
-    harness.handlers[0].refuseHeld(young, JSON.stringify(message));
-    expect(harness.takeDeliveries()).toEqual([
+    expect(harness.refuseHeld(young, message)).toEqual([
       {
         to: young,
         kind: KIND.response,
         message: {
           action: "announce",
           info_hash: infoHash,
-          "failure reason": REFUSAL.peerHeld,
+          "failure reason": REASON.peerHeld,
         },
       },
     ]);
@@ -313,13 +320,13 @@ describe("a scrape", () => {
   });
 
   test.each([
-    [undefined, "", REFUSAL.noInfoHash],
-    [[], "", REFUSAL.noInfoHash],
-    [null, "", REFUSAL.infoHash],
-    [5, "", REFUSAL.infoHash],
-    [[infoHash, 5], "", REFUSAL.infoHash],
-    [[infoHash, "short"], "short", REFUSAL.infoHash],
-    [[[infoHash]], "", REFUSAL.infoHash],
+    [undefined, "", REASON.noInfoHash],
+    [[], "", REASON.noInfoHash],
+    [null, "", REASON.infoHash],
+    [5, "", REASON.infoHash],
+    [[infoHash, 5], "", REASON.infoHash],
+    [[infoHash, "short"], "short", REASON.infoHash],
+    [[[infoHash]], "", REASON.infoHash],
   ])("of %j is refused", (info_hash, echo, reason) => {
     expect(harness.ask(harness.open(), { action: "scrape", info_hash })).toEqual({
       action: "scrape",
@@ -333,12 +340,12 @@ test("an unknown action gets an error with its name, and its info hash", () => {
   expect(harness.ask(harness.open(), { action: "hello", info_hash: infoHash })).toEqual({
     action: "hello",
     info_hash: infoHash,
-    "failure reason": REFUSAL.action,
+    "failure reason": REASON.action,
   });
 });
 
-test.each(["", "{", "null", "[]", "5", "{}", '{"action":5}'])("%j is junk", (text) => {
-  expect(harness.send(harness.open(), text)).toEqual({ outcome: OUTCOME.junk, deliveries: [] });
+test.each(["", "{", "null", "[]", "5", "{}", '{"action":5}'])("%j is bad", (text) => {
+  expect(harness.send(harness.open(), text)).toEqual({ outcome: OUTCOME.bad, deliveries: [] });
 });
 
 describe("whatever a client sends", () => {
@@ -370,7 +377,7 @@ describe("whatever a client sends", () => {
     expect(outcome).toBeOneOf(Object.values(OUTCOME));
     const responses = deliveries.filter(({ kind }) => kind === KIND.response);
     for (const { message } of responses.slice(1)) {
-      expect(message["failure reason"]).toBe(REFUSAL.offerId);
+      expect(message["failure reason"]).toBe(REASON.offerId);
     }
     expect(responses.length).toBeLessThanOrEqual(2);
     if (outcome !== OUTCOME.handled) expect(deliveries).toEqual([]);

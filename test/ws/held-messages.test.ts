@@ -13,6 +13,10 @@ const createClient = (addressHash = 0): Client => ({ addressHash }) as Client;
 
 const GREEDY = 1000;
 
+const large = Buffer.alloc(2 * MEBI, "x");
+const ofLength = (length: number): Buffer => large.subarray(0, length);
+const short = ofLength(1);
+
 function create() {
   const refused: Held[] = [];
   return { messages: new HeldMessages((held) => refused.push(held)), refused };
@@ -23,7 +27,7 @@ function fill(messages: HeldMessages): Client[] {
   return Array.from({ length: MOST / MOST_EACH }, () => {
     const client = createClient(GREEDY);
     for (let i = 0; i < MOST_EACH; i++) {
-      expect(messages.add(client, String(i))).toBeDefined();
+      expect(messages.add(client, Buffer.from(String(i)))).toBeDefined();
     }
     return client;
   });
@@ -32,13 +36,13 @@ function fill(messages: HeldMessages): Client[] {
 test("one connection has so many, or so much", () => {
   const { messages, refused } = create();
   const [one, other] = [createClient(), createClient()];
-  for (let i = 0; i < MOST_EACH; i++) expect(messages.add(one, "x")).toBeDefined();
-  expect(messages.add(one, "x")).toBeUndefined();
-  expect(messages.add(other, "x".repeat(MEBI + 1))).toBeUndefined();
-  const half = messages.add(other, "x".repeat(MEBI / 2))!;
-  expect(messages.add(other, "x".repeat(MEBI / 2 + 1))).toBeUndefined();
+  for (let i = 0; i < MOST_EACH; i++) expect(messages.add(one, short)).toBeDefined();
+  expect(messages.add(one, short)).toBeUndefined();
+  expect(messages.add(other, ofLength(MEBI + 1))).toBeUndefined();
+  const half = messages.add(other, ofLength(MEBI / 2))!;
+  expect(messages.add(other, ofLength(MEBI / 2 + 1))).toBeUndefined();
   messages.remove(half);
-  expect(messages.add(other, "x".repeat(MEBI))).toBeDefined();
+  expect(messages.add(other, ofLength(MEBI))).toBeDefined();
   expect(refused).toEqual([]);
 });
 
@@ -47,21 +51,21 @@ describe("what is full", () => {
     const { messages, refused } = create();
     fill(messages);
     const honest = Array.from({ length: 100 }, (_, i) => createClient(i % 10));
-    for (const client of honest) expect(messages.add(client, "m")).toBeDefined();
+    for (const client of honest) expect(messages.add(client, short)).toBeDefined();
     expect(refused.map(({ client }) => client.addressHash)).toEqual(
       Array.from(honest, () => GREEDY),
     );
     // The newest ones first, of each in turn.
-    expect(Math.min(...refused.map(({ text }) => Number(text)))).toBe(MOST_EACH - 7);
+    expect(Math.min(...refused.map(({ message }) => Number(message)))).toBe(MOST_EACH - 7);
     expect(refused.every(({ isDropped }) => isDropped)).toBe(true);
   });
 
   test("has room for another connection of the same address, which has fewer", () => {
     const { messages, refused } = create();
     const [first] = fill(messages);
-    expect(messages.add(first, "x")).toBeUndefined();
+    expect(messages.add(first, short)).toBeUndefined();
     const late = createClient(GREEDY);
-    for (let i = 0; i < 10; i++) expect(messages.add(late, "m")).toBeDefined();
+    for (let i = 0; i < 10; i++) expect(messages.add(late, short)).toBeDefined();
     expect(refused).toHaveLength(10);
     expect(new Set(refused.map(({ client }) => client)).size).toBe(10);
   });
@@ -70,16 +74,16 @@ describe("what is full", () => {
     const { messages, refused } = create();
     fill(messages);
     const late = createClient();
-    const held = messages.add(late, "m")!;
+    const held = messages.add(late, short)!;
     messages.remove(held);
-    expect(messages.add(late, "m")).toBeDefined();
+    expect(messages.add(late, short)).toBeDefined();
     expect(refused).toHaveLength(1);
   });
 
   test("gives way for a long message as often as it takes", () => {
     const { messages, refused } = create();
     fill(messages);
-    expect(messages.add(createClient(), "x".repeat(MEBI / 4))).toBeDefined();
+    expect(messages.add(createClient(), ofLength(MEBI / 4))).toBeDefined();
     expect(refused).toHaveLength(MEBI / 4 / 4096);
   });
 });
@@ -99,7 +103,7 @@ test("nobody has to give way to who would have more", () => {
       const weightOf = (isCounted: (held: Held) => boolean): number =>
         [...waiting]
           .filter(isCounted)
-          .reduce((sum, { text }) => sum + Math.max(text.length, 4096), 0);
+          .reduce((sum, { message }) => sum + Math.max(message.length, 4096), 0);
       let newcomer = { client: clients[0], weight: 0 };
       const messages = new HeldMessages((held) => {
         // Of another address that has more, or of another connection of the same.
@@ -118,7 +122,7 @@ test("nobody has to give way to who would have more", () => {
       for (const { client: n, length, isRemoved } of steps) {
         const client = clients[n];
         newcomer = { client, weight: Math.max(length, 4096) };
-        const held = messages.add(client, "x".repeat(length));
+        const held = messages.add(client, ofLength(length));
         if (held !== undefined) waiting.add(held);
         expect(weightOf(() => true)).toBeLessThanOrEqual(16 * MEBI);
         const [oldest] = waiting;

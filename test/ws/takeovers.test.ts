@@ -1,13 +1,13 @@
-// What becomes of a message whose peer another connection holds, seen from one worker: the clients,
-// the handler and the mail are stand-ins that write down what they are told.
+// What happens with a message whose peer another connection holds, as one worker sees it. The clients,
+// the handler and the channels are stand-ins that log what they are asked.
 
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
-import { Client, type Socket } from "../../src/ws/client.ts";
-import type { Clients } from "../../src/ws/clients.ts";
+import { Client } from "../../src/ws/client.ts";
 import { nameConnection } from "../../src/ws/connections.ts";
 import { OUTCOME, type Outcome } from "../../src/ws/handler.ts";
-import { LETTER, type Mail } from "../../src/ws/mail.ts";
-import { Takeovers } from "../../src/ws/takeovers.ts";
+import { Inbox } from "../../src/ws/message/inbox.ts";
+import type { Socket } from "../../src/ws/socket/backend.ts";
+import { type TakeoverParts, Takeovers } from "../../src/ws/takeovers.ts";
 
 const WORKER = 2;
 const OTHER = 5;
@@ -19,6 +19,9 @@ let holder: { name: number; generation: number };
 /** What the handler makes of a message that it gets again. */
 let outcome: Outcome;
 let takeovers: Takeovers;
+let inbox: Inbox;
+/** Whether something was posted that has not been flushed. */
+let isFlushDue: boolean;
 
 beforeEach(() => {
   jest.useFakeTimers();
@@ -26,37 +29,50 @@ beforeEach(() => {
   clients = new Map();
   holder = { name: 0, generation: 0 };
   outcome = OUTCOME.handled;
+  inbox = new Inbox(100);
+  isFlushDue = false;
   const handler = {
     holder,
-    handle(client: Client, text: string, now: number): Outcome {
-      log.push(`${label(client)} handled ${text} at ${now}`);
+    handle(client: Client, now: number): Outcome {
+      log.push(`${label(client)} handled ${inboxText()} at ${now}`);
       return outcome;
     },
-    refuseHeld: (client: Client, text: string) => log.push(`${label(client)} refused ${text}`),
+    refuseHeld: (client: Client) => log.push(`${label(client)} refused ${inboxText()}`),
   };
-  const standIn = {
+  const post = (worker: number, what: string, name: number, generation: number): void => {
+    isFlushDue = true;
+    log.push(`to ${worker}: ${what} ${name}/${generation}`);
+  };
+  const parts = {
+    inbox,
     handler,
-    now: 77,
-    find(name: number, generation: number) {
-      const client = clients.get(name);
-      return client?.generation === generation ? client : undefined;
+    clock: { now: 77 },
+    clients: {
+      find(name: number, generation: number) {
+        const client = clients.get(name);
+        return client?.generation === generation ? client : undefined;
+      },
     },
-    scheduleFlush: () => undefined,
-  } as unknown as Clients;
-  const mail = {
-    post(worker: number, kind: number, name: number, generation: number, text: string) {
-      const what = Object.entries(LETTER).find(([, value]) => value === kind)?.[0];
-      log.push(`to ${worker}: ${what} ${name}/${generation} ${text}`.trim());
-      return true;
+    channels: {
+      probe: (worker: number, name: number, generation: number) =>
+        post(worker, "probe", name, generation),
+      conclude: (worker: number, name: number, generation: number, isAlive: boolean) =>
+        post(worker, isAlive ? "alive" : "gone", name, generation),
     },
-  } as unknown as Mail;
-  takeovers = new Takeovers(WORKER, standIn, mail);
+    delivery: { scheduleFlush: () => (isFlushDue = false), flushIfUrgent: () => undefined },
+  } as unknown as TakeoverParts;
+  takeovers = new Takeovers(WORKER, parts);
 });
 
 afterEach(() => {
   expect(jest.getTimerCount()).toBe(0);
+  expect(isFlushDue).toBe(false);
   jest.useRealTimers();
 });
+
+function inboxText(): string {
+  return inbox.copy().toString();
+}
 
 function label({ name, generation }: Client): string {
   return `${name & 0xff}/${generation}`;
@@ -86,7 +102,10 @@ function close(client: Client): void {
 
 function hold(client: Client, text: string, { name, generation }: typeof holder): void {
   Object.assign(holder, { name, generation });
-  takeovers.hold(client, text);
+  inbox.setText(text);
+  takeovers.hold(client);
+  // Other messages come meanwhile.
+  inbox.setText("another message");
 }
 
 /** What happened since the last time. */
@@ -181,11 +200,11 @@ describe("a holder of another worker", () => {
   test.each([
     [true, ["2/0 refused m1", "3/0 refused m2"]],
     [false, ["2/0 handled m1 at 77", "3/0 handled m2 at 77"]],
-  ])("is asked for by letter, once; it is alive: %p", (isAlive, expected) => {
+  ])("is asked about once; it is alive: %p", (isAlive, expected) => {
     const [young, third] = [open(2), open(3)];
     hold(young, "m1", there);
     hold(third, "m2", there);
-    expect(happened()).toEqual([`to 5: probe ${there.name}/4 2`]);
+    expect(happened()).toEqual([`to 5: probe ${there.name}/4`]);
     takeovers.conclude(there.name, there.generation, isAlive);
     expect(happened()).toEqual(expected);
     takeovers.conclude(there.name, there.generation, isAlive);
@@ -196,7 +215,7 @@ describe("a holder of another worker", () => {
     const young = open(2);
     hold(young, "m1", there);
     hold(young, "m2", { ...there, generation: 5 });
-    expect(happened()).toEqual([`to 5: probe ${there.name}/4 2`, `to 5: probe ${there.name}/5 2`]);
+    expect(happened()).toEqual([`to 5: probe ${there.name}/4`, `to 5: probe ${there.name}/5`]);
     takeovers.conclude(there.name, 5, true);
     expect(happened()).toEqual(["2/0 refused m2"]);
   });

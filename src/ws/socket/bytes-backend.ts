@@ -1,0 +1,49 @@
+// The backend 'bytes': TCP connections of Bun.listen, with our own handshake and framing, so that no
+// message becomes a string.
+
+import { TCP_REUSE_PORT } from "../../app/reuse-port.ts";
+import type { SocketAddress } from "../../app/socket-address.ts";
+import type { Inbox } from "../message/inbox.ts";
+import type { Listener, ListenSettings, SocketEvents } from "./backend.ts";
+import { Connection } from "./connection.ts";
+
+/** Bytes of garbage that the runtime makes for each chunk beside its bytes. */
+const CHUNK_GARBAGE = 256;
+
+type ListenOptions = Bun.TCPSocketListenOptions<Connection> &
+  typeof TCP_REUSE_PORT & { readonly ipv6Only: boolean };
+
+/** Starts to listen, beside other listeners of the same address. Throws if the system refuses. */
+export function listen(
+  { host, port }: SocketAddress,
+  settings: ListenSettings,
+  inbox: Inbox,
+  events: SocketEvents,
+): Listener {
+  const { certificate, ipv6Only } = settings;
+  const context = { settings, inbox, events };
+  // The runtime has options that its types do not declare.
+  const options: ListenOptions = {
+    hostname: host,
+    port,
+    ...TCP_REUSE_PORT,
+    ipv6Only,
+    ...(certificate === undefined ? {} : { tls: certificate }),
+    socket: {
+      open(socket) {
+        socket.data = new Connection(socket, context);
+      },
+      data(socket, chunk) {
+        events.noteGarbage(chunk.length + CHUNK_GARBAGE);
+        socket.data.read(chunk, chunk.length);
+      },
+      drain: (socket) => socket.data.drain(),
+      timeout: (socket) => socket.data.terminate(),
+      close: (socket) => (socket.data as Connection | undefined)?.end(),
+      // `close` follows.
+      error() {},
+    },
+  };
+  const listener = Bun.listen(options);
+  return { port: listener.port, stop: (closeConnections) => listener.stop(closeConnections) };
+}

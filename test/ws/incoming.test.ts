@@ -1,0 +1,172 @@
+// What happens with what a backend reports. What clients are sent is in outgoing.test.ts.
+
+import { beforeEach, describe, expect, spyOn, test } from "bun:test";
+import { standardError } from "../../src/app/output.ts";
+import { OPCODE } from "../../src/ws/socket/frame.ts";
+import { readFrames } from "./frames.ts";
+import { announce, endOfTurn, type FakeSocket, id, WorkerHarness } from "./worker-harness.ts";
+
+let harness: WorkerHarness;
+
+beforeEach(() => {
+  harness = new WorkerHarness();
+});
+
+test("bytes of messages are counted, not characters", async () => {
+  const [a, b] = [harness.open(), harness.open()];
+  a.say(announce("t", "a"));
+  await endOfTurn();
+  const before = harness.count("bytesIn");
+  const text = JSON.stringify(announce("t", "b", "\u20ac".repeat(1000)));
+  b.say(text);
+  b.say(Buffer.from(text));
+  expect(harness.count("bytesIn") - before).toBe(2 * Buffer.byteLength(text));
+  expect(harness.count("requests")).toBe(3);
+});
+
+describe("a client that is being closed", () => {
+  test("is not heard, and is sent nothing more", async () => {
+    const [bad, other] = [harness.open(), harness.open()];
+    bad.say(announce("t", "bad"));
+    await endOfTurn();
+    bad.take();
+    // The connection ends later than it is closed.
+    bad.close = () => undefined;
+    for (let i = 0; i < 16; i++) bad.say("junk");
+    bad.say(announce("t", "late"));
+    other.say(announce("t", "other", "sdp"));
+    await endOfTurn();
+    expect(bad.takeBytes()).toHaveLength(0);
+    expect([harness.count("malformed"), harness.peerCount]).toEqual([16, 2]);
+    bad.terminate();
+    expect(harness.peerCount).toBe(1);
+  });
+
+  test("leaves no peer behind with a message that is read after the end", () => {
+    const socket = harness.open();
+    socket.terminate();
+    socket.say(announce("t", "a"));
+    expect(harness.peerCount).toBe(0);
+    expect(harness.open().client.name).toBe(socket.client.name);
+  });
+
+  test("is closed once, however often the end is reported", () => {
+    const socket = harness.open();
+    socket.say(announce("t", "a"));
+    socket.terminate();
+    const next = harness.open();
+    next.say(announce("t", "a"));
+    socket.terminate();
+    expect([harness.count("connections"), harness.peerCount]).toEqual([1, 1]);
+  });
+});
+
+test("a client is closed with 1008 at its 16th bad message", () => {
+  const [bad, other] = [harness.open(), harness.open()];
+  for (let i = 0; i < 15; i++) bad.say(i % 2 === 0 ? "{" : Buffer.from([0xff]));
+  bad.say(announce("t", "a"));
+  expect(bad.hasEnded).toBe(false);
+  bad.say("{}");
+  expect(bad.closeCode).toBe(1008);
+  expect(harness.count("malformed")).toBe(16);
+  other.say("{}");
+  expect(other.hasEnded).toBe(false);
+});
+
+test("a flood gets errors, then nothing, and then its end with 1008", async () => {
+  // Forty seconds' worth at once.
+  harness = new WorkerHarness({ max_messages_per_second: 1 });
+  const [flood, neighbour] = [harness.open(), harness.open("198.51.100.1")];
+  let sent = 0;
+  while (!flood.hasEnded && sent < 2000) {
+    flood.say(announce("t", "a"));
+    sent++;
+  }
+  expect(flood.closeCode).toBe(1008);
+  expect(sent).toBeGreaterThanOrEqual(40 + 256);
+  expect(harness.count("rateLimited")).toBe(sent - 40);
+  neighbour.say(announce("t", "b"));
+  await endOfTurn();
+  expect(neighbour.take()).toMatchObject([{ incomplete: 1 }]);
+});
+
+test("a mistake of the tracker closes one connection with 1011, and is logged once", () => {
+  const logged: string[] = [];
+  using _ = spyOn(standardError, "write").mockImplementation((line) => {
+    logged.push(line);
+    return true;
+  });
+  const sockets = [harness.open(), harness.open(), harness.open()];
+  for (const socket of sockets.slice(0, 2)) {
+    harness.worker.incoming.fail(socket, socket.client, new Error("as the test wants it"));
+  }
+  expect(sockets.map(({ closeCode }) => closeCode)).toEqual([1011, 1011, undefined]);
+  expect(logged).toHaveLength(1);
+  expect(logged[0]).toContain("as the test wants it");
+});
+
+describe("pings and pongs", () => {
+  test("leave in order with messages", async () => {
+    const socket = harness.open();
+    const control = (opcode: number, payload: string): void =>
+      harness.worker.incoming.sendControl(socket.client, opcode, Buffer.from(payload));
+    control(OPCODE.pong, "first");
+    socket.say(announce("t", "a"));
+    control(OPCODE.pong, "second");
+    control(OPCODE.ping, "");
+    await endOfTurn();
+    const frames = readFrames(socket.takeBytes());
+    expect(frames.map(({ opcode }) => opcode)).toEqual([
+      OPCODE.pong,
+      OPCODE.text,
+      OPCODE.pong,
+      OPCODE.ping,
+    ]);
+    expect(frames[2].payload.toString()).toBe("second");
+  });
+
+  test("go to no client that is being closed", async () => {
+    const socket = harness.open();
+    socket.close = () => undefined;
+    for (let i = 0; i < 16; i++) socket.say("junk");
+    harness.worker.incoming.sendControl(socket.client, OPCODE.pong, Buffer.from("x"));
+    await endOfTurn();
+    expect(socket.takeBytes()).toHaveLength(0);
+  });
+});
+
+describe("a peer ID on a second connection", () => {
+  let [old, young]: FakeSocket[] = [];
+
+  beforeEach(async () => {
+    [old, young] = [harness.open(), harness.open()];
+    old.say(announce("t", "a"));
+    young.say(announce("t", "a"));
+    await endOfTurn();
+    expect([old.take().length, young.take().length, old.pings]).toEqual([1, 0, 1]);
+  });
+
+  test("is refused when the first answers its ping", async () => {
+    old.answerPing();
+    await endOfTurn();
+    expect(young.take()).toMatchObject([
+      { info_hash: id("t"), "failure reason": expect.stringContaining("Another connection") },
+    ]);
+  });
+
+  test("is refused when the first sends a message, which is handled before", async () => {
+    old.say(announce("u", "b"));
+    await endOfTurn();
+    expect(old.take()).toMatchObject([{ info_hash: id("u"), incomplete: 1 }]);
+    expect(young.take()).toMatchObject([
+      { info_hash: id("t"), "failure reason": expect.stringContaining("Another connection") },
+    ]);
+  });
+
+  test("is taken over when the first closes", async () => {
+    old.terminate();
+    await endOfTurn();
+    expect(young.take()).toMatchObject([{ info_hash: id("t"), incomplete: 1 }]);
+    expect(harness.peerCount).toBe(1);
+  });
+});
