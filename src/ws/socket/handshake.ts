@@ -8,6 +8,11 @@ import { type HttpResponse, plainResponse, RESPONSES } from "./plain-http.ts";
 /** Bytes of the longest request head. */
 export const MAX_HEAD_BYTES = 8192;
 
+/** Names, and what the values of header fields must not contain (RFC 9110, 5). */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
+
 const KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 export interface Request {
@@ -17,7 +22,7 @@ export interface Request {
 }
 
 /** Header fields by their names. Fields of one name are joined, as in RFC 9110, 5.3. */
-class HeaderFields {
+export class HeaderFields {
   readonly #values = new Map<string, string>();
 
   add(name: string, value: string): void {
@@ -43,11 +48,26 @@ export function parseRequest(head: string): Request | undefined {
   if (method === undefined || target === undefined) return undefined;
   const headers = new HeaderFields();
   for (const line of lines) {
-    const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
-    if (name === undefined || value === undefined) return undefined;
+    const colon = line.indexOf(":");
+    const name = line.slice(0, Math.max(0, colon));
+    const value = trimBlanks(line.slice(colon + 1));
+    if (!TOKEN.test(name) || CONTROL.test(value)) return undefined;
     headers.add(name.toLowerCase(), value);
   }
   return { method, target, headers };
+}
+
+// A pattern for this would try each run of blanks once for each of its blanks.
+function trimBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text[start])) start++;
+  while (end > start && isBlank(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(character: string): boolean {
+  return character === " " || character === "\t";
 }
 
 /** Whether a request asks for a WebSocket. */
@@ -81,14 +101,14 @@ export function shakeHands(
   const offered = headers.get("sec-websocket-extensions");
   const deflate = acceptCompressed && offered !== null ? negotiateDeflate(offered) : undefined;
   // The tracker speaks no subprotocol, but browsers give up if none of theirs is chosen.
-  const protocol = headers.get("sec-websocket-protocol")?.split(",")[0]?.trim();
+  const protocol = headers.get("sec-websocket-protocol")?.split(",")[0]?.trim() ?? "";
   const lines = [
     "HTTP/1.1 101 Switching Protocols",
     "Upgrade: websocket",
     "Connection: Upgrade",
     `Sec-WebSocket-Accept: ${accept}`,
   ];
-  if (protocol !== undefined) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
+  if (TOKEN.test(protocol)) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
   if (deflate !== undefined) lines.push(`Sec-WebSocket-Extensions: ${deflate.header}`);
   return { response: `${lines.join("\r\n")}\r\n\r\n`, windowBits: deflate?.windowBits };
 }
