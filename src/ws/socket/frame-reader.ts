@@ -77,11 +77,11 @@ export class FrameReader {
     const rest = length - offset;
     if (rest === 0) {
       this.#rest = undefined;
-    } else if (bytes !== this.#rest) {
+    } else if (bytes === this.#rest && bytes.length <= Math.max(2 * rest, MIN_REST_BYTES)) {
+      if (offset > 0) bytes.copy(bytes, 0, offset, length);
+    } else {
       this.#rest = Buffer.allocUnsafeSlow(Math.max(rest, MIN_REST_BYTES));
       bytes.copy(this.#rest, 0, offset, length);
-    } else if (offset > 0) {
-      bytes.copy(bytes, 0, offset, length);
     }
     this.#restLength = rest;
   }
