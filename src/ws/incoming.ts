@@ -85,6 +85,10 @@ export class Incoming implements SocketEvents {
     delivery.scheduleFlush();
   }
 
+  flush(client: Client): void {
+    this.parts.outgoing.flushClient(client, this.parts.clock.now);
+  }
+
   drain(client: Client): void {
     this.parts.outgoing.drain(client);
     this.parts.delivery.scheduleFlush();

@@ -68,11 +68,27 @@ export class Outgoing {
       for (const client of this.#doomed.splice(0)) client.socket.terminate();
       const due = this.#due;
       this.#due = [];
-      for (const client of due) this.#flushClient(client, now);
+      for (const client of due) this.flushClient(client, now);
     }
     this.#spool.clear();
     this.#isFlushing = false;
     return true;
+  }
+
+  /** Sends what is due to one client. */
+  flushClient(client: Client, now: number): void {
+    if (client.sending !== SENDING.due) return;
+    const isAllSent = this.#sendOutbox(client) && this.#sendMessages(client);
+    // Sending may have ended the connection.
+    if (client.sending !== SENDING.due) return;
+    client.firstMessage = NO_MESSAGE;
+    if (isAllSent) {
+      client.sending = SENDING.idle;
+      this.connections.setFull(slotOf(client.name), false);
+    } else {
+      this.#block(client, now);
+      if (!this.#limit(client, client.outbox!)) client.socket.terminate();
+    }
   }
 
   /** The client has read something. */
@@ -144,21 +160,6 @@ export class Outgoing {
     client.sending = SENDING.blocked;
     client.blockedSince = now;
     this.#blocked.add(client);
-  }
-
-  #flushClient(client: Client, now: number): void {
-    if (client.sending !== SENDING.due) return;
-    const isAllSent = this.#sendOutbox(client) && this.#sendMessages(client);
-    // Sending may have ended the connection.
-    if (client.sending !== SENDING.due) return;
-    client.firstMessage = NO_MESSAGE;
-    if (isAllSent) {
-      client.sending = SENDING.idle;
-      this.connections.setFull(slotOf(client.name), false);
-    } else {
-      this.#block(client, now);
-      if (!this.#limit(client, client.outbox!)) client.socket.terminate();
-    }
   }
 
   // Sends what has waited. Returns false, and lets the messages of this turn wait behind it, if the

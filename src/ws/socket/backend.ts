@@ -42,6 +42,8 @@ export interface SocketEvents {
   receivePong(client: Client): void;
   /** A control frame is to be sent, in the same order as messages. */
   sendControl(client: Client, opcode: number, payload: Buffer): void;
+  /** The connection is about to be closed by the client: what is due to it can be sent only now. */
+  flush(client: Client): void;
   /** The client has read something after `write` returned false. */
   drain(client: Client): void;
   /** The connection has closed. */

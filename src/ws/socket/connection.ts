@@ -153,10 +153,16 @@ export class Connection implements Socket, FrameReceiver {
   }
 
   receiveClose(code: number): void {
-    this.close(code, "");
+    this.#endFrames(code, "");
   }
 
   receiveViolation(code: number, reason: string): void {
+    this.#endFrames(code, reason);
+  }
+
+  // The client may wait for the responses to what it has sent before.
+  #endFrames(code: number, reason: string): void {
+    if (this.#client !== undefined) this.context.events.flush(this.#client);
     this.close(code, reason);
   }
 

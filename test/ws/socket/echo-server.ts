@@ -1,0 +1,179 @@
+// A socket backend with nothing behind it but what sends: it echoes every message that it finds in the
+// inbox, and counts what is reported. A message comes back as a text frame, whatever frame it came in,
+// because the tracker knows no other.
+
+import { allocateCounters, Counters } from "../../../src/app/counters.ts";
+import { allocateConnections, OwnConnections } from "../../../src/ws/connections.ts";
+import { Client, SENDING } from "../../../src/ws/client.ts";
+import { ClientAddresses } from "../../../src/ws/client-address.ts";
+import { KIND } from "../../../src/ws/deliveries.ts";
+import { Inbox } from "../../../src/ws/message/inbox.ts";
+import { Outgoing } from "../../../src/ws/outgoing.ts";
+import type {
+  BackendName,
+  Listener,
+  ListenSettings,
+  Socket,
+  SocketEvents,
+} from "../../../src/ws/socket/backend.ts";
+import { chooseBackend } from "../../../src/ws/socket/choose-backend.ts";
+
+const MAX_CONNECTIONS = 1000;
+
+export interface EchoSettings extends Partial<ListenSettings> {
+  /** Bytes that may wait for one client. */
+  readonly maxQueued?: number;
+  readonly trustedProxies?: readonly string[];
+}
+
+export class EchoServer implements SocketEvents, Disposable {
+  /** Whether there is room for another connection. */
+  isRoomLeft = true;
+  /** What to do with a message instead of echoing it. */
+  onMessage: ((client: Client, message: Buffer) => void) | undefined;
+  /** By the addresses that clients have connected from. */
+  readonly opened: string[] = [];
+  readonly clients = new Set<Client>();
+  readonly failures: unknown[] = [];
+  pongs = 0;
+  drains = 0;
+  garbage = 0;
+  readonly port: number;
+  readonly #waiting = new Set<() => void>();
+  readonly #listener: Listener;
+  readonly #inbox: Inbox;
+  readonly #connections: OwnConnections;
+  readonly #outgoing: Outgoing;
+  #isFlushDue = false;
+
+  constructor(backend: BackendName, settings: EchoSettings = {}) {
+    const { maxQueued = 2 ** 26, trustedProxies = [], ...listenSettings } = settings;
+    const { maxMessageBytes = 2 ** 16 } = settings;
+    const addresses = { trusted_proxies: trustedProxies, client_address_header: "X-Forwarded-For" };
+    const [memory] = allocateConnections(1, MAX_CONNECTIONS);
+    this.#connections = new OwnConnections(memory);
+    this.#outgoing = new Outgoing(
+      { maxQueued, stallSeconds: 1000 },
+      this.#connections,
+      new Counters(allocateCounters(1), 0),
+    );
+    this.#inbox = new Inbox(maxMessageBytes);
+    const defaults = {
+      addresses: new ClientAddresses(addresses),
+      ipv6Only: true,
+      maxMessageBytes,
+      maxAge: 60,
+      acceptCompressed: false,
+      compress: false,
+      certificate: undefined,
+    };
+    this.#listener = chooseBackend(backend)(
+      { host: "127.0.0.1", port: 0, family: 4 },
+      { ...defaults, ...listenSettings },
+      this.#inbox,
+      this,
+    );
+    this.port = this.#listener.port;
+  }
+
+  /** Resolves once `isEnough`, which is asked whenever something has been reported. */
+  waitUntil(isEnough: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (!isEnough()) return;
+        this.#waiting.delete(check);
+        resolve();
+      };
+      this.#waiting.add(check);
+      check();
+    });
+  }
+
+  /** Sends a message to a client. */
+  send(client: Client, message: Buffer): void {
+    this.#outgoing.push(client, KIND.response, message, 0, message.length);
+    this.#scheduleFlush();
+    if (this.#outgoing.isUrgent) this.#outgoing.flush(0);
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.stop(true);
+  }
+
+  // --- SocketEvents --------------------------------------------------------------------------------
+
+  hasRoom(): boolean {
+    return this.isRoomLeft;
+  }
+
+  open(socket: Socket, address: string): Client {
+    const slot = this.#connections.open(new Int32Array(4));
+    const client = new Client(socket, slot, 0, 0, 0);
+    this.opened.push(address);
+    this.clients.add(client);
+    this.#report();
+    return client;
+  }
+
+  receive(client: Client): void {
+    if (client.sending === SENDING.closing) return;
+    if (!this.clients.has(client)) throw new Error("a message of a client that is not open");
+    const message = this.#inbox.bytes.subarray(0, this.#inbox.length);
+    if (this.onMessage !== undefined) this.onMessage(client, message);
+    else this.send(client, message);
+    this.#report();
+  }
+
+  receivePong(client: Client): void {
+    if (!this.clients.has(client)) throw new Error("a pong of a client that is not open");
+    this.pongs++;
+    this.#report();
+  }
+
+  sendControl(client: Client, opcode: number, payload: Buffer): void {
+    this.#outgoing.pushControl(client, opcode, payload);
+    this.#scheduleFlush();
+  }
+
+  flush(client: Client): void {
+    this.#outgoing.flushClient(client, 0);
+  }
+
+  drain(client: Client): void {
+    this.drains++;
+    this.#outgoing.drain(client);
+    this.#scheduleFlush();
+    this.#report();
+  }
+
+  close(client: Client): void {
+    if (!this.clients.delete(client)) return;
+    this.#outgoing.end(client);
+    this.#connections.close(client.name);
+    this.#report();
+  }
+
+  fail(socket: Socket, client: Client | undefined, error: unknown): void {
+    this.failures.push(error);
+    if (client !== undefined) this.#outgoing.end(client);
+    socket.close(1011, "");
+    this.#report();
+  }
+
+  noteGarbage(bytes: number): void {
+    this.garbage += bytes;
+  }
+
+  #scheduleFlush(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    setImmediate(() => {
+      this.#isFlushDue = false;
+      this.#outgoing.flush(0);
+    });
+  }
+
+  #report(): void {
+    for (const check of [...this.#waiting]) check();
+  }
+}
