@@ -174,6 +174,6 @@ export class EchoServer implements SocketEvents, Disposable {
   }
 
   #report(): void {
-    for (const check of [...this.#waiting]) check();
+    for (const check of this.#waiting) check();
   }
 }
