@@ -33,6 +33,9 @@ export function listen(
       open(socket) {
         socket.data = new Connection(socket, context);
       },
+      // Without this, the runtime would call `open` only after the handshake of TLS, and a client that
+      // never completes one would stay connected for ever.
+      handshake() {},
       data(socket, chunk) {
         events.noteGarbage(chunk.length + CHUNK_GARBAGE);
         socket.data.read(chunk, chunk.length);
