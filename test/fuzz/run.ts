@@ -2,6 +2,10 @@
 // seed. Prints what is needed to repeat the run.
 
 import { fuzzHandler } from "./handler-fuzzer.ts";
+import { fuzzSockets } from "./socket-fuzzer.ts";
+
+/** A connection takes as long as so many datagrams. */
+const DATAGRAMS_PER_CONNECTION = 100;
 
 const [seedText, roundsText] = process.argv.slice(2);
 const seed = Number(seedText ?? crypto.getRandomValues(new Uint32Array(1))[0]);
@@ -12,3 +16,4 @@ if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(rounds)) {
 }
 console.log(`fuzz: seed ${seed}, ${rounds} rounds`);
 console.log(fuzzHandler(seed, rounds));
+console.log(await fuzzSockets(seed, Math.ceil(rounds / DATAGRAMS_PER_CONNECTION)));

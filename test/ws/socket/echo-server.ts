@@ -29,6 +29,8 @@ export interface EchoSettings extends Partial<ListenSettings> {
 export class EchoServer implements SocketEvents, Disposable {
   /** Whether there is room for another connection. */
   isRoomLeft = true;
+  /** Whether to send at once, not at the end of the turn. */
+  isImmediate = false;
   /** What to do with a message instead of echoing it. */
   onMessage: ((client: Client, message: Buffer) => void) | undefined;
   /** By the addresses that clients have connected from. */
@@ -93,7 +95,7 @@ export class EchoServer implements SocketEvents, Disposable {
   send(client: Client, message: Buffer): void {
     this.#outgoing.push(client, KIND.response, message, 0, message.length);
     this.#scheduleFlush();
-    if (this.#outgoing.isUrgent) this.#outgoing.flush(0);
+    if (this.isImmediate || this.#outgoing.isUrgent) this.#outgoing.flush(0);
   }
 
   [Symbol.dispose](): void {
@@ -133,6 +135,7 @@ export class EchoServer implements SocketEvents, Disposable {
   sendControl(client: Client, opcode: number, payload: Buffer): void {
     this.#outgoing.pushControl(client, opcode, payload);
     this.#scheduleFlush();
+    if (this.isImmediate) this.#outgoing.flush(0);
   }
 
   flush(client: Client): void {
