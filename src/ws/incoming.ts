@@ -83,6 +83,8 @@ export class Incoming implements SocketEvents {
     const { delivery, outgoing } = this.parts;
     outgoing.pushControl(client, opcode, payload);
     delivery.scheduleFlush();
+    // One turn may bring many thousand pings.
+    delivery.flushIfUrgent();
   }
 
   flush(client: Client): void {

@@ -89,10 +89,15 @@ export class Connection implements Socket, FrameReceiver {
 
   /** The client has read what was sent. */
   drain(): void {
+    const { events } = this.context;
     const client = this.#client;
     if (client === undefined) return;
-    if (this.#ping !== undefined) this.#answerPing(client, this.#ping);
-    this.context.events.drain(client);
+    try {
+      if (this.#ping !== undefined) this.#answerPing(client, this.#ping);
+      events.drain(client);
+    } catch (error) {
+      events.fail(this, client, error);
+    }
   }
 
   write(bytes: Buffer, start: number, end: number): number {
