@@ -14,6 +14,7 @@ export interface FrameReceiver {
   readonly isOpen: boolean;
   /** A message is in the inbox. */
   receiveMessage(): void;
+  /** The payload is only valid until this returns. */
   receivePing(payload: Buffer): void;
   receivePong(): void;
   /** The client closes the connection. `code` is what to answer. */
@@ -30,6 +31,13 @@ const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 
 const MIN_REST_BYTES = 512;
+
+/** Memory for the payload of a control frame, as views of all lengths: a flood of pings would make
+ * more garbage than it has bytes. */
+const CONTROL_MEMORY = Buffer.alloc(MAX_CONTROL_BYTES);
+const CONTROL_PAYLOADS = Array.from({ length: MAX_CONTROL_BYTES + 1 }, (_, length) =>
+  CONTROL_MEMORY.subarray(0, length),
+);
 
 export class FrameReader {
   /** The beginning of a frame whose end has not come. */
@@ -189,7 +197,8 @@ export class FrameReader {
   ): void {
     if (opcode === OPCODE.pong) return receiver.receivePong();
     unmask(bytes, mask, length);
-    const payload = bytes.subarray(mask + MASK_BYTES, mask + MASK_BYTES + length);
+    const payload = CONTROL_PAYLOADS[length];
+    bytes.copy(payload, 0, mask + MASK_BYTES, mask + MASK_BYTES + length);
     if (opcode === OPCODE.ping) return receiver.receivePing(payload);
     if (length === 0) return receiver.receiveClose(CLOSE.normal);
     const code = length >= 2 ? payload.readUInt16BE(0) : 0;
@@ -221,7 +230,7 @@ function append(to: Buffer, length: number, from: Buffer, start: number, end: nu
   const needed = length + end - start;
   let memory = to;
   if (needed > to.length) {
-    memory = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(2 * to.length, 2 * needed)));
+    memory = Buffer.allocUnsafeSlow(Math.max(needed, 2 * to.length));
     to.copy(memory, 0, 0, length);
   }
   from.copy(memory, length, start, end);

@@ -484,6 +484,24 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       await raw.waitUntil(() => raw.frames.some(({ opcode }) => opcode === pong));
     });
 
+    // A connection of 'bun' over TLS may end only when its idle time does.
+    test("loses its connection, and only that, if draining fails", async () => {
+      const { client, raw, server } = await pair();
+      const other = await connect(server);
+      raw.socket.pause();
+      await fill(server, client);
+      server.onDrain = () => {
+        throw new Error("as the test wants it");
+      };
+      raw.socket.resume();
+      await server.waitUntil(() => server.failures.length > 0);
+      expect(String(server.failures[0])).toBe("Error: as the test wants it");
+      // A connection of 'bun' over TLS may end only when its idle time does.
+      if (isBytes) await raw.waitUntil(() => raw.hasEnded);
+      other.socket.write(clientFrame(text, "b"));
+      await other.waitUntil(() => other.frames.length === 1);
+    });
+
     test("may still close the connection", async () => {
       const { client, raw, server } = await pair();
       raw.socket.pause();

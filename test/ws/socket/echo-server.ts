@@ -33,6 +33,8 @@ export class EchoServer implements SocketEvents, Disposable {
   isImmediate = false;
   /** What to do with a message instead of echoing it. */
   onMessage: ((client: Client, message: Buffer) => void) | undefined;
+  /** Called before a client is sent more. */
+  onDrain: (() => void) | undefined;
   /** By the addresses that clients have connected from. */
   readonly opened: string[] = [];
   readonly clients = new Set<Client>();
@@ -144,6 +146,7 @@ export class EchoServer implements SocketEvents, Disposable {
 
   drain(client: Client): void {
     this.drains++;
+    this.onDrain?.();
     this.#outgoing.drain(client);
     this.#scheduleFlush();
     this.#report();
