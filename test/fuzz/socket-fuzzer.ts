@@ -1,19 +1,21 @@
-// Sends the same random frames to both socket backends, and compares what comes back. The same seed
+// Sends the same random frames to all socket backends, and compares what comes back. The same seed
 // produces the same frames.
 //
 // Each message comes back at once, in hexadecimal digits, so that bytes that are not UTF-8 can be
 // compared, and empty messages seen. What may differ is not looked at:
 // - the reason in a close frame, and whether a reason of the client's comes back,
-// - the code that answers a close frame without one: 1000 from 'bytes', none from 'bun',
+// - the code that answers a close frame without one: none from 'bun', 1000 from the others,
 // - what damaged compressed data inflates to. Data that no decoder accepts is sent, though.
 
 import { Random } from "../../src/memory/random.ts";
 import { OPCODE } from "../../src/ws/socket/frame.ts";
-import { EchoServer } from "../ws/socket/echo-server.ts";
+import type { BackendName } from "../../src/ws/socket/backend.ts";
+import { BYTE_BACKENDS, EchoServer } from "../ws/socket/echo-server.ts";
 import { handshake, openTcp } from "../ws/socket/http-exchange.ts";
 import { parseServerFrames } from "../ws/socket/server-frames.ts";
 import { Frames } from "./frames.ts";
 
+const BACKENDS: readonly BackendName[] = [...BYTE_BACKENDS, "bun"];
 const MAX_MESSAGE_BYTES = 1000;
 const DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate";
 /** Connections at a time, and those after which the servers get other ports. */
@@ -28,13 +30,13 @@ export async function fuzzSockets(seed: number, rounds: number): Promise<SocketT
   const tally: SocketTally = {};
   const random = new Random(seed, 0, 0);
   for (let done = 0; done < rounds; done += MAX_CONNECTIONS) {
-    using bytes = serve("bytes");
-    using bun = serve("bun");
+    using servers = new DisposableStack();
+    const ports = BACKENDS.map((backend) => servers.use(serve(backend)).port);
     const end = Math.min(rounds, done + MAX_CONNECTIONS);
     for (let first = done; first < end; first += AT_ONCE) {
       const count = Math.min(AT_ONCE, end - first);
       const runs = Array.from({ length: count }, (_, i) =>
-        compare(seed, first + i, random, [bytes.port, bun.port], tally),
+        compare(seed, first + i, random, ports, tally),
       );
       await Promise.all(runs);
     }
@@ -42,7 +44,7 @@ export async function fuzzSockets(seed: number, rounds: number): Promise<SocketT
   return tally;
 }
 
-function serve(backend: "bytes" | "bun"): EchoServer {
+function serve(backend: BackendName): EchoServer {
   const server = new EchoServer(backend, {
     maxMessageBytes: MAX_MESSAGE_BYTES,
     acceptCompressed: true,
@@ -58,21 +60,23 @@ async function compare(
   seed: number,
   round: number,
   random: Random,
-  ports: readonly [number, number],
+  ports: readonly number[],
   tally: SocketTally,
 ): Promise<void> {
   const generator = new Frames(random);
   const isCompressed = random.below(2) === 0;
   const { frames, kinds } = generator.next(isCompressed);
   const chunks = generator.cut(frames);
-  const [bytes, bun] = await Promise.all(ports.map((port) => send(port, chunks, isCompressed)));
-  if (bytes.join() !== bun.join()) {
+  const answers = await Promise.all(ports.map((port) => send(port, chunks, isCompressed)));
+  const texts = answers.map((each) => each.join(", "));
+  for (const [i, backend] of BACKENDS.entries()) {
+    if (texts[i] === texts[0]) continue;
     throw new Error(
-      `seed ${seed}, round ${round}: ${frames.map((frame) => frame.toString("hex")).join(" ")} ` +
-        `is answered ${bytes.join(" ")} by 'bytes', but ${bun.join(" ")} by 'bun'`,
+      `seed ${seed}, round ${round}: ${frames.map((frame) => frame.toString("hex")).join(" ")} is ` +
+        `answered ${texts[0]} by '${BACKENDS[0]}', but ${texts[i]} by '${backend}'`,
     );
   }
-  const ending = bytes.at(-1)!;
+  const ending = answers[0].at(-1)!;
   for (const kind of [...kinds, ending]) tally[kind] = (tally[kind] ?? 0) + 1;
 }
 

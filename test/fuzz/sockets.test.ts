@@ -6,7 +6,7 @@ import { fuzzSockets } from "./socket-fuzzer.ts";
 const TIMEOUT_MS = 60_000;
 
 test.each([1, 2])(
-  "both backends answer all frames alike, seed %i",
+  "all backends answer all frames alike, seed %i",
   async (seed) => {
     const tally = await fuzzSockets(seed, 400);
     for (const kind of [

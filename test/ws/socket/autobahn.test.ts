@@ -1,26 +1,27 @@
-// The cases of the Autobahn test suite against an echo server on the backend 'bytes'.
+// The cases of the Autobahn test suite against echo servers on the backends 'bytes' and 'epoll'.
 
 import { afterAll, expect, test } from "bun:test";
 import { inflateRawSync } from "node:zlib";
 import { OPCODE } from "../../../src/ws/socket/frame.ts";
 import { type AutobahnCase, AUTOBAHN_CASES } from "./autobahn-cases.ts";
 import { clientFrame, closePayload } from "./client-frames.ts";
-import { EchoServer } from "./echo-server.ts";
+import { BYTE_BACKENDS, EchoServer } from "./echo-server.ts";
 import { handshake, openTcp } from "./http-exchange.ts";
 import { parseServerFrames, type ServerFrame } from "./server-frames.ts";
 
-const server = new EchoServer("bytes", {
-  acceptCompressed: true,
-  compress: true,
-  maxMessageBytes: 2 ** 24,
+const servers = BYTE_BACKENDS.map((backend) => {
+  const settings = { acceptCompressed: true, compress: true, maxMessageBytes: 2 ** 24 };
+  return [backend, new EchoServer(backend, settings)] as const;
 });
-afterAll(() => server[Symbol.dispose]());
+afterAll(() => {
+  for (const [, server] of servers) server[Symbol.dispose]();
+});
 
 const { close, pong, text } = OPCODE;
 
 /** Runs a case; resolves with the response to the handshake and all frames. */
-async function run({ chunks, codes, expected, offer }: AutobahnCase) {
-  const socket = await openTcp(server.port);
+async function run(port: number, { chunks, codes, expected, offer }: AutobahnCase) {
+  const socket = await openTcp(port);
   socket.setNoDelay(true);
   const received: Buffer[] = [];
   let bytes = 0;
@@ -67,8 +68,15 @@ function inflate({ isCompressed, payload }: ServerFrame, windowBits = 15): Buffe
   return inflateRawSync(payload, { finishFlush: 2, windowBits });
 }
 
-test.each(AUTOBAHN_CASES.map((each) => [each.name, each] as const))("%s", async (_, each) => {
-  const { head, frames, rest } = await run(each);
+const runs = servers.flatMap(([backend, { port }]) =>
+  AUTOBAHN_CASES
+    // What is compressed does not depend on where the bytes come from.
+    .filter(({ offer }) => backend === "bytes" || offer === undefined)
+    .map((each) => [each.name, backend, port, each] as const),
+);
+
+test.each(runs)("%s ('%s')", async (_name, _backend, port, each) => {
+  const { head, frames, rest } = await run(port, each);
   expect(head).toStartWith("HTTP/1.1 101 ");
   const last = frames.at(-1);
   const code = last?.opcode === close ? last.payload.readUInt16BE(0) : undefined;

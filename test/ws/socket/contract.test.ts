@@ -1,5 +1,5 @@
-// What both socket backends promise, with and without TLS, over real connections. Where they differ,
-// the test says how: `isBytes`.
+// What all socket backends promise, with and without TLS, over real connections. Where 'bun' differs,
+// the test says how.
 
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { OPCODE } from "../../../src/ws/socket/frame.ts";
 import { makeCertificate } from "../../support/certificate.ts";
 import { connectRaw, type RawWebSocket } from "../../support/raw-websocket.ts";
 import { clientFrame, closePayload, COMPRESSED, deflate } from "./client-frames.ts";
-import { EchoServer, type EchoSettings } from "./echo-server.ts";
+import { BYTE_BACKENDS, EchoServer, type EchoSettings } from "./echo-server.ts";
 import { exchange, handshake, openTcp, receiveAll } from "./http-exchange.ts";
 
 const { binary, close, continuation, ping, pong, text } = OPCODE;
@@ -25,15 +25,15 @@ const certificate = {
 };
 afterAll(() => files[Symbol.dispose]());
 
-const CASES = [
-  ["bytes", "ws"],
-  ["bytes", "wss"],
-  ["bun", "ws"],
-  ["bun", "wss"],
-] as const;
+const CASES = [...BYTE_BACKENDS, "bun" as const].flatMap((backend) =>
+  // 'epoll' has no TLS.
+  (backend === "epoll" ? (["ws"] as const) : (["ws", "wss"] as const)).map(
+    (scheme) => [backend, scheme] as const,
+  ),
+);
 
 describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
-  const isBytes = backend === "bytes";
+  const isBytes = backend !== "bun";
   const tls = scheme === "wss";
   const open: Disposable[] = [];
 
@@ -361,7 +361,7 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       const { raw } = await pair();
       raw.socket.write(clientFrame(close));
       await raw.waitUntil(() => raw.hasEnded);
-      // 'bun' answers with none, 'bytes' with 1000.
+      // 'bun' answers with none, the others with 1000.
       expect(raw.frames.map(({ opcode, payload }) => [opcode, payload.toString("hex")])).toEqual([
         [close, isBytes ? "03e8" : ""],
       ]);

@@ -11,14 +11,22 @@ import { Inbox } from "../../../src/ws/message/inbox.ts";
 import { Outgoing } from "../../../src/ws/outgoing.ts";
 import type {
   BackendName,
+  Listen,
   Listener,
   ListenSettings,
   Socket,
   SocketEvents,
 } from "../../../src/ws/socket/backend.ts";
-import { chooseBackend } from "../../../src/ws/socket/choose-backend.ts";
+import { listen as listenBun } from "../../../src/ws/socket/bun-backend.ts";
+import { listen as listenBytes } from "../../../src/ws/socket/bytes-backend.ts";
+import { EpollSet } from "../../../src/ws/socket/epoll-backend.ts";
+import { hasTcpCalls } from "../../../src/ws/socket/tcp-calls.ts";
 
 const MAX_CONNECTIONS = 1000;
+const MAX_EVENTS = 64;
+
+/** The backends that see bytes, as far as this system has them. */
+export const BYTE_BACKENDS: readonly BackendName[] = hasTcpCalls ? ["bytes", "epoll"] : ["bytes"];
 
 export interface EchoSettings extends Partial<ListenSettings> {
   /** Bytes that may wait for one client. */
@@ -49,6 +57,7 @@ export class EchoServer implements SocketEvents, Disposable {
   readonly #connections: OwnConnections;
   readonly #outgoing: Outgoing;
   #isFlushDue = false;
+  #isDisposed = false;
 
   constructor(backend: BackendName, settings: EchoSettings = {}) {
     const { maxQueued = 2 ** 26, trustedProxies = [], ...listenSettings } = settings;
@@ -71,7 +80,7 @@ export class EchoServer implements SocketEvents, Disposable {
       compress: false,
       certificate: undefined,
     };
-    this.#listener = chooseBackend(backend)(
+    this.#listener = this.#findBackend(backend)(
       { host: "127.0.0.1", port: 0, family: 4 },
       { ...defaults, ...listenSettings },
       this.#inbox,
@@ -102,6 +111,19 @@ export class EchoServer implements SocketEvents, Disposable {
 
   [Symbol.dispose](): void {
     this.#listener.stop(true);
+    this.#isDisposed = true;
+  }
+
+  #findBackend(backend: BackendName): Listen {
+    if (backend !== "epoll") return backend === "bun" ? listenBun : listenBytes;
+    const set = new EpollSet(MAX_EVENTS, -1);
+    const serve = (): void => {
+      set.wait(0);
+      set.tick();
+      if (!this.#isDisposed) setImmediate(serve);
+    };
+    setImmediate(serve);
+    return set.listen.bind(set);
   }
 
   // --- SocketEvents --------------------------------------------------------------------------------

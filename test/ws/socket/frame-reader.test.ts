@@ -222,7 +222,7 @@ describe("memory", () => {
     const before = heapStats().extraMemorySize;
     const readers = Array.from({ length: READERS }, () => {
       const reader = new FrameReader(inbox, false);
-      for (const chunk of chunks) reader.read(Buffer.from(chunk), receiver);
+      for (const chunk of chunks) reader.read(Buffer.from(chunk), chunk.length, receiver);
       return reader;
     });
     Bun.gc(true);

@@ -22,7 +22,7 @@ export class FrameRecorder implements FrameReceiver {
 
   /** Reads a copy of each chunk, as a reader changes what it reads. */
   read(...chunks: Buffer[]): this {
-    for (const chunk of chunks) if (this.isOpen) this.#reader.read(copy(chunk), this);
+    for (const chunk of chunks) if (this.isOpen) this.#reader.read(copy(chunk), chunk.length, this);
     return this;
   }
 

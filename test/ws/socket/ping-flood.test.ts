@@ -3,7 +3,6 @@
 import { expect, test } from "bun:test";
 import { defaultConfig } from "../../../src/app/config.ts";
 import { wsSchema } from "../../../src/ws/config.ts";
-import type { Outbox } from "../../../src/ws/outbox.ts";
 import { allocateSetup, createSocketWorker } from "../../../src/ws/setup.ts";
 import type { Socket } from "../../../src/ws/socket/backend.ts";
 import { OPCODE } from "../../../src/ws/socket/frame.ts";
@@ -16,10 +15,9 @@ class CountingSocket implements Socket {
   readonly bufferedBytes = 0;
   sentBytes = 0;
 
-  write(outbox: Outbox): boolean {
-    this.sentBytes += outbox.length;
-    outbox.advance(outbox.length);
-    return true;
+  write(_bytes: Buffer, start: number, end: number): number {
+    this.sentBytes += end - start;
+    return end - start;
   }
 
   ping(): void {}
@@ -29,7 +27,7 @@ class CountingSocket implements Socket {
 
 test("pongs are sent before the turn ends if there are many", () => {
   const { incoming } = createSocketWorker({
-    ...allocateSetup(defaultConfig(wsSchema), undefined),
+    ...allocateSetup(defaultConfig(wsSchema), undefined, "bytes"),
     worker: 0,
     addresses: [],
   });

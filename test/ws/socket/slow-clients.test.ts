@@ -6,7 +6,8 @@ import { afterAll, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { makeCertificate } from "../../support/certificate.ts";
-import { EchoServer } from "./echo-server.ts";
+import type { BackendName } from "../../../src/ws/socket/backend.ts";
+import { BYTE_BACKENDS, EchoServer } from "./echo-server.ts";
 import { handshake, openTcp } from "./http-exchange.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -23,7 +24,7 @@ afterAll(() => {
   files[Symbol.dispose]();
 });
 
-function serve(backend: "bytes" | "bun", tls: boolean): EchoServer {
+function serve(backend: BackendName, tls: boolean): EchoServer {
   const server = new EchoServer(backend, { certificate: tls ? certificate : undefined });
   servers.push(server);
   return server;
@@ -48,8 +49,13 @@ async function closed(socket: Socket): Promise<void> {
   if (!socket.destroyed) await new Promise((resolve) => socket.once("close", resolve));
 }
 
-const endings = (["bytes", "bun"] as const).flatMap((backend) =>
-  [false, true].flatMap((tls) => {
+/** The schemes of a backend: with TLS, or without. */
+function schemes(backend: BackendName): boolean[] {
+  return backend === "epoll" ? [false] : [false, true];
+}
+
+const endings = [...BYTE_BACKENDS, "bun" as const].flatMap((backend) =>
+  schemes(backend).flatMap((tls) => {
     const { port } = serve(backend, tls);
     const name = `${backend}, ${tls ? "wss" : "ws"}`;
     return [
@@ -74,8 +80,11 @@ test(
       await end();
       open.delete(name);
     });
-    const lingering = [false, true].map(async (tls) => {
-      const server = serve("bytes", tls);
+    const own = BYTE_BACKENDS.flatMap((backend) =>
+      schemes(backend).map((tls) => [backend, tls] as const),
+    );
+    const lingering = own.map(async ([backend, tls]) => {
+      const server = serve(backend, tls);
       const socket = await openTcp(server.port, tls);
       // It does not end its side when the tracker ends its own.
       socket.allowHalfOpen = true;
