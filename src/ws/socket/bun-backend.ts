@@ -146,7 +146,10 @@ function respond(
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return writeResponse(plainResponse(request.url));
   }
-  const address = addresses.find(server.requestIP(request)?.address ?? "", request.headers);
+  const remoteAddress = server.requestIP(request)?.address;
+  // The client has gone already.
+  if (!remoteAddress) return writeResponse(RESPONSES.badRequest);
+  const address = addresses.find(remoteAddress, request.headers);
   if (!events.hasRoom(address)) return writeResponse(RESPONSES.noRoom);
   if (server.upgrade(request, { data: address })) return undefined;
   return writeResponse(RESPONSES.noHandshake);

@@ -31,7 +31,8 @@ const HEAD_END = Buffer.from("\r\n\r\n");
 
 /** What a connection needs of its TCP socket. */
 export interface TcpSocket {
-  readonly remoteAddress: string;
+  /** Undefined if the client has gone already. */
+  readonly remoteAddress: string | undefined;
   /** Sends `length` bytes at `bytes[start]`. Returns how many it took; negative after an error. */
   write(bytes: Buffer, start?: number, length?: number): number;
   /** Ends what is sent. */
@@ -191,7 +192,9 @@ export class Connection implements Socket, FrameReceiver {
     if (request === undefined) return this.#refuse(RESPONSES.badRequest);
     if (!isUpgrade(request)) return this.#closeAfter(Buffer.from(answerPlainRequest(request)));
     const { addresses, acceptCompressed } = this.context.settings;
-    const address = addresses.find(this.tcp.remoteAddress, request.headers);
+    const { remoteAddress } = this.tcp;
+    if (remoteAddress === undefined) return this.terminate();
+    const address = addresses.find(remoteAddress, request.headers);
     if (!this.context.events.hasRoom(address)) return this.#refuse(RESPONSES.noRoom);
     const handshake = shakeHands(request, acceptCompressed);
     if ("status" in handshake) return this.#refuse(handshake);

@@ -152,6 +152,19 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       expect(server.opened).toEqual(["127.0.0.1"]);
     });
 
+    test("of a client that has gone already is no failure, and has no wrong address", async () => {
+      const server = serve();
+      for (let i = 0; i < 20; i++) {
+        const socket = await openTcp(server.port, tls);
+        socket.write(handshake());
+        socket.resetAndDestroy();
+      }
+      await connect(server);
+      await server.waitUntil(() => server.clients.size === 1);
+      expect(server.failures).toEqual([]);
+      expect(new Set(server.opened)).toEqual(new Set(["127.0.0.1"]));
+    });
+
     // The runtime's own limit of 'bun' is 16 KiB.
     test("with a head that is too long is answered 431", async () => {
       const { port } = serve();
