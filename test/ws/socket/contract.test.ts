@@ -199,12 +199,14 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       expect(server.garbage).toBeGreaterThan(0);
     });
 
-    test.each(["\0\x01\x02\xff\r\n\r\n", "GET\r\n\r\n", "x".repeat(2000) + "\r\n\r\n"])(
-      "%j is answered 400",
-      async (request) => {
-        expect(await exchange(serve().port, request, tls)).toStartWith("HTTP/1.1 400 ");
-      },
-    );
+    test.each([
+      ["bytes", "\0\x01\x02\xff"],
+      ["a method alone", "GET"],
+      ["a long word", "x".repeat(2000)],
+    ])("that is %s is answered 400", async (_, request) => {
+      const response = await exchange(serve().port, `${request}\r\n\r\n`, tls);
+      expect(response).toStartWith("HTTP/1.1 400 ");
+    });
 
     test("with garbage behind a request is answered, and ends", async () => {
       const socket = await openTcp(serve().port, tls);
