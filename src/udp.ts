@@ -12,6 +12,7 @@ import { reloadConfig } from "./app/reload.ts";
 import { Tracker } from "./app/tracker.ts";
 import type { WorkerPool } from "./app/worker-pool.ts";
 import { type UdpConfig, udpSchema } from "./udp/config.ts";
+import { checkHealth } from "./udp/health.ts";
 import { renewConnectionKeys } from "./udp/connection-id.ts";
 import { allocateSetup, type Bound, type Setup, wakeWorkers } from "./udp/setup.ts";
 import { chooseBackend } from "./udp/socket/choose-backend.ts";
@@ -20,6 +21,7 @@ await runCli({
   name: "aquatic-udp",
   description: "A multi-threaded UDP BitTorrent tracker",
   schema: udpSchema,
+  checkHealth,
   run: serve,
 });
 

@@ -12,6 +12,7 @@ import { reloadConfig } from "./app/reload.ts";
 import { Tracker } from "./app/tracker.ts";
 import { AcceptGate } from "./ws/socket/accept-gate.ts";
 import { listUnusedKeys, type WsConfig, wsSchema } from "./ws/config.ts";
+import { checkHealth } from "./ws/health.ts";
 import { chooseBackend } from "./ws/socket/choose-backend.ts";
 import { fitConnections } from "./ws/socket/file-budget.ts";
 import { reloadCertificate } from "./ws/reload.ts";
@@ -23,6 +24,7 @@ await runCli({
   name: "aquatic-ws",
   description: "A multi-threaded WebTorrent tracker",
   schema: wsSchema,
+  checkHealth,
   run: serve,
 });
 

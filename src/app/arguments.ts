@@ -6,7 +6,7 @@ import { parseArgs, type ParsedArgs } from "citty";
 import { StartupError } from "./startup-error.ts";
 import { findNearest } from "./suggest.ts";
 
-export const flags = {
+const flags = {
   config: {
     type: "string",
     alias: "c",
@@ -22,18 +22,39 @@ export const flags = {
   version: { type: "boolean", alias: "v", description: "Print the version and exit" },
 } as const;
 
+/** The flag of programs that can ask a running tracker whether it answers. */
+const healthFlag = {
+  health: {
+    type: "string",
+    valueHint: "URL",
+    description: "Ask the tracker at URL whether it answers; if not, exit with code 1",
+  },
+} as const;
+
 /** Further flags of one program, each given or not. */
 export type Switches = Readonly<Record<string, { type: "boolean"; description: string }>>;
 
 export interface Arguments {
-  readonly args: ParsedArgs<typeof flags>;
+  readonly args: ParsedArgs<typeof flags & typeof healthFlag>;
   /** The names of the switches that were given. */
   readonly switches: ReadonlySet<string>;
 }
 
-/** Reads the arguments after the program's name. Throws a StartupError for a wrong one. */
-export function readArguments(rawArgs: readonly string[], own: Switches = {}): Arguments {
-  const known: Known = { ...own, ...flags };
+/** The flags of a program, in the order of its help. */
+export function listFlags(own: Switches = {}, hasHealth = false) {
+  return { ...flags, ...(hasHealth ? healthFlag : {}), ...own };
+}
+
+/**
+ * Reads the arguments after the program's name, which may be those of `listFlags`. Throws a
+ * StartupError for a wrong one.
+ */
+export function readArguments(
+  rawArgs: readonly string[],
+  own: Switches = {},
+  hasHealth = false,
+): Arguments {
+  const known: Known = listFlags(own, hasHealth);
   const seen = new Set<string>();
   for (const token of readTokens(rawArgs, known)) {
     if (token.kind === "positional") {
@@ -41,17 +62,24 @@ export function readArguments(rawArgs: readonly string[], own: Switches = {}): A
     }
     if (token.kind === "option") {
       checkOption(token, known);
-      if (token.name === "config" && seen.has(token.name)) throw refusal("--config is given twice");
+      const isTwice = known[token.name].type === "string" && seen.has(token.name);
+      if (isTwice) throw refusal(`--${token.name} is given twice`);
       seen.add(token.name);
     }
   }
-  const args = parseArgs<typeof flags>([...rawArgs], { ...own, ...flags });
+  const args = parseArgs<typeof flags & typeof healthFlag>([...rawArgs], {
+    ...own,
+    ...flags,
+    ...healthFlag,
+  });
   return { args, switches: new Set([...seen].filter((name) => Object.hasOwn(own, name))) };
 }
 
 // ---------------------------------------------------------------------------------------------
 
-type Known = Readonly<Record<string, { type: "string" | "boolean"; alias?: string }>>;
+type Known = Readonly<
+  Record<string, { type: "string" | "boolean"; alias?: string; valueHint?: string }>
+>;
 type Token = ReturnType<typeof readTokens>[number];
 
 function readTokens(rawArgs: readonly string[], known: Known) {
@@ -70,15 +98,17 @@ function readTokens(rawArgs: readonly string[], known: Known) {
 function checkOption(option: Extract<Token, { kind: "option" }>, known: Known): void {
   const { name, rawName, value, inlineValue } = option;
   if (!Object.hasOwn(known, name)) throw refusal(explainUnknown(name, rawName, known));
-  if (known[name].type === "boolean") {
+  const { type, valueHint } = known[name];
+  if (type === "boolean") {
     if (value !== undefined) throw refusal(`${rawName} takes no value`);
     return;
   }
   // A path that starts with a dash can still be given as --config=-PATH or -c ./-PATH.
   const isMissing = !value || (!inlineValue && value.startsWith("-"));
-  if (isMissing) throw refusal(`${rawName} needs a path after it`);
+  const kind = valueHint === "URL" ? "URL" : "path";
+  if (isMissing) throw refusal(`${rawName} needs a ${kind} after it`);
   if (inlineValue && !rawName.startsWith("--") && value.startsWith("=")) {
-    throw refusal(`write ${rawName} PATH or --${name}=PATH`);
+    throw refusal(`write ${rawName} ${valueHint} or --${name}=${valueHint}`);
   }
 }
 

@@ -13,11 +13,11 @@ export function bindError(address: SocketAddress, error: unknown): StartupError 
 function describeBindError(code: string | undefined): string {
   switch (code) {
     case "EADDRINUSE":
-      return "the address is in use";
+      return "the address is in use; stop that program or choose another port";
     case "EADDRNOTAVAIL":
-      return "no interface of this machine has the address";
+      return "no interface of this machine has the address; 0.0.0.0 and [::] mean all interfaces";
     case "EACCES":
-      return "ports below 1024 need root or CAP_NET_BIND_SERVICE";
+      return "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher port, or start as root with privileges.drop_privileges = true";
     default:
       return code ?? "unknown reason";
   }

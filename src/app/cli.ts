@@ -3,13 +3,13 @@
 
 import { stripVTControlCharacters } from "node:util";
 import { defineCommand, renderUsage } from "citty";
-import { version } from "../../package.json" with { type: "json" };
-import { flags, readArguments, type Switches } from "./arguments.ts";
+import { listFlags, readArguments, type Switches } from "./arguments.ts";
 import type { Schema } from "./config-field.ts";
 import { defaultConfig, readConfig, type Config } from "./config.ts";
 import { printConfig } from "./config-print.ts";
 import { log, setLogName } from "./log.ts";
 import { StartupError } from "./startup-error.ts";
+import { describeVersion, version } from "./version.ts";
 
 export interface Program<S extends Schema> {
   /** The name of the binary. It begins every line of the log. */
@@ -18,6 +18,8 @@ export interface Program<S extends Schema> {
   readonly schema: S;
   /** Flags of this program alone. */
   readonly switches?: Switches;
+  /** For trackers: carries out `--health URL`. Throws a StartupError if no tracker answers. */
+  readonly checkHealth?: (url: string) => Promise<void>;
   /** Starts the program. A StartupError becomes one line and exit code 1. */
   readonly run: (config: Config<S>, start: Start<S>) => Promise<void>;
 }
@@ -53,23 +55,33 @@ export async function runCli<S extends Schema>(
 // ---------------------------------------------------------------------------------------------
 
 async function execute<S extends Schema>(program: Program<S>, rawArgs: readonly string[]) {
-  const { args, switches } = readArguments(rawArgs, program.switches);
+  const { name, schema, run, checkHealth } = program;
+  const { args, switches } = readArguments(rawArgs, program.switches, checkHealth !== undefined);
+  const { config: path, health } = args;
   if (args.help) return console.log(await renderHelp(program));
-  if (args.version) return console.log(`${program.name} ${version}`);
-  if (args["print-config"]) return process.stdout.write(printConfig(program.schema));
-  const { schema, run } = program;
-  const path = args.config;
-  if (path === undefined) return run(defaultConfig(schema), { switches });
+  if (args.version) return console.log(describeVersion(name));
+  if (args["print-config"]) return process.stdout.write(printConfig(schema));
+  if (health !== undefined) return checkHealth?.(health);
+  if (path === undefined) {
+    await run(defaultConfig(schema), { switches });
+    if (checkHealth !== undefined && process.stderr.isTTY) log(describeNextStep(name));
+    return;
+  }
   const reread = (): Config<S> => readConfig(schema, path);
   await run(reread(), { switches, reread });
 }
 
 /** citty colours its text even for pipes and files, and leaves blanks at the ends of lines. */
 async function renderHelp<S extends Schema>(program: Program<S>): Promise<string> {
-  const { name, description, switches } = program;
-  const usage = await renderUsage(
-    defineCommand({ meta: { name, description, version }, args: { ...flags, ...switches } }),
-  );
+  const { name, description, switches, checkHealth } = program;
+  const args = listFlags(switches, checkHealth !== undefined);
+  const usage = await renderUsage(defineCommand({ meta: { name, description, version }, args }));
   const text = process.stdout.isTTY ? usage : stripVTControlCharacters(usage);
   return text.replace(/ +$/gm, "");
+}
+
+/** The defaults serve this machine only. */
+function describeNextStep(name: string): string {
+  const file = `${name}.toml`;
+  return `to serve other machines: ${name} -p > ${file}, set network.address in it, ${name} -c ${file}`;
 }

@@ -57,7 +57,7 @@ function readText(path: string): string {
 
 function explainUnreadable(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "ENOENT") return "no such file";
+  if (code === "ENOENT") return "no such file; -p prints one with every key";
   if (code === "EISDIR") return "is a directory, not a file";
   if (code === "EACCES") return "permission denied";
   return error instanceof TypeError ? "is not UTF-8 text" : `cannot be read: ${message}`;

@@ -15,6 +15,9 @@ await runCli({
       prose: "What to do: 'print', 'fail', 'fail later' or 'break'.",
     }),
   },
+  async checkHealth(url) {
+    if (url !== "here") throw new StartupError(`nothing answers at ${url}`);
+  },
   async run(config) {
     if (config.action === "print") console.log(JSON.stringify(config));
     if (config.action === "break") throw new Error("a bug");

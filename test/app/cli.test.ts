@@ -30,7 +30,8 @@ function writeConfig(text: string): string {
   return path;
 }
 
-const versionLine = `fixture ${packageJson.version}\n`;
+const platform = `${process.platform}-${process.arch}`;
+const versionLine = `fixture ${packageJson.version} (commit unknown, ${platform}, Bun ${Bun.version})\n`;
 const printed = `\
 # Threads.
 workers = 1
@@ -81,6 +82,7 @@ describe("flags", () => {
         "-p, --print-config",
         "-h, --help",
         "-v, --version",
+        "--health=<URL>",
       ])
         expect(stdout).toContain(name);
       expect(stdout).toContain("Prints its configuration");
@@ -89,6 +91,11 @@ describe("flags", () => {
       expect([stderr, exitCode]).toEqual(["", 0]);
     },
   );
+
+  test("--health asks instead of running", async () => {
+    const answer = await run(["--health", "here"]);
+    expect(answer).toEqual({ stdout: "", stderr: "", exitCode: 0 });
+  });
 
   test("help takes precedence over version, and version over the configuration", async () => {
     expect((await run(["-vh"])).stdout).toContain("--print-config");
@@ -116,11 +123,14 @@ describe("with one line on stderr and exit code 1, the program", () => {
     [["-c", "-p"], "-c needs a path after it (see --help)"],
     [["-c=cfg.toml"], "write -c PATH or --config=PATH (see --help)"],
     [["-c", "a", "--config", "b"], "--config is given twice (see --help)"],
+    [["--health"], "--health needs a URL after it (see --help)"],
+    [["--health", "a", "--health", "b"], "--health is given twice (see --help)"],
+    [["--health", "elsewhere"], "nothing answers at elsewhere"],
     [["--help=yes"], "--help takes no value (see --help)"],
     [["-h", "--foo"], "unknown option --foo (see --help)"],
-    [["-c", "missing.toml"], "missing.toml: no such file"],
+    [["-c", "missing.toml"], "missing.toml: no such file; -p prints one with every key"],
     [["-c", "."], ".: is a directory, not a file"],
-    [["-c", "two\nlines"], "two lines: no such file"],
+    [["-c", "two\nlines"], "two lines: no such file; -p prints one with every key"],
   ];
   test.each(cases)("rejects %j", async (args, message) => {
     expect(await run(args)).toEqual({ stdout: "", stderr: `fixture: ${message}\n`, exitCode: 1 });

@@ -255,7 +255,9 @@ describe("files", () => {
 
   test("a missing file is an error", () => {
     const path = join(directory, "missing.toml");
-    expect(refusal(() => readConfig(schema, path))).toBe(`${path}: no such file`);
+    expect(refusal(() => readConfig(schema, path))).toBe(
+      `${path}: no such file; -p prints one with every key`,
+    );
   });
 
   test("a directory is an error", () => {

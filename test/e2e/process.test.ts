@@ -50,12 +50,17 @@ test("refuses an address of another tracker in one line", async () => {
   expect(second).toEqual({
     code: 1,
     stdout: "",
-    stderr: `aquatic-udp: network.address: cannot bind ${address}: the address is in use\n`,
+    stderr:
+      `aquatic-udp: network.address: cannot bind ${address}: the address is in use; ` +
+      "stop that program or choose another port\n",
   });
 });
 
 test.each([
-  ["[network]\naddress = '192.0.2.1:3000'", /no interface of this machine has the address$/],
+  [
+    "[network]\naddress = '192.0.2.1:3000'",
+    /no interface of this machine has the address; 0\.0\.0\.0 and \[::\] mean all/,
+  ],
   [
     "[limits]\nmax_torrents = 50000000\nmax_peers = 100000000",
     /limits: 50000000 torrents and 100000000 IPv4 peers need .* 4 GiB of one table; lower max_peers to/,

@@ -58,12 +58,17 @@ test("refuses an address that another tracker serves, in one line", async () => 
   expect(second).toEqual({
     code: 1,
     stdout: "",
-    stderr: `aquatic-ws: network.address: cannot bind ${address}: the address is in use\n`,
+    stderr:
+      `aquatic-ws: network.address: cannot bind ${address}: the address is in use; ` +
+      "stop that program or choose another port\n",
   });
 });
 
 test.each([
-  ["[network]\naddress = '192.0.2.1:3000'", /no interface of this machine has the address$/],
+  [
+    "[network]\naddress = '192.0.2.1:3000'",
+    /no interface of this machine has the address; 0\.0\.0\.0 and \[::\] mean all/,
+  ],
   ["[network]\nuse_tls = true", /network\.use_tls: needs tls_pkcs12_path, or/],
   [
     "[network]\nuse_tls = true\ntls_pkcs12_path = '/no/such.p12'",
