@@ -15,11 +15,13 @@ const CHECKS = {
   "mount namespaces": () => runs("unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"),
   ss: () => runs("ss", "-V"),
   "python3-libtorrent": () => runs(PYTHON, "-c", "import libtorrent"),
+  python3: () => runs(PYTHON, "--version"),
   aria2: () => runs("aria2c", "--version"),
   chromium: () => runs(CHROMIUM, "--version"),
   openssl: () => runs("openssl", "version"),
   nginx: () => runs("nginx", "-v"),
   haproxy: () => runs("haproxy", "-v"),
+  "dpkg-deb": async () => (await runs("dpkg-deb", "--version")) && runs("xz", "--version"),
   "transmission-cli": () => runs("transmission-cli", "--version"),
 };
 
