@@ -9,6 +9,7 @@ import { LiveConfigWriter } from "./app/live-config.ts";
 import { log } from "./app/log.ts";
 import { listFaults } from "./app/metrics.ts";
 import { reloadConfig } from "./app/reload.ts";
+import { limitSocketWorkers } from "./app/reuse-port.ts";
 import { Tracker } from "./app/tracker.ts";
 import type { WorkerPool } from "./app/worker-pool.ts";
 import { type UdpConfig, udpSchema } from "./udp/config.ts";
@@ -28,7 +29,8 @@ await runCli({
 /** Without a limit at the start, peers of an address are not counted. */
 const KEEPS_ZERO = ["limits.max_peers_per_ip"];
 
-async function serve(config: UdpConfig, { reread }: Start<typeof udpSchema>): Promise<void> {
+async function serve(wanted: UdpConfig, { reread }: Start<typeof udpSchema>): Promise<void> {
+  const config = { ...wanted, socket_workers: limitSocketWorkers(wanted.socket_workers) };
   const tracker = new Tracker(config);
   const backend = chooseBackend(config.network.socket_backend, tracker.addresses);
   const setup = allocateSetup(config, backend);

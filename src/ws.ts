@@ -9,6 +9,7 @@ import { readFileLimit } from "./app/file-limit.ts";
 import { LiveConfigWriter } from "./app/live-config.ts";
 import { log } from "./app/log.ts";
 import { reloadConfig } from "./app/reload.ts";
+import { limitSocketWorkers } from "./app/reuse-port.ts";
 import { Tracker } from "./app/tracker.ts";
 import { AcceptGate } from "./ws/socket/accept-gate.ts";
 import { listUnusedKeys, type WsConfig, wsSchema } from "./ws/config.ts";
@@ -28,7 +29,8 @@ await runCli({
   run: serve,
 });
 
-async function serve(given: WsConfig, { reread }: Start<typeof wsSchema>): Promise<void> {
+async function serve(wanted: WsConfig, { reread }: Start<typeof wsSchema>): Promise<void> {
+  const given = { ...wanted, socket_workers: limitSocketWorkers(wanted.socket_workers) };
   const tracker = new Tracker(given);
   reportUnusedKeys(given);
   const fileLimit = readFileLimit() ?? Number.MAX_SAFE_INTEGER;

@@ -49,7 +49,8 @@ export async function claimAddresses(
     throw bindError(refused, error);
   }
   const claimed = addresses.map((address, index) => ({ ...address, port: sockets[index].port }));
-  for (const { fd } of sockets) setReusePort(fd);
+  // Where sockets cannot share a port (Windows), the claim ends before the worker binds it.
+  if (!sockets.every(({ fd }) => setReusePort(fd))) release();
   return { addresses: claimed, release };
 }
 

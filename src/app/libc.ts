@@ -9,13 +9,19 @@ const LINUX_NAMES = [
   "libc.so.6",
   `/lib/ld-musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`,
 ];
-const NAMES = process.platform === "darwin" ? ["libSystem.B.dylib"] : LINUX_NAMES;
+const NAMES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+  linux: LINUX_NAMES,
+  darwin: ["libSystem.B.dylib"],
+};
 
-/** Opens these functions. Returns undefined if the C library is not found or lacks one of them. */
+/**
+ * Opens these functions. Returns undefined if the C library is not found or lacks one of them, as on
+ * Windows.
+ */
 export function openLibc<const Functions extends Record<string, FFIFunction>>(
   functions: Functions,
 ): Library<Functions>["symbols"] | undefined {
-  for (const name of NAMES) {
+  for (const name of NAMES[process.platform] ?? []) {
     try {
       return dlopen(name, functions).symbols;
     } catch {

@@ -4,6 +4,7 @@
 
 import { ptr } from "bun:ffi";
 import { openLibc } from "./libc.ts";
+import { log } from "./log.ts";
 
 // From <sys/socket.h>.
 const isLinux = process.platform === "linux";
@@ -24,3 +25,10 @@ export const UDP_REUSE_PORT = 4;
 
 /** For Bun.serve and Bun.listen: one of their options. */
 export const TCP_REUSE_PORT = { reusePort: true } as const;
+
+/** How many sockets the clients of a port are spread over: elsewhere one socket gets them all. */
+export function limitSocketWorkers(wanted: number): number {
+  if (isLinux || wanted === 1) return wanted;
+  log(`socket_workers: 1 instead of ${wanted}, as only Linux spreads clients over sockets`);
+  return 1;
+}
