@@ -1,7 +1,7 @@
 // Compiles the trackers and their load testers into standalone executables, for this system or another:
 // `bun run build [--target=bun-linux-arm64 …]`. They go to dist/, and need neither this repository
 // nor an installed Bun. `bun run build --release [--only=linux-x64]` makes the archives and packages
-// of a release in dist/release.
+// of a release in dist/release; with `--draft` they are larger, and ready sooner.
 
 import { parseArgs } from "node:util";
 import { compile } from "./release/compile.ts";
@@ -14,13 +14,14 @@ const { values } = parseArgs({
     target: { type: "string" },
     outdir: { type: "string" },
     release: { type: "boolean", default: false },
+    draft: { type: "boolean", default: false },
     only: { type: "string", multiple: true },
   },
 });
 
 if (values.release) {
   const wanted = targets.filter(({ name }) => values.only?.includes(name) ?? true);
-  await makeRelease(wanted, values.outdir ?? "dist/release");
+  await makeRelease(wanted, values.outdir ?? "dist/release", values.draft ? "draft" : "release");
 } else {
   const bun = values.target as Bun.Build.CompileTarget | undefined;
   const targetName = bun?.replace("bun-", "") ?? `${process.platform}-${process.arch}`;

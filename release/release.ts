@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { version } from "../package.json" with { type: "json" };
 import { deb } from "./archives/deb.ts";
 import type { ArchiveFile } from "./archives/file.ts";
-import { compressGzip, compressZstd, tar } from "./archives/tar.ts";
+import { compressGzip, compressZstd, type Effort, tar } from "./archives/tar.ts";
 import { zip } from "./archives/zip.ts";
 import { countUnsignedPages, signCode } from "./code-signature.ts";
 import { compile } from "./compile.ts";
@@ -19,14 +19,18 @@ import type { Target } from "./targets.ts";
 import { listPackages } from "./texts/notices.ts";
 
 /** Writes the files into `directory`, which is emptied first. */
-export async function makeRelease(targets: readonly Target[], directory: string): Promise<void> {
+export async function makeRelease(
+  targets: readonly Target[],
+  directory: string,
+  effort: Effort,
+): Promise<void> {
   const seconds = readCommitTime();
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const sums: string[] = [];
   for (const target of targets) {
-    const { executables, packages } = await compileAll(target, join(directory, target.name));
-    for await (const { path, data } of pack(target, executables, packages, seconds)) {
+    const compiled = await compileAll(target, join(directory, target.name));
+    for await (const { path, data } of pack(target, compiled, seconds, effort)) {
       writeFileSync(join(directory, path), data);
       sums.push(`${createHash("sha256").update(data).digest("hex")}  ${path}\n`);
       console.log(`${path}: ${(data.length / 1e6).toFixed(1)} MB`);
@@ -37,11 +41,14 @@ export async function makeRelease(targets: readonly Target[], directory: string)
 
 // ---------------------------------------------------------------------------------------------
 
-/** The executables, named as in the archive, and the packages that are compiled into them. */
-async function compileAll(
-  { name, bun, suffix }: Target,
-  directory: string,
-): Promise<{ executables: ArchiveFile[]; packages: string[] }> {
+interface Compiled {
+  /** With their paths in the archive. */
+  readonly executables: readonly ArchiveFile[];
+  /** The packages that are compiled into them. */
+  readonly packages: readonly string[];
+}
+
+async function compileAll({ name, bun, suffix }: Target, directory: string): Promise<Compiled> {
   const executables: ArchiveFile[] = [];
   const inputs: string[] = [];
   for (const program of programs) {
@@ -60,9 +67,9 @@ async function compileAll(
 
 async function* pack(
   target: Target,
-  executables: readonly ArchiveFile[],
-  packages: readonly string[],
+  { executables, packages }: Compiled,
   seconds: number,
+  effort: Effort,
 ): AsyncGenerator<ArchiveFile> {
   const stem = `aquatic-${version}-${target.name}`;
   const files = [...executables, ...listFiles(target, packages, seconds)].map((file) => ({
@@ -70,17 +77,17 @@ async function* pack(
     path: `${stem}/${file.path}`,
   }));
   if (target.archives.includes("zip")) {
-    yield { path: `${stem}.zip`, data: await zip(files, seconds) };
+    yield { path: `${stem}.zip`, data: await zip(files, seconds, effort) };
   } else {
     const data = tar(files, seconds);
-    const [zst, gz] = await Promise.all([compressZstd(data), compressGzip(data)]);
+    const [zst, gz] = await Promise.all([compressZstd(data, effort), compressGzip(data, effort)]);
     yield { path: `${stem}.tar.zst`, data: zst };
     yield { path: `${stem}.tar.gz`, data: gz };
   }
   if (target.debian !== undefined) {
     const description = describePackage(target.debian, executables, packages, seconds);
     const path = `aquatic_${version}_${target.debian}.deb`;
-    yield { path, data: await deb(description, seconds) };
+    yield { path, data: await deb(description, seconds, effort) };
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import type { ArchiveFile } from "./file.ts";
-import { compressGzip, tar } from "./tar.ts";
+import { compressGzip, type Effort, tar } from "./tar.ts";
 
 export interface DebianPackage {
   /** The fields of the control file, but for Installed-Size. */
@@ -17,6 +17,7 @@ export interface DebianPackage {
 export async function deb(
   { fields, scripts, files }: DebianPackage,
   seconds: number,
+  effort: Effort,
 ): Promise<Buffer> {
   const control: ArchiveFile[] = [
     text("control", printControl(fields, files)),
@@ -30,8 +31,8 @@ export async function deb(
   return ar(
     [
       text("debian-binary", "2.0\n"),
-      { path: "control.tar.gz", data: await compressGzip(tar(control, seconds, "./")) },
-      { path: "data.tar.xz", data: await compressXz(tar(files, seconds, "./")) },
+      { path: "control.tar.gz", data: await compressGzip(tar(control, seconds, "./"), effort) },
+      { path: "data.tar.xz", data: await compressXz(tar(files, seconds, "./"), effort) },
     ],
     seconds,
   );
@@ -79,8 +80,9 @@ function text(path: string, content: string): ArchiveFile {
 }
 
 /** With one dictionary for both programs, which hold the same runtime. One thread: the same bytes. */
-async function compressXz(data: Uint8Array): Promise<Buffer> {
-  const argv = ["xz", "--threads=1", "--lzma2=preset=6,dict=128MiB", "--stdout"];
+async function compressXz(data: Uint8Array, effort: Effort): Promise<Buffer> {
+  const preset = effort === "draft" ? 0 : 1;
+  const argv = ["xz", "--threads=1", `--lzma2=preset=${preset},dict=128MiB`, "--stdout"];
   const xz = Bun.spawn(argv, { stdin: data, stdout: "pipe", stderr: "inherit" });
   const packed = Buffer.from(await xz.stdout.bytes());
   if ((await xz.exited) !== 0) throw new Error("xz failed");

@@ -22,19 +22,22 @@ export function tar(files: readonly ArchiveFile[], seconds: number, prefix = "")
   return Buffer.concat(parts);
 }
 
+/** How hard a compressor tries: a draft is made in seconds, to be tested. */
+export type Effort = "release" | "draft";
+
 /** gzip without a name and a time. */
-export function compressGzip(data: Uint8Array): Promise<Buffer> {
-  return promisify(gzip)(data, { level: 6 });
+export function compressGzip(data: Uint8Array, effort: Effort): Promise<Buffer> {
+  return promisify(gzip)(data, { level: effort === "draft" ? 1 : 6 });
 }
 
 /**
  * zstd with a window of 128 MiB, the most that decompressors accept without a flag. All programs hold
  * the same runtime of some 100 MB, which is in that window, and so is stored once.
  */
-export function compressZstd(data: Uint8Array): Promise<Buffer> {
+export function compressZstd(data: Uint8Array, effort: Effort): Promise<Buffer> {
   return promisify(zstdCompress)(data, {
     params: {
-      [constants.ZSTD_c_compressionLevel]: 17,
+      [constants.ZSTD_c_compressionLevel]: effort === "draft" ? 1 : 17,
       [constants.ZSTD_c_windowLog]: 27,
       [constants.ZSTD_c_enableLongDistanceMatching]: 1,
       [constants.ZSTD_c_checksumFlag]: 1,

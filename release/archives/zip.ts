@@ -4,6 +4,7 @@
 import { promisify } from "node:util";
 import { crc32, deflateRaw } from "node:zlib";
 import type { ArchiveFile } from "./file.ts";
+import type { Effort } from "./tar.ts";
 
 /** Version 2.0 of the format, of a Unix system. */
 const VERSION = 20;
@@ -12,12 +13,16 @@ const UTF8_NAME = 1 << 11;
 const DEFLATED = 8;
 
 /** `seconds` is the time of all files. The archive must be shorter than 4 GiB. */
-export async function zip(files: readonly ArchiveFile[], seconds: number): Promise<Buffer> {
+export async function zip(
+  files: readonly ArchiveFile[],
+  seconds: number,
+  effort: Effort,
+): Promise<Buffer> {
   const parts: Buffer[] = [];
   const directory: Buffer[] = [];
   let offset = 0;
   for (const { path, data, isExecutable } of files) {
-    const packed = await promisify(deflateRaw)(data, { level: 6 });
+    const packed = await promisify(deflateRaw)(data, { level: effort === "draft" ? 1 : 6 });
     const name = Buffer.from(path);
     const common = describe(data, packed, name, seconds);
 
