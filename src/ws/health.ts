@@ -16,9 +16,8 @@ export async function checkHealth(text: string): Promise<void> {
   }
   url.protocol = url.protocol.replace("ws", "http");
   if (url.pathname === "/") url.pathname = "/health";
-  const response = await ask(url).catch((error: Error) => {
-    const reason = error.name === "TimeoutError" ? "no answer" : error.message;
-    throw new StartupError(`--health: ${text}: ${reason}`);
+  const response = await ask(url).catch((error: NodeJS.ErrnoException) => {
+    throw new StartupError(`--health: ${text}: ${describe(error)}`);
   });
   if (response.status !== 200) {
     throw new StartupError(`--health: ${text}: status ${response.status}, not 200`);
@@ -32,4 +31,9 @@ function ask(url: URL): Promise<Response> {
     // The check asks under an address of this machine, which no certificate names.
     tls: { rejectUnauthorized: false },
   });
+}
+
+function describe({ name, code, message }: NodeJS.ErrnoException): string {
+  if (name === "TimeoutError") return "no answer";
+  return code === "ECONNREFUSED" ? "nothing listens there" : message;
 }
