@@ -72,9 +72,10 @@ function describeSignals(name: string): string[] {
     ".TP",
     "SIGINT, SIGTERM",
     "End the tracker with exit status 0.",
-    ...(name === "aquatic-ws"
-      ? [".TP", "SIGHUP, SIGUSR1", "Read the certificate again; open connections stay."]
-      : []),
+    ".TP",
+    "SIGHUP, SIGUSR1",
+    `Read the configuration${name === "aquatic-ws" ? " and the certificate" : ""} again.`,
+    "Nothing is interrupted.",
   ];
 }
 
