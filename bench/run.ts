@@ -5,8 +5,8 @@
 //
 // usage: bun run bench [--rounds N] [--seconds N] [--against PATH] [--only NAME,…] [SECTION]...
 //
-// Sections: for UDP (udp: all of them) busy, wide, memory, flat, cleaning; for WebTorrent (ws)
-// ws-offers, ws-none, ws-setups, ws-latency, ws-workers, ws-deflate, ws-overload, ws-readers,
+// Sections: for UDP (udp: all of them) busy, wide, crowded, rates, memory, flat, cleaning; for
+// WebTorrent (ws) ws-offers, ws-none, ws-setups, ws-latency, ws-workers, ws-deflate, ws-overload, ws-readers,
 // ws-memory, ws-peers, ws-burst. Without any, all.
 //
 //   --rounds N      5 if not given
@@ -14,7 +14,8 @@
 //   --against PATH  another checkout of this repository, installed, whose trackers take part
 //   --only NAME,…   only contestants whose names begin like one of these
 //
-// Other trackers take part if the environment names them: OPENTRACKER, AQUATIC_UDP_RUST,
+// Other trackers take part if the environment names them: OPENTRACKER (beside the one that is
+// installed), AQUATIC_UDP_RUST,
 // AQUATIC_WS_RUST, WT_TRACKER_RUST (programs) and WT_TRACKER (its run-tracker.js, for Node).
 
 import { resolve } from "node:path";

@@ -56,6 +56,16 @@ export function aquaticUdp(
   };
 }
 
+/** An aquatic-udp that answers each batch at once, however small it is. */
+export const hastyAquaticUdp: Contestant = {
+  name: "aquatic-udp, 1, no wait",
+  isOurs: true,
+  start(directory) {
+    const network = { socket_backend: "mmsg", batch_wait_microseconds: 0 };
+    return startAquatic(directory, REPOSITORY, "udp", { network }, 1, 0);
+  },
+};
+
 /** An aquatic-udp whose peers expire so soon that they are cleaned while the load is on. */
 export function cleaningAquaticUdp({ root, suffix }: Build): Contestant {
   const cleaning = { interval: 5, max_peer_age: 20 };
@@ -68,10 +78,10 @@ export function cleaningAquaticUdp({ root, suffix }: Build): Contestant {
 }
 
 /** opentracker, with so many threads for its UDP socket; 0: in its event loop. */
-export function opentracker(workers: number): Contestant {
-  const binary = process.env.OPENTRACKER ?? Bun.which("opentracker") ?? "";
+function opentracker(workers: number, binary = "opentracker"): Contestant {
+  const name = binary === "opentracker" ? binary : "opentracker by path";
   return {
-    name: workers === 0 ? "opentracker" : `opentracker, ${workers} worker${workers > 1 ? "s" : ""}`,
+    name: workers === 0 ? name : `${name}, ${workers} worker${workers > 1 ? "s" : ""}`,
     // The announcing peer is in its own peer list.
     settings: { checks: { requester: false, exact: false } },
     start(directory, { infoHashes }) {
@@ -110,10 +120,24 @@ export const floorUdp: Contestant = {
   },
 };
 
+/** The opentrackers that there are: Debian's package, and the program that OPENTRACKER names. */
+const opentrackers = [
+  ...(Bun.which("opentracker") ? ["opentracker"] : []),
+  ...(process.env.OPENTRACKER ? [process.env.OPENTRACKER] : []),
+];
+
+const otherRust = process.env.AQUATIC_UDP_RUST ? [aquaticUdpRust] : [];
+
 /** The others for UDP that there are: opentracker's event loop first. */
 export const othersUdp: readonly Contestant[] = [
-  ...(process.env.OPENTRACKER || Bun.which("opentracker") ? [opentracker(0)] : []),
-  ...(process.env.AQUATIC_UDP_RUST ? [aquaticUdpRust] : []),
+  ...opentrackers.map((binary) => opentracker(0, binary)),
+  ...otherRust,
+];
+
+/** The same, with opentracker's fastest set-up for one core. */
+export const fastOthersUdp: readonly Contestant[] = [
+  ...opentrackers.map((binary) => opentracker(1, binary)),
+  ...otherRust,
 ];
 
 // --- WebTorrent ---------------------------------------------------------------------------------

@@ -52,6 +52,19 @@ export const busy: Load = {
   peersPerAnnounce: 27,
 };
 
+/** As many requests to the same tracker as `rate` says: trackers seldom have more to do. */
+export function busyAtRate(rate: number): Load {
+  const name = `${rate.toLocaleString("en")} requests/s`;
+  const load = udpLoad(name, 10_000, 120_000, { shape: 2, rate });
+  return { ...load, peersPerAnnounce: 27 };
+}
+
+/** Large swarms only, most of whose peers are in no cache. */
+export const crowded: Load = {
+  ...udpLoad("10,000 torrents, 4,000,000 peers", 10_000, 4_000_000),
+  peersPerAnnounce: 30,
+};
+
 /** More than fits any cache. */
 export const wide: Load = {
   ...udpLoad("1,000,000 torrents, 2,000,000 peers", 1_000_000, 2_000_000),

@@ -1,7 +1,7 @@
 // The processes of a comparison: a contestant pinned to one core, the load tester to the next, and
 // what the kernel tells of the contestant. Called by the measurements, on this machine only.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -18,6 +18,9 @@ const LOAD_CORE = "1";
 const STABLE_MILLISECONDS = 2000;
 const STABLE_SHARE = 0.002;
 const MOST_STABLE_WAIT_SECONDS = 60;
+
+/** A contestant that has no port by then has failed. */
+const MOST_START_SECONDS = 20;
 
 /** A running contestant. */
 export interface Server extends AsyncDisposable {
@@ -53,10 +56,12 @@ export async function startServer(
     clearTimeout(kill);
     rmSync(directory, { recursive: true });
   };
+  const giveUpAt = performance.now() + MOST_START_SECONDS * 1000;
   while (!(await isBound(protocol))) {
-    if (child.exitCode !== null) {
+    if (child.exitCode !== null || performance.now() > giveUpAt) {
+      const problem = child.exitCode === null ? "has no port" : `ended with code ${child.exitCode}`;
       await stop();
-      throw new Error(`${name} ended with code ${child.exitCode}: ${argv.join(" ")}`);
+      throw new Error(`${name} ${problem}: ${argv.join(" ")}`);
     }
     await Bun.sleep(20);
   }
@@ -126,10 +131,15 @@ function loadTester(protocol: "udp" | "ws"): string {
   return join(REPOSITORY, `bench/load/${protocol}.ts`);
 }
 
-// The kernel's list of sockets: local addresses are in hexadecimal, and state 0A is a listener.
+// The kernel's lists of sockets, of both families: some trackers serve IPv4 through a socket for
+// IPv6. Local addresses are in hexadecimal, and state 0A is a listener.
 async function isBound(protocol: "udp" | "ws"): Promise<boolean> {
   const port = PORT.toString(16).toUpperCase().padStart(4, "0");
   const [list, state] = protocol === "ws" ? ["tcp", "0A"] : ["udp", "07"];
-  const sockets = await Bun.file(`/proc/net/${list}`).text();
-  return new RegExp(`^ *\\d+: \\w+:${port} \\w+:\\w+ ${state} `, "m").test(sockets);
+  const bound = new RegExp(`^ *\\d+: \\w+:${port} \\w+:\\w+ ${state} `, "m");
+  for (const name of [list, `${list}6`]) {
+    const path = `/proc/net/${name}`;
+    if (existsSync(path) && bound.test(await Bun.file(path).text())) return true;
+  }
+  return false;
 }

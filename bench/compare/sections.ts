@@ -9,10 +9,11 @@ import {
   bittorrentTracker,
   type Build,
   cleaningAquaticUdp,
+  hastyAquaticUdp,
+  fastOthersUdp,
   type Contestant,
   floorUdp,
   floorWs,
-  opentracker,
   othersUdp,
   othersWs,
   THIS_BUILD,
@@ -21,6 +22,8 @@ import {
   atRate,
   burst,
   busy,
+  busyAtRate,
+  crowded,
   deep,
   few,
   fiveOffers,
@@ -55,6 +58,8 @@ interface Section {
 export const SECTIONS: Readonly<Record<string, Section>> = {
   busy: { protocol: "udp", run: compareBusy },
   wide: { protocol: "udp", run: compareWide },
+  crowded: { protocol: "udp", run: compareCrowded },
+  rates: { protocol: "udp", run: compareRates },
   memory: { protocol: "udp", run: compareMemory },
   flat: { protocol: "udp", run: compareSwarms },
   cleaning: { protocol: "udp", run: compareCleaning },
@@ -88,7 +93,7 @@ async function compareBusy(comparison: Comparison, setting: Setting): Promise<vo
     ...builds(setting, (build) => aquaticUdp(build, 2, 0)),
     ...builds(setting, (build) => aquaticUdp(build, 1, 0, "bun")),
     ...othersUdp,
-    ...(othersUdp.some(({ name }) => name === "opentracker") ? [opentracker(1)] : []),
+    ...fastOthersUdp.filter(({ name }) => name.startsWith("opentracker")),
   ];
   const rows = await comparison.run(contestants, busy);
   printTable(busy.name, rows, costs("response", UDP_REFERENCES, 2));
@@ -101,6 +106,36 @@ async function compareWide(comparison: Comparison, setting: Setting): Promise<vo
   const ours = builds(setting, (build) => aquaticUdp(build));
   const rows = await comparison.run([floorUdp, ...ours, ...othersUdp], wide);
   printTable(wide.name, rows, costs("response", UDP_REFERENCES, 2));
+}
+
+async function compareCrowded(comparison: Comparison, setting: Setting): Promise<void> {
+  const ours = builds(setting, (build) => aquaticUdp(build));
+  const rows = await comparison.run([floorUdp, ...ours, ...fastOthersUdp], crowded);
+  printTable(crowded.name, rows, costs("response", UDP_REFERENCES, 2));
+}
+
+/** Requests a second: of a small tracker, a large one, and one of the largest. */
+const RATES = [1000, 50_000, 200_000];
+
+async function compareRates(comparison: Comparison, setting: Setting): Promise<void> {
+  const contestants = [
+    floorUdp,
+    ...builds(setting, (build) => aquaticUdp(build)),
+    hastyAquaticUdp,
+    ...builds(setting, (build) => aquaticUdp(build, 1, 1)),
+    ...fastOthersUdp,
+  ];
+  for (const rate of RATES) {
+    const load = busyAtRate(rate);
+    const rows = await comparison.run(contestants, load);
+    printTable(load.name, rows, [
+      figure("CPU µs per response", "cpu", 2),
+      ratio("to floor", "floor", ({ figures }) => figures.cpu.median),
+      figure("p50 µs", "p50"),
+      figure("p99", "p99"),
+      figure("p99.9", "p999"),
+    ]);
+  }
 }
 
 async function compareMemory(comparison: Comparison, setting: Setting): Promise<void> {

@@ -21,6 +21,7 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const dispatcher = new Dispatcher(handler, slots, ends, counters);
   const settings = {
     maxQueued: config.network.poll_event_capacity,
+    batchWaitMicroseconds: config.network.batch_wait_microseconds,
     doorbell: doorbellWord(worker),
     wakeEvent: setup.wakeEvents[worker] ?? -1,
     channels,

@@ -36,7 +36,7 @@ user = 'nobody'
 
 /** The additional lines, by section. */
 const newLines = {
-  "[network]": ["socket_backend = 'auto'"],
+  "[network]": ["batch_wait_microseconds = 200", "socket_backend = 'auto'"],
   "[limits]": [
     "max_torrents = 5000000",
     "max_peers = 20000000",
@@ -62,6 +62,7 @@ describe("ranges", () => {
     ["network.peer_announce_interval", 1, 604800],
     ["network.socket_recv_buffer_size", 0, 1073741823],
     ["network.poll_event_capacity", 1, 65536],
+    ["network.batch_wait_microseconds", 0, 10000],
     ["handlers.max_requests_per_iter", 1, 1000000],
     ["handlers.channel_recv_timeout_microseconds", 0, 10000000],
     ["statistics.interval", 0, 86400],

@@ -11,6 +11,8 @@ export type BackendName = "bun" | "mmsg";
 export interface SocketSettings {
   /** Maximum number of responses to collect before they go to the kernel. */
   readonly maxQueued: number;
+  /** How long to wait for more requests after a batch that was not full; 0: never. */
+  readonly batchWaitMicroseconds: number;
   /** The word in the control memory at which this worker sleeps. */
   readonly doorbell: number;
   /** The eventfd that wakes this worker from a poll; negative if there is none. */

@@ -8,6 +8,7 @@ import { readClock } from "../../memory/clock.ts";
 import { markAwake, markAsleep } from "../../memory/doorbell.ts";
 import { CONTROL } from "../../app/control.ts";
 import type { Dispatcher } from "../dispatcher.ts";
+import { BatchWait } from "./batch-wait.ts";
 import { MessageBatch } from "./message-batch.ts";
 import { MmsgSocket, socketOfResponse } from "./mmsg-socket.ts";
 import { PACKET_INFO_BYTES } from "./packet-info.ts";
@@ -24,6 +25,9 @@ const MAX_SLEEP_MICROSECONDS = 1e6;
 export class MmsgBackend implements SocketBackend {
   readonly #sockets: MmsgSocket[] = [];
   readonly #input: MessageBatch;
+  readonly #batchWait: BatchWait;
+  /** Waits for time to pass, and for nothing else. */
+  readonly #nap = new PollSet([]);
   readonly #channelsAddress: number;
 
   constructor(
@@ -37,6 +41,7 @@ export class MmsgBackend implements SocketBackend {
       payloadBytes: dispatcher.handler.maxRequestBytes,
       controlBytes: PACKET_INFO_BYTES,
     });
+    this.#batchWait = new BatchWait(settings.batchWaitMicroseconds, dispatcher.slots);
     const { bytes } = settings.channels;
     this.#channelsAddress = bytes.length === 0 ? 0 : ptr(bytes);
   }
@@ -62,25 +67,30 @@ export class MmsgBackend implements SocketBackend {
     const polls = new PollSet([...sockets.map(({ fd }) => fd), this.settings.wakeEvent]);
     const isFull = sockets.map(() => false);
     let isBusy = false;
+    let hadWork = false;
     while (Atomics.load(control, CONTROL.stop) === 0) {
-      // A full batch means that more datagrams are waiting. With one socket, there is nothing to
-      // poll.
-      if (!(isFull[0] && sockets.length === 1)) {
-        if (isBusy) polls.wait(0);
-        else this.#sleep(polls);
-      }
+      const mustSleep = !isBusy && !(hadWork && this.#gather());
+      if (mustSleep) this.#sleep(polls);
+      else if (sockets.length > 1) polls.wait(0);
+      // To ask a single socket whether it has datagrams costs as much as to receive them.
+      const isAsked = mustSleep || sockets.length > 1;
       isBusy = false;
+      hadWork = false;
       const now = readClock(control, CONTROL.clock);
       this.settings.refresh();
       // One batch per socket, so that no socket starves another.
       for (let i = 0; i < sockets.length; i++) {
-        if (!isFull[i] && !polls.isReadable(i)) continue;
-        isFull[i] = sockets[i].receive(this.#input, now) === dispatcher.slots;
+        if (isAsked && !isFull[i] && !polls.isReadable(i)) continue;
+        const count = sockets[i].receive(this.#input, now);
+        this.#batchWait.count(count);
+        // A full batch means that more datagrams are waiting.
+        isFull[i] = count === dispatcher.slots;
         if (isFull[i]) isBusy = true;
+        if (count > 0) hadWork = true;
       }
       if (!dispatcher.isRelaying) continue;
       dispatcher.flush();
-      if (dispatcher.takeResponses(this.#queueRelayed, this.#sendAll) > 0) isBusy = true;
+      if (dispatcher.takeResponses(this.#queueRelayed, this.#sendAll) > 0) hadWork = true;
     }
     for (const socket of sockets) socket.close();
   }
@@ -94,6 +104,16 @@ export class MmsgBackend implements SocketBackend {
   readonly #sendAll = (): void => {
     for (const socket of this.#sockets) socket.send();
   };
+
+  // Waits until more requests have gathered. Returns false, at once, if they are too rare for that.
+  // Meanwhile this thread counts as awake: request workers need not wake it, because it looks at
+  // their responses soon.
+  #gather(): boolean {
+    const microseconds = this.#batchWait.next(performance.now());
+    if (microseconds === 0) return false;
+    this.#nap.wait(microseconds);
+    return true;
+  }
 
   #sleep(polls: PollSet): void {
     const { control, dispatcher } = this;
