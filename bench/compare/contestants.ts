@@ -105,8 +105,8 @@ function opentracker(workers: number, binary = "opentracker"): Contestant {
 const aquaticUdpRust: Contestant = {
   name: "aquatic_udp (Rust)",
   start(directory) {
-    const config = { socket_workers: 1, network: { address: `${ADDRESS}:${PORT}` } };
-    return startWithToml(directory, process.env.AQUATIC_UDP_RUST!, config);
+    const network = { address_ipv4: `${ADDRESS}:${PORT}`, use_ipv6: false };
+    return startWithToml(directory, process.env.AQUATIC_UDP_RUST!, { socket_workers: 1, network });
   },
 };
 

@@ -8,13 +8,18 @@ import { isWildcard, type SocketAddress } from "../../app/socket-address.ts";
 import { Bytes } from "../../memory/bytes.ts";
 import { ANSWER_LATER, type Dispatcher } from "../dispatcher.ts";
 import { Exchange } from "../exchange.ts";
-import { closeLinuxSocket, openLinuxSocket, readLocalPort } from "./linux-socket.ts";
+import {
+  allowSplitPackets,
+  closeLinuxSocket,
+  openLinuxSocket,
+  readLocalPort,
+} from "./linux-socket.ts";
 import { MessageBatch } from "./message-batch.ts";
 import { forgetInterface, PACKET_INFO_BYTES } from "./packet-info.ts";
 import { PollSet } from "./poll-set.ts";
 import { RESPONSE, SOURCE } from "../request.ts";
 import { AF_INET, NAME, NAME_BYTES } from "./name.ts";
-import { EAGAIN, EINTR } from "./system-calls.ts";
+import { EAGAIN, EINTR, EMSGSIZE } from "./system-calls.ts";
 
 /** Memory for the responses of one batch. */
 const OUTPUT_BYTES = 1 << 19;
@@ -69,6 +74,7 @@ export class MmsgSocket {
     this.#isWildcard = isWildcard(address);
     const options = { reusePort: true, isDualStack, packetInfo: this.#isWildcard };
     this.fd = openLinuxSocket(address, options);
+    allowSplitPackets(this.fd, false);
     const { slots } = dispatcher;
     this.#later = new Int32Array(slots);
     this.#outgoing = new MessageBatch({ slots, payloadBytes: 0, controlBytes: PACKET_INFO_BYTES });
@@ -142,6 +148,7 @@ export class MmsgSocket {
     let next = 0;
     let failed = 0;
     let deadline = 0;
+    let isSplitting = false;
     while (next < this.#queued) {
       const sent = this.#outgoing.send(this.fd, next, this.#queued - next);
       if (sent > 0) {
@@ -153,10 +160,17 @@ export class MmsgSocket {
         deadline ||= performance.now() + WAIT_FOR_ROOM_MILLISECONDS;
         if (this.#awaitRoom(deadline)) continue;
       }
+      if (sent === -EMSGSIZE && !isSplitting) {
+        // The path to this client takes shorter packets only. One more call serves the whole batch.
+        isSplitting = true;
+        allowSplitPackets(this.fd, true);
+        continue;
+      }
       this.#queuedBytes -= this.#outgoing.payloadLength(next);
       next++;
       failed++;
     }
+    if (isSplitting) allowSplitPackets(this.fd, false);
     this.counters.add(COUNTER.responses, next - failed);
     this.counters.add(COUNTER.bytesOut, this.#queuedBytes);
     if (failed > 0) this.counters.add(COUNTER.sendFailed, failed);

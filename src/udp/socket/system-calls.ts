@@ -42,6 +42,7 @@ export const calls = libc!;
 
 export const EINTR = 4;
 export const EAGAIN = 11;
+export const EMSGSIZE = 90;
 export const ECONNREFUSED = 111;
 
 /**

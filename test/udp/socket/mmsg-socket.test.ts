@@ -34,12 +34,14 @@ function openSocket(slots: number) {
 }
 
 /** Errors with which the kernel refuses a response. */
-const ERRORS = { EPERM: 1, EINTR: 4, EAGAIN: 11, ENOBUFS: 105, ECONNREFUSED: 111 };
+const ERRORS = { EPERM: 1, EINTR: 4, EAGAIN: 11, EMSGSIZE: 90, ENOBUFS: 105, ECONNREFUSED: 111 };
 
 test.skipIf(!isLinux).each([
   ["EINTR tries again", [-ERRORS.EINTR, -ERRORS.EINTR, 4], 0, 3],
   ["the first EAGAIN waits for room", [-ERRORS.EAGAIN, 4], 0, 2],
   ["each EAGAIN waits for room", [-ERRORS.EAGAIN, 1, -ERRORS.EAGAIN, -ERRORS.EAGAIN, 3], 0, 5],
+  ["a response too long for the path is sent again", [1, -ERRORS.EMSGSIZE, 3], 0, 3],
+  ["a response too long even if split is lost", [-ERRORS.EMSGSIZE, 1, -ERRORS.EMSGSIZE, 2], 1, 4],
   ["a full device loses one", [-ERRORS.ENOBUFS, 3], 1, 2],
   ["a firewall loses one", [1, -ERRORS.EPERM, 2], 1, 3],
   ["a client that is gone loses one", [2, -ERRORS.ECONNREFUSED, 1], 1, 3],
