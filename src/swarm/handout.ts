@@ -9,6 +9,8 @@ export class Handout {
   half = 0;
   /** Number of peers still to be copied. */
   wanted = 0;
+  /** The random number from which the selection is drawn. */
+  seed = 0;
   /** The word of the announcing peer, which never appears in its own response; 0 for none. */
   requester = 0;
 }

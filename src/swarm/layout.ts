@@ -103,8 +103,9 @@ export const INFO_HASH_WORDS = 5;
 
 /**
  * The words of an announce as a worker passes it to a table: the number of peers wanted; flags; the
- * info hash; the peer as the table stores it, without the time (see peer-blocks.ts); and the hashes
- * of the info hash and of the peer, which Table.hashAnnounce fills in.
+ * info hash; the peer as the table stores it, without the time (see peer-blocks.ts); and what
+ * Table.hashAnnounce fills in: the hashes of the info hash and of the peer, and a random number from
+ * which the peers to hand out are drawn.
  */
 export const ANNOUNCE = {
   numwant: 0,
@@ -113,7 +114,8 @@ export const ANNOUNCE = {
   peer: 7,
   torrentHash: 14,
   peerHash: 15,
-  words: 16,
+  seed: 16,
+  words: 17,
 } as const;
 
 /** Flags of an announce. */

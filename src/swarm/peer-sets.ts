@@ -8,7 +8,7 @@
 //
 // The record counts the peers of a set, at `record[TORRENT.leechers + status]`.
 
-import type { Random } from "../memory/random.ts";
+import type { Draws } from "../memory/draws.ts";
 import type { Arena, SizeClass } from "./arena.ts";
 import type { Handout } from "./handout.ts";
 import { TORRENT } from "./layout.ts";
@@ -33,25 +33,29 @@ const MAX_DIRECTORY_BITS = 24;
 const MIN_SIZE_CLASS: SizeClass = 3;
 
 /**
- * A random start is a bucket and an index below 64 in it, drawn again until there is a peer at that
+ * A random start is a bucket and an index of 6 bits in it, drawn again until there is a peer at that
  * index, so every peer is equally likely. A bucket that is about to be split holds 32 peers on
  * average; the odds of more than 64 are one in ten million.
  */
-const INDICES_PER_BUCKET = 64;
+const INDEX_BITS = 6;
 /** With fewer buckets than this, counting through them is faster than drawing again and again. */
-const MIN_BUCKETS_TO_DRAW = 8;
+const MIN_BUCKETS_TO_DRAW = 33;
+/** Draws that are prefetched: nine of ten starts are found with fewer. */
+const PREFETCHED_DRAWS = 8;
+/** Words of a cache line. */
+const LINE = 16;
 
 /** The sets of the large swarms of one table. `status` is 0 for leechers and 1 for seeders. */
 export class PeerSets {
-  /** The result of `#drawStart`. */
-  #startBucket = 0;
-  #startPeer = 0;
+  /** The result of `#draw`: a bucket, and an index in it. */
+  #drawnBucket = 0;
+  #drawnIndex = 0;
 
   constructor(
     private readonly words: Int32Array,
     private readonly arena: Arena,
     private readonly blocks: PeerBlocks,
-    private readonly random: Random,
+    private readonly draws: Draws,
   ) {}
 
   /**
@@ -168,13 +172,44 @@ export class PeerSets {
    * start. The set must hold a peer other than the announcing one.
    */
   handOutFromRandom(record: number, status: number, handout: Handout): void {
-    const { words } = this;
-    this.#drawStart(record, status, handout.requester);
+    const { words, blocks } = this;
     const set = wordOfSet(record, status);
-    const bucket = this.#startBucket;
-    const entry = words[set] + bucket * ENTRY_WORDS;
-    this.blocks.handOut(this.#startPeer, this.#endOf(entry), handout);
-    this.#handOutBuckets(set, bucket + 1, handout);
+    let entry: number;
+    let peer: number;
+    do {
+      this.#draw(record, status, Infinity);
+      entry = words[set] + this.#drawnBucket * ENTRY_WORDS;
+      peer = words[entry] + this.#drawnIndex * blocks.stride;
+    } while (peer === handout.requester);
+    blocks.handOut(peer, this.#endOf(entry), handout);
+    this.#handOutBuckets(set, this.#drawnBucket + 1, handout);
+  }
+
+  // The next two prefetch for `handOutFromRandom`, with `draws` where it will be then. No lock is
+  // held, so the words may be anything: these loops end whatever they read.
+
+  /** Reads the entries from which the start will be drawn. The result has no meaning. */
+  readCandidates(record: number, status: number): number {
+    const { words, draws } = this;
+    const set = wordOfSet(record, status);
+    const directory = words[set];
+    const buckets = words[set + BUCKETS];
+    let sink = 0;
+    if (buckets < MIN_BUCKETS_TO_DRAW) {
+      for (let i = 0; i < buckets * ENTRY_WORDS; i += LINE) sink ^= words[directory + i];
+    } else {
+      for (let i = 0; i < PREFETCHED_DRAWS; i++) {
+        sink ^= words[directory + draws.below(buckets) * ENTRY_WORDS];
+        draws.next();
+      }
+    }
+    return sink;
+  }
+
+  /** Returns the word of the entry at which the handout will begin; 0 if that is too far away. */
+  guessStart(record: number, status: number): number {
+    if (!this.#draw(record, status, PREFETCHED_DRAWS)) return 0;
+    return this.words[wordOfSet(record, status)] + this.#drawnBucket * ENTRY_WORDS;
   }
 
   /** Hands out the peers of the set from its first bucket on, until enough are copied. */
@@ -191,36 +226,35 @@ export class PeerSets {
     }
   }
 
-  #drawStart(record: number, status: number, requester: number): void {
-    const { words, random } = this;
+  // Draws a bucket and an index in it. Returns false if that takes more than `maxDraws` draws.
+  #draw(record: number, status: number, maxDraws: number): boolean {
+    const { words, draws } = this;
     const set = wordOfSet(record, status);
     const directory = words[set];
     const buckets = words[set + BUCKETS];
-    const count = words[record + TORRENT.leechers + status];
-    do {
-      let bucket: number;
-      let index: number;
-      if (buckets < MIN_BUCKETS_TO_DRAW) {
-        bucket = 0;
-        index = random.below(count);
-        for (;;) {
-          const fill = words[directory + bucket * ENTRY_WORDS + FILL] & 0xffff;
-          if (index < fill) break;
-          index -= fill;
-          bucket++;
-        }
-      } else {
-        let fill: number;
-        do {
-          bucket = random.below(buckets);
-          index = random.below(INDICES_PER_BUCKET);
-          fill = words[directory + bucket * ENTRY_WORDS + FILL] & 0xffff;
-        } while (index >= fill);
-        if (fill > INDICES_PER_BUCKET) index = random.below(fill);
+    let bucket = 0;
+    let index: number;
+    if (buckets < MIN_BUCKETS_TO_DRAW) {
+      index = draws.below(words[record + TORRENT.leechers + status]);
+      for (; bucket < buckets - 1; bucket++) {
+        const fill = words[directory + bucket * ENTRY_WORDS + FILL] & 0xffff;
+        if (index < fill) break;
+        index -= fill;
       }
-      this.#startBucket = bucket;
-      this.#startPeer = words[directory + bucket * ENTRY_WORDS] + index * this.blocks.stride;
-    } while (this.#startPeer === requester);
+    } else {
+      let fill: number;
+      let left = maxDraws;
+      do {
+        if (left-- === 0) return false;
+        bucket = draws.below(buckets);
+        index = draws.next() >>> (32 - INDEX_BITS);
+        fill = words[directory + bucket * ENTRY_WORDS + FILL] & 0xffff;
+      } while (index >= fill);
+      if (fill > 1 << INDEX_BITS) index = draws.below(fill);
+    }
+    this.#drawnBucket = bucket;
+    this.#drawnIndex = index;
+    return true;
   }
 
   #entry(set: number, hash: number): number {

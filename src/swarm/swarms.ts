@@ -2,7 +2,7 @@
 // small swarm keeps its peers in the torrent record or in one block, leechers first; a large one
 // keeps them in two sets. Callers hold the lock of the swarm's shard.
 
-import type { Random } from "../memory/random.ts";
+import type { Draws } from "../memory/draws.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Arena, SizeClass } from "./arena.ts";
 import type { Handout } from "./handout.ts";
@@ -30,7 +30,7 @@ export class Swarms {
     private readonly arena: Arena,
     private readonly blocks: PeerBlocks,
     private readonly sets: PeerSets,
-    private readonly random: Random,
+    private readonly draws: Draws,
     plan: TablePlan,
   ) {
     this.#inlinePeers = plan.inlinePeers;
@@ -122,7 +122,8 @@ export class Swarms {
    * is a run of peers that starts at a random one.
    */
   handOut(record: number, status: number, handout: Handout): void {
-    const { words, random } = this;
+    const { words, draws } = this;
+    draws.restart(handout.seed);
     const leechers = words[record + TORRENT.leechers];
     const seeders = status === SEEDERS ? 0 : words[record + TORRENT.seeders];
     const excluded = status === SEEDERS || handout.requester === 0 ? 0 : 1;
@@ -133,10 +134,23 @@ export class Swarms {
       this.#handOutBlock(record, leechers + seeders, others, handout);
       return;
     }
-    const first = random.below(others) < leechers - excluded ? LEECHERS : SEEDERS;
+    const first = draws.below(others) < leechers - excluded ? LEECHERS : SEEDERS;
     this.sets.handOutFromRandom(record, first, handout);
     if (seeders > 0) this.sets.handOutRest(record, 1 - first, handout);
     this.sets.handOutRest(record, first, handout);
+  }
+
+  /**
+   * Returns which set of a large swarm `handOut` will begin with for an announcing peer that is in it
+   * already, and leaves `draws` where it will be then. No lock is needed: a wrong result is harmless.
+   */
+  guessFirstSet(record: number, status: number, seed: number): number {
+    const { words, draws } = this;
+    draws.restart(seed);
+    const leechers = words[record + TORRENT.leechers];
+    const excluded = status === SEEDERS ? 0 : 1;
+    const seeders = status === SEEDERS ? 0 : words[record + TORRENT.seeders];
+    return draws.below(leechers + seeders - excluded) < leechers - excluded ? LEECHERS : SEEDERS;
   }
 
   /** Removes a peer of a small swarm. Other peers move into its position; the block stays. */
@@ -196,7 +210,7 @@ export class Swarms {
     const end = block + count * stride;
     let start = block;
     if (handout.wanted < others) {
-      start += this.random.below(others) * stride;
+      start += this.draws.below(others) * stride;
       if (others < count && start >= requester) start += stride;
     }
     blocks.handOut(start, end, handout);

@@ -1,6 +1,7 @@
 // A table: torrents and the peers of one kind, in memory that all workers share. Each worker has a
 // view of its own; a lock for each shard keeps the workers apart.
 
+import { Draws } from "../memory/draws.ts";
 import { halfSipHash13 } from "../memory/hash.ts";
 import { acquire, release } from "../memory/lock.ts";
 import { Random } from "../memory/random.ts";
@@ -77,6 +78,7 @@ export class Table {
   readonly result = new TableResult();
   readonly #addresses: AddressCounts | undefined;
   readonly #plan: TablePlan;
+  readonly #random: Random;
   readonly #announcer = new Announcer();
   readonly #handout = new Handout();
 
@@ -93,9 +95,11 @@ export class Table {
     this.words = words;
     this.torrents = new Torrents(words, plan);
     this.blocks = new PeerBlocks(words, arena, plan);
-    this.sets = new PeerSets(words, arena, this.blocks, random);
+    this.#random = random;
+    const draws = new Draws();
+    this.sets = new PeerSets(words, arena, this.blocks, draws);
     this.#addresses = plan.maxPeersPerAddress > 0 ? new AddressCounts(words, plan) : undefined;
-    this.swarms = new Swarms(words, arena, this.blocks, this.sets, random, plan);
+    this.swarms = new Swarms(words, arena, this.blocks, this.sets, draws, plan);
   }
 
   /** Torrents in the table. */
@@ -109,7 +113,8 @@ export class Table {
   }
 
   /**
-   * Completes the announce at `request[requestWord]` with the hashes of its torrent and its peer.
+   * Completes the announce at `request[requestWord]` with the hashes of its torrent and its peer, and
+   * with the random number from which the peers to hand out are drawn.
    */
   hashAnnounce(request: Int32Array, requestWord: number): void {
     request[requestWord + ANNOUNCE.torrentHash] = this.#hashInfoHash(
@@ -120,6 +125,7 @@ export class Table {
       request,
       requestWord + ANNOUNCE.peer,
     );
+    request[requestWord + ANNOUNCE.seed] = this.#random.next();
   }
 
   /**
@@ -160,6 +166,7 @@ export class Table {
       handout.halves = halves;
       handout.half = half;
       handout.wanted = request[requestWord + ANNOUNCE.numwant];
+      handout.seed = request[requestWord + ANNOUNCE.seed];
       handout.requester = peer;
       this.swarms.handOut(record, flags & FLAG_SEEDER, handout);
       peers = (handout.half - half) / (this.#plan.peerWords * 2 - 1);

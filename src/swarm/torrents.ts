@@ -74,9 +74,15 @@ export class Torrents {
     return 0;
   }
 
-  /** Returns the first record in the bucket of `hash`, usually the right one; 0 for none. */
-  guess(hash: number): number {
+  /** Returns the first record in the bucket of `hash`, for most torrents their own; 0 for none. */
+  first(hash: number): number {
     const slot = this.words[this.#head(hash)];
+    return slot === 0 ? 0 : this.#slotZero + slot * TORRENT.words;
+  }
+
+  /** Returns the record after `record` in its bucket; 0 for none. */
+  next(record: number): number {
+    const slot = this.words[record + TORRENT.next];
     return slot === 0 ? 0 : this.#slotZero + slot * TORRENT.words;
   }
 

@@ -7,7 +7,7 @@ import { claimSleeper, ringDoorbell } from "../memory/doorbell.ts";
 import { RingReader, ringWords, RingWriter } from "../memory/ring.ts";
 import { signalWakeEvent } from "../app/wake-event.ts";
 
-// About 1,700 announces, and as many responses with 30 peers: the requests of the few milliseconds
+// About 1,500 announces, and as many responses with 30 peers: the requests of the few milliseconds
 // for which the system may leave a worker without a core.
 const REQUEST_RING_WORDS = 1 << 16;
 const RESPONSE_RING_WORDS = 1 << 17;

@@ -145,7 +145,7 @@ test(
     const [socket] = sockets;
     const connectionId = socket.connect();
     // As many requests as their ring holds. As many responses of 200 peers do not fit theirs.
-    const count = 1500;
+    const count = 1450;
     for (let port = 1; port <= count; port++) socket.announce(connectionId, port, 200);
     socket.flush();
     while (socket.responses.length + countDropped() < count) socket.take();
