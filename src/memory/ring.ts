@@ -110,6 +110,16 @@ export class RingReader {
       (this.#read + this.words[this.baseWord + DATA + (this.#read & this.#mask)] + 1) | 0;
   }
 
+  /** Where `peek` is, for `goBack`. */
+  get position(): number {
+    return this.#read;
+  }
+
+  /** Makes `peek` return the messages since `position` again, unless they have been released. */
+  goBack(position: number): void {
+    this.#read = position;
+  }
+
   /** Returns the words of all skipped messages to the writer. */
   release(): void {
     Atomics.store(this.words, this.baseWord + READ, this.#read);

@@ -8,14 +8,14 @@ import { sleepAtDoorbell } from "../memory/doorbell.ts";
 import { RequestEnd } from "./channel.ts";
 import { CONTROL, doorbellWord } from "../app/control.ts";
 import { Exchange } from "./exchange.ts";
-import type { Handler } from "./handler.ts";
-import { RESPONSE, SOURCE } from "./request.ts";
+import { type Handler, MAX_BATCH } from "./handler.ts";
+import { ANNOUNCE_REQUEST, REQUEST, RESPONSE, SOURCE } from "./request.ts";
 import { channelForRequestWorker, type RequestWorkerSetup, viewSetup } from "./setup.ts";
 
 /**
  * Maximum number of requests from one socket worker before it sees the responses, if it is awake.
  */
-const MAX_AT_ONCE = 64;
+const MAX_AT_ONCE = MAX_BATCH;
 
 /** Time for a socket worker to make room for more responses. */
 const NAP_MILLISECONDS = 1;
@@ -41,6 +41,8 @@ class RequestWorker {
   readonly #gatherMilliseconds: number;
   /** Maximum number of responses that may wait for that. */
   readonly #maxUnwoken: number;
+  /** Where the announces are that are prefetched together. */
+  readonly #announces = new Int32Array(MAX_AT_ONCE);
 
   constructor(setup: RequestWorkerSetup) {
     const { config, worker } = setup;
@@ -89,6 +91,7 @@ class RequestWorker {
     const words = exchange.request;
     exchange.now = readClock(this.#control, CONTROL.clock);
     this.#refresh();
+    this.#prefetch(end, max);
     let count = 0;
     for (let requestWord = requests.peek(); requestWord >= 0 && count < max; count++) {
       const responseWord = responses.reserve(responseWords);
@@ -109,6 +112,19 @@ class RequestWorker {
       end.publish(count, performance.now());
     }
     return count;
+  }
+
+  // Looks ahead at up to `max` requests and prefetches for the announces among them.
+  #prefetch({ requests }: RequestEnd, max: number): void {
+    const { words } = requests;
+    const start = requests.position;
+    let announces = 0;
+    for (let i = 0, word = requests.peek(); word >= 0 && i < max; i++, word = requests.peek()) {
+      if (words[word + REQUEST.kind] === ANNOUNCE_REQUEST) this.#announces[announces++] = word;
+      requests.advance();
+    }
+    requests.goBack(start);
+    this.#handler.prefetch(words, this.#announces, announces);
   }
 
   // Wakes the socket workers whose responses are due. Returns how long the others can wait.

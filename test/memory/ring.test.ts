@@ -59,7 +59,7 @@ class Ends {
 type Step =
   | { do: "write"; length: number; reserved: number }
   | { do: "abandon"; length: number }
-  | { do: "publish" | "read" | "release" };
+  | { do: "publish" | "read" | "lookAhead" | "release" };
 
 const CAPACITY = 32;
 const MAX_LENGTH = (CAPACITY - 1) >> 1;
@@ -75,6 +75,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: length.map((length): Step => ({ do: "abandon", length })) },
   { weight: 3, arbitrary: fc.constant<Step>({ do: "publish" }) },
   { weight: 6, arbitrary: fc.constant<Step>({ do: "read" }) },
+  { weight: 2, arbitrary: fc.constant<Step>({ do: "lookAhead" }) },
   { weight: 3, arbitrary: fc.constant<Step>({ do: "release" }) },
 );
 
@@ -122,6 +123,18 @@ describe.each(starts)("a ring whose counters start at %i", (start) => {
                   unreleased.push({ messageWord, message });
                   ends.reader.advance();
                 }
+                break;
+              }
+              case "lookAhead": {
+                const { position } = ends.reader;
+                for (const message of published) {
+                  const word = ends.reader.peek();
+                  const seen = ends.words.subarray(word, word + message.length);
+                  expect([...seen]).toEqual(message);
+                  ends.reader.advance();
+                }
+                expect(ends.reader.peek()).toBe(-1);
+                ends.reader.goBack(position);
                 break;
               }
               case "release":
