@@ -56,7 +56,14 @@ export const busy: Load = {
 export function busyAtRate(rate: number): Load {
   const name = `${rate.toLocaleString("en")} requests/s`;
   const load = udpLoad(name, 10_000, 120_000, { shape: 2, rate });
-  return { ...load, peersPerAnnounce: 27 };
+  const settings = {
+    ...load.settings,
+    // Enough that requests are sent when they are due, whatever the tracker's latency.
+    network: { ...load.settings.network, window: 100 },
+    // At the highest rates, to check all peers would leave the load tester behind its schedule.
+    checks: { peers_sample: 50 },
+  };
+  return { ...load, settings, peersPerAnnounce: 27 };
 }
 
 /** Large swarms only, most of whose peers are in no cache. */
