@@ -111,7 +111,7 @@ async function compareWide(comparison: Comparison, setting: Setting): Promise<vo
 async function compareCrowded(comparison: Comparison, setting: Setting): Promise<void> {
   const ours = builds(setting, (build) => aquaticUdp(build));
   const rows = await comparison.run([floorUdp, ...ours, ...fastOthersUdp], crowded);
-  printTable(crowded.name, rows, costs("response", UDP_REFERENCES, 2));
+  printTable(crowded.name, rows, costs("response", ["floor", "opentracker, 1 worker"], 2));
 }
 
 /** Requests a second: of a small tracker, a large one, and one of the largest. */
