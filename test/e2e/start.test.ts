@@ -108,6 +108,16 @@ for (const program of programs) {
   });
 }
 
+test.each(["epoll", "bytes", "bun"])("'%s' serves a port again at once", async (backend) => {
+  const config = `[network]\naddress = '127.0.0.1:${choosePort()}'\nsocket_backend = '${backend}'`;
+  for (let round = 0; round < 2; round++) {
+    await using tracker = await startTracker({ program: "ws", config });
+    // The tracker ends the connection first, so its side has to wait for late packets.
+    const response = await fetch(`http://127.0.0.1:${tracker.ports[0]}/health`);
+    expect(response.status).toBe(200);
+  }
+});
+
 interface Directory extends Disposable {
   readonly path: string;
 }

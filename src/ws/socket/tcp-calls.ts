@@ -42,6 +42,8 @@ export const calls = libc!;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM = 1;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const IPPROTO_IPV6 = 41;
@@ -107,6 +109,8 @@ export function openListeningSocket(
   const fd = check("socket", calls.socket(family, SOCK_STREAM | SOCK_NONBLOCK_CLOEXEC, 0));
   try {
     prepare(fd);
+    // Connections of the tracker's last run, which still wait for the end of their time, do not matter.
+    setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     // Accepted sockets inherit it: each write is all that there is to send.
     setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (address.family === 6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0);
