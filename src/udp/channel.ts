@@ -3,9 +3,9 @@
 // worker. Nothing here waits: a message for which there is no room is dropped and counted.
 
 import type { Bytes } from "../memory/bytes.ts";
-import { claimSleeper, ringDoorbell } from "../memory/doorbell.ts";
+import { ringDoorbell } from "../memory/doorbell.ts";
 import { RingReader, ringWords, RingWriter } from "../memory/ring.ts";
-import { signalWakeEvent } from "../app/wake-event.ts";
+import { wakeWorker } from "../app/wake-event.ts";
 
 // About 1,500 announces, and as many responses with 30 peers: the requests of the few milliseconds
 // for which the system may leave a worker without a core.
@@ -137,8 +137,7 @@ export class RequestEnd {
     if (left > 0 && this.#unwoken < max) return left;
     this.#unwoken = 0;
     const { control, doorbell, wakeEvent } = this.setup;
-    if (wakeEvent < 0) ringDoorbell(control, doorbell);
-    else if (claimSleeper(control, doorbell)) signalWakeEvent(wakeEvent);
+    wakeWorker(control, doorbell, wakeEvent);
     return Infinity;
   }
 }

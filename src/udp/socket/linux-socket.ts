@@ -7,7 +7,8 @@ import { setReusePort } from "../../app/reuse-port.ts";
 import type { SocketAddress } from "../../app/socket-address.ts";
 import { Bytes } from "../../memory/bytes.ts";
 import { AF_INET, AF_INET6, NAME_BYTES, readNamePort, writeName } from "./name.ts";
-import { calls, checkResult } from "./system-calls.ts";
+import { checkResult } from "../../app/libc.ts";
+import { calls } from "./system-calls.ts";
 
 // From the kernel's headers. The same on x64 and arm64.
 const SOCK_DGRAM = 2;

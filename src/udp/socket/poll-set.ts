@@ -9,7 +9,8 @@
 
 import { type Pointer, ptr } from "bun:ffi";
 import { Bytes } from "../../memory/bytes.ts";
-import { calls, checkResult } from "./system-calls.ts";
+import { checkResult } from "../../app/libc.ts";
+import { calls } from "./system-calls.ts";
 
 const POLLFD_WORDS = 2;
 const POLLIN = 1;

@@ -2,8 +2,8 @@
 // waiting for several of them. Linux on x64 and arm64 with glibc or musl. Each thread that imports
 // this opens its own; the files of the batched sockets beside this one call it.
 
-import { type Pointer, read } from "bun:ffi";
-import { openLibc } from "../../app/libc.ts";
+import type { Pointer } from "bun:ffi";
+import { checkResult, hasErrno, openLibc } from "../../app/libc.ts";
 
 // From asm/unistd_64.h and asm-generic/unistd.h.
 const NUMBERS = {
@@ -28,14 +28,10 @@ const libc =
     setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
     ppoll: { args: ["ptr", "u64", "ptr", "ptr"], returns: "i32" },
     close: { args: ["i32"], returns: "i32" },
-    __errno_location: { args: [], returns: "ptr" },
   });
 
-// The address of a thread's errno never changes.
-const errnoAddress = libc?.__errno_location() ?? undefined;
-
 /** Whether this system has everything that the batched sockets need. */
-export const hasSystemCalls = libc !== undefined && errnoAddress !== undefined;
+export const hasSystemCalls = libc !== undefined && hasErrno;
 
 /** The C library. Use it only if `hasSystemCalls` is true. */
 export const calls = libc!;
@@ -44,15 +40,6 @@ export const EINTR = 4;
 export const EAGAIN = 11;
 export const EMSGSIZE = 90;
 export const ECONNREFUSED = 111;
-
-/**
- * Converts the return value of a call to the result or minus the error number. Call this before any
- * other call: errno belongs to the thread's last failed call. In a million allocations, the
- * runtime's own calls never overwrote it in between.
- */
-export function checkResult(result: number): number {
-  return result >= 0 ? result : -read.i32(errnoAddress!, 0);
-}
 
 /**
  * recvmmsg(2): fills up to `count` of the messages at `headers`, without waiting. Returns their

@@ -3,6 +3,7 @@
 // The worker alternates between this and its event loop. Linux only, and without TLS.
 
 import { type Pointer, ptr } from "bun:ffi";
+import { checkResult } from "../../app/libc.ts";
 import { setReusePort } from "../../app/reuse-port.ts";
 import type { SocketAddress } from "../../app/socket-address.ts";
 import { clearWakeEvent } from "../../app/wake-event.ts";
@@ -11,7 +12,6 @@ import type { Listener, ListenSettings, SocketEvents } from "./backend.ts";
 import { Connection, type ConnectionContext, type TcpSocket } from "./connection.ts";
 import {
   calls,
-  checkResult,
   EAGAIN,
   EINTR,
   openListeningSocket,

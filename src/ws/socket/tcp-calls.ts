@@ -1,9 +1,9 @@
 // The system calls of TCP sockets and of epoll, without the runtime in between. Linux on x64 and arm64.
 // Each thread that imports this opens its own. epoll-backend.ts calls it.
 
-import { ptr, read } from "bun:ffi";
+import { ptr } from "bun:ffi";
 import { getSystemErrorName } from "node:util";
-import { openLibc } from "../../app/libc.ts";
+import { checkResult, hasErrno, openLibc } from "../../app/libc.ts";
 import type { SocketAddress } from "../../app/socket-address.ts";
 import { readAddress, writeAddress } from "../../memory/address.ts";
 
@@ -25,15 +25,11 @@ const libc = isSupported
       setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
       shutdown: { args: ["i32", "i32"], returns: "i32" },
       socket: { args: ["i32", "i32", "i32"], returns: "i32" },
-      __errno_location: { args: [], returns: "ptr" },
     })
   : undefined;
 
-// The address of a thread's errno never changes.
-const errnoAddress = libc?.__errno_location() ?? undefined;
-
 /** Whether this system has everything that the backend needs. */
-export const hasTcpCalls = libc !== undefined && errnoAddress !== undefined;
+export const hasTcpCalls = libc !== undefined && hasErrno;
 
 /** The C library. Use it only if `hasTcpCalls` is true. */
 export const calls = libc!;
@@ -60,11 +56,6 @@ export const SOCK_NONBLOCK_CLOEXEC = 0o2004000;
 
 export const EINTR = 4;
 export const EAGAIN = 11;
-
-/** Converts the return value of a call to the result or minus the error number, before any other call. */
-export function checkResult(result: number): number {
-  return result >= 0 ? result : -read.i32(errnoAddress!, 0);
-}
 
 /** Room for the name of a socket. */
 export class SocketName {
