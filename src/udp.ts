@@ -4,6 +4,7 @@
 
 import type { AddressClaim } from "./app/address-claim.ts";
 import { runCli, type Start } from "./app/cli.ts";
+import { ClientTally } from "./app/client-samples.ts";
 import { Clock } from "./app/clock.ts";
 import { LiveConfigWriter } from "./app/live-config.ts";
 import { log } from "./app/log.ts";
@@ -16,10 +17,13 @@ import { type UdpConfig, udpSchema } from "./udp/config.ts";
 import { checkHealth } from "./udp/health.ts";
 import { renewConnectionKeys } from "./udp/connection-id.ts";
 import { allocateSetup, type Bound, type Setup, wakeWorkers } from "./udp/setup.ts";
+import { collectUdpMetrics, listWorkers } from "./udp/operator-metrics.ts";
 import { chooseBackend } from "./udp/socket/choose-backend.ts";
 
+const NAME = "aquatic-udp";
+
 await runCli({
-  name: "aquatic-udp",
+  name: NAME,
   description: "A multi-threaded UDP BitTorrent tracker",
   schema: udpSchema,
   checkHealth,
@@ -38,14 +42,22 @@ async function serve(wanted: UdpConfig, { reread }: Start<typeof udpSchema>): Pr
 
   const claim = await tracker.claimAddresses("udp");
   await startRequestWorkers(tracker.pool, setup);
-  await startSocketWorkers(tracker, setup, claim);
+  const fds = await startSocketWorkers(tracker, setup, claim);
   const live = new LiveConfigWriter(udpSchema, config, setup);
-  tracker.serve({
+  await tracker.serve({
     scheme: "",
     memory: setup,
     clock,
     live,
     tables: Object.values(setup.tables),
+    subject: {
+      tracker: "udp",
+      program: NAME,
+      workers: listWorkers(config),
+      schema: udpSchema,
+      clients: new ClientTally(setup.clientSamples),
+      collectMore: () => collectUdpMetrics(setup, fds),
+    },
     statistics: { faults: listFaults("udp") },
     wakeWorkers: () => wakeWorkers(setup),
     reload: () => reloadConfig(live, { reread, keepsZero: KEEPS_ZERO }),
@@ -71,17 +83,19 @@ async function startRequestWorkers(pool: WorkerPool, setup: Setup): Promise<void
   }
 }
 
+// Returns the descriptors of each worker's sockets.
 async function startSocketWorkers(
   tracker: Tracker,
   setup: Setup,
   claim: AddressClaim,
-): Promise<void> {
-  const [first] = await tracker.startSocketWorkers(claim, (i, addresses) => {
+): Promise<readonly (readonly number[])[]> {
+  const reports = await tracker.startSocketWorkers(claim, (i, addresses) => {
     const worker = new Worker(new URL("./udp/socket-worker.ts", import.meta.url));
     const start = { ...setup, worker: i, addresses };
     return tracker.pool.start<Bound>(`socket worker ${i}`, worker, start);
   });
-  reportReceiveBuffer(setup.config.network.socket_recv_buffer_size, first.receiveBuffer);
+  reportReceiveBuffer(setup.config.network.socket_recv_buffer_size, reports[0].receiveBuffer);
+  return reports.map(({ fds }) => fds);
 }
 
 function reportReceiveBuffer(wanted: number, granted: number | undefined): void {

@@ -14,6 +14,7 @@ import { Tracker } from "./app/tracker.ts";
 import { AcceptGate } from "./ws/socket/accept-gate.ts";
 import { listUnusedKeys, type WsConfig, wsSchema } from "./ws/config.ts";
 import { checkHealth } from "./ws/health.ts";
+import { collectWsMetrics } from "./ws/operator-metrics.ts";
 import { chooseBackend } from "./ws/socket/choose-backend.ts";
 import { fitConnections } from "./ws/socket/file-budget.ts";
 import { reloadCertificate } from "./ws/reload.ts";
@@ -21,8 +22,10 @@ import { allocateSetup, type Bound, type Setup, wakeWorkers } from "./ws/setup.t
 import { wsStatistics } from "./ws/statistics.ts";
 import { readCertificate } from "./ws/socket/tls.ts";
 
+const NAME = "aquatic-ws";
+
 await runCli({
-  name: "aquatic-ws",
+  name: NAME,
   description: "A multi-threaded WebTorrent tracker",
   schema: wsSchema,
   checkHealth,
@@ -35,7 +38,7 @@ async function serve(wanted: WsConfig, { reread }: Start<typeof wsSchema>): Prom
   reportUnusedKeys(given);
   const fileLimit = readFileLimit() ?? Number.MAX_SAFE_INTEGER;
   const config = limitConnections(given, fileLimit);
-  const certificate = readCertificate(config.network);
+  let certificate = readCertificate(config.network);
   const setup = allocateSetup(config, certificate, chooseBackend(config.network));
   const clock = new Clock(setup.control);
   clock.keep();
@@ -44,19 +47,27 @@ async function serve(wanted: WsConfig, { reread }: Start<typeof wsSchema>): Prom
   const gate = new AcceptGate(fileLimit);
   gate.watch();
   const live = new LiveConfigWriter(wsSchema, config, setup);
-  tracker.serve({
+  await tracker.serve({
     scheme: config.network.use_tls ? "wss://" : "ws://",
     memory: setup,
     clock,
     live,
     tables: [setup.table],
+    subject: {
+      tracker: "ws",
+      program: NAME,
+      workers: Array.from({ length: config.socket_workers }, (_, i) => `socket worker ${i}`),
+      schema: wsSchema,
+      collectMore: () => collectWsMetrics(config, certificate),
+    },
     statistics: wsStatistics,
     wakeWorkers: () => wakeWorkers(setup),
     beforeStop: () => gate.release(),
     async reload() {
       reloadConfig(live, { reread: reread && (() => limitConnections(reread(), fileLimit)) });
       gate.release();
-      await reloadCertificate(config, (question) => tracker.pool.ask(question));
+      const next = await reloadCertificate(config, (question) => tracker.pool.ask(question));
+      certificate = next ?? certificate;
       gate.watch();
     },
   });

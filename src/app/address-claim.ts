@@ -32,11 +32,13 @@ export function isDualStack(addresses: readonly SocketAddress[]): boolean {
 }
 
 /**
- * Claims the addresses against all other programs. Throws a StartupError if one cannot be bound.
+ * Claims the addresses, set by `key`, against all other programs. Throws a StartupError if one cannot
+ * be bound.
  */
 export async function claimAddresses(
   addresses: readonly SocketAddress[],
   protocol: Protocol,
+  key = "network.address",
 ): Promise<AddressClaim> {
   const sockets: BoundSocket[] = [];
   const release = (): void => sockets.splice(0).forEach((socket) => socket.close());
@@ -46,7 +48,7 @@ export async function claimAddresses(
   } catch (error) {
     const refused = addresses[sockets.length];
     release();
-    throw bindError(refused, error);
+    throw bindError(refused, error, key);
   }
   const claimed = addresses.map((address, index) => ({ ...address, port: sockets[index].port }));
   // Where sockets cannot share a port (Windows), the claim ends before the worker binds it.

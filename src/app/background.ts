@@ -1,22 +1,20 @@
-// The main thread's work while the workers serve: it cleans the tables and writes the statistics. Long work is done in steps of a quarter millisecond, so that workers on the same
-// core get their turn, the clock advances and signals are handled in between.
+// The main thread's work while the workers serve: it cleans the tables and writes the statistics,
+// with pauses (steps.ts).
 
-import { setTimeout } from "node:timers/promises";
 import { tickOf } from "../memory/clock.ts";
-import { Census } from "../swarm/census.ts";
 import { CleaningPass } from "../swarm/clean.ts";
 import type { Table } from "../swarm/table.ts";
+import type { Censuses } from "./censuses.ts";
 import type { Clock } from "./clock.ts";
 import { sumCounter } from "./counters.ts";
 import { COUNTER } from "./metrics.ts";
 import { log } from "./log.ts";
 import { standardOutput } from "./output.ts";
 import { createPageReturner } from "./pages.ts";
+import { runInSteps } from "./steps.ts";
 import { Statistics, type StatisticsOptions } from "./statistics.ts";
 
 const FULL_TABLE_MILLISECONDS = 1000;
-const STEP_MILLISECONDS = 0.25;
-const PAUSE_MILLISECONDS = 1;
 
 /** Logs once that new torrents and peers are being refused. */
 export function reportFullTable(counters: SharedArrayBuffer): void {
@@ -45,27 +43,42 @@ export interface BackgroundSettings {
   readonly changed: Promise<void>;
 }
 
-/** Cleans the tables forever, and returns memory that they no longer use. */
+/** How long the cleaning takes. */
+export interface CleaningTimes {
+  /** Passes over all tables. */
+  passes: number;
+  /** Seconds of all passes, with the pauses in between. */
+  seconds: number;
+  /** Seconds of the last pass. */
+  lastSeconds: number;
+}
+
+/** Cleans the tables forever, and returns memory that they no longer use. Keeps `times` up to date. */
 export async function keepClean(
   settings: BackgroundSettings,
   tables: readonly Table[],
   clock: Pick<Clock, "second">,
+  times: CleaningTimes = { passes: 0, seconds: 0, lastSeconds: 0 },
 ): Promise<never> {
   const cleanings = tables.map((table) => [table, createPageReturner(table.words)] as const);
   const { cleaning } = settings.config;
   for (;;) {
     await awaitInterval(() => cleaning.interval, settings);
+    const start = performance.now();
     for (const [table, returnPages] of cleanings) {
       const pass = new CleaningPass(table, cleaning.max_peer_age, returnPages);
       await runInSteps(() => pass.step(tickOf(clock.second)));
     }
+    times.passes++;
+    times.lastSeconds = (performance.now() - start) / 1000;
+    times.seconds += times.lastSeconds;
   }
 }
 
 /** Writes the statistics to standard output after every interval, forever. */
 export async function keepStatistics(
   settings: BackgroundSettings,
-  tables: readonly Table[],
+  censuses: Censuses,
   counters: SharedArrayBuffer,
   options: StatisticsOptions,
 ): Promise<never> {
@@ -73,8 +86,7 @@ export async function keepStatistics(
   let last = performance.now();
   for (;;) {
     await awaitInterval(() => settings.config.statistics.interval, settings);
-    const census = new Census(tables);
-    await runInSteps(() => census.step());
+    const census = await censuses.take((settings.config.statistics.interval * 1000) / 2);
     const now = performance.now();
     const lines = statistics.report((now - last) / 1000, census);
     last = now;
@@ -91,15 +103,5 @@ async function awaitInterval(seconds: () => number, settings: BackgroundSettings
     const left = Math.ceil(Math.max(0, start + interval - performance.now()));
     const isOver = interval === 0 ? [] : [Bun.sleep(left).then(() => true)];
     if (await Promise.race([...isOver, changed.then(() => false)])) return;
-  }
-}
-
-// Repeats `step` until it returns true. Timers and signals run in between.
-async function runInSteps(step: () => boolean): Promise<void> {
-  let until = performance.now() + STEP_MILLISECONDS;
-  while (!step()) {
-    if (performance.now() < until) continue;
-    await setTimeout(PAUSE_MILLISECONDS);
-    until = performance.now() + STEP_MILLISECONDS;
   }
 }

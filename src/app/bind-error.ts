@@ -3,11 +3,15 @@
 import { formatSocketAddress, type SocketAddress } from "./socket-address.ts";
 import { StartupError } from "./startup-error.ts";
 
-/** The StartupError for the error that binding a socket to `address` threw. */
-export function bindError(address: SocketAddress, error: unknown): StartupError {
+/** The StartupError for the error that binding a socket to `address`, set by `key`, threw. */
+export function bindError(
+  address: SocketAddress,
+  error: unknown,
+  key = "network.address",
+): StartupError {
   const { code } = error as NodeJS.ErrnoException;
   const text = formatSocketAddress(address);
-  return new StartupError(`network.address: cannot bind ${text}: ${describeBindError(code)}`);
+  return new StartupError(`${key}: cannot bind ${text}: ${describeBindError(code)}`);
 }
 
 function describeBindError(code: string | undefined): string {

@@ -15,6 +15,8 @@ export interface Field<T extends ConfigValue> {
   readonly prose: string;
   /** Whether the value may change while the tracker serves, see live-config.ts. */
   readonly isLive?: boolean;
+  /** Whether the value must never be shown. */
+  readonly isSecret?: boolean;
   /** Converts a value from smol-toml (integers are bigint) to the field's type, or refuses it. */
   readonly read: (given: unknown, refuse: Refuse) => T;
 }
@@ -69,13 +71,15 @@ export function boolean(field: { value: boolean; prose: string }): Field<boolean
 export function string(field: {
   value: string;
   check?: (text: string) => void;
+  isSecret?: boolean;
   prose: string;
 }): Field<string> {
-  const { value, check = () => undefined, prose } = field;
+  const { value, check = () => undefined, isSecret, prose } = field;
   const pattern = value === "" ? /^\P{Cc}*$/u : /^\P{Cc}+$/u;
   return {
     value,
     prose,
+    isSecret,
     read(given, refuse) {
       if (typeof given === "string" && pattern.test(given)) {
         attemptOrRefuse(() => check(given), refuse);

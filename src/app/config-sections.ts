@@ -21,6 +21,24 @@ export const statisticsSection = {
     isLive: true,
     prose: `Seconds between statistics reports on standard output. 0 disables them.`,
   }),
+  http_address: string({
+    value: "",
+    check(text) {
+      if (text !== "") parseSocketAddress(text);
+    },
+    prose: `\
+Address of the operator's pages over HTTP, such as '127.0.0.1:9000'; empty for none. / shows the
+tracker at work, /metrics is for Prometheus. Keep it private: the pages have no password.`,
+  }),
+  http_hosts: strings({
+    value: [],
+    min: 0,
+    max: 16,
+    normalize: normalizeHost,
+    prose: `\
+Host names under which browsers may open these pages, besides localhost and IP addresses. Other
+names are refused, so that no web page can reach them through a name of its own.`,
+  }),
 } satisfies Schema;
 
 export const privilegesSection = {
@@ -39,3 +57,8 @@ as root. If any step fails, the tracker exits.`,
     prose: `The user to become, together with the groups of that user.`,
   }),
 } satisfies Schema;
+
+function normalizeHost(text: string): string {
+  if (/^[a-z0-9-]+(\.[a-z0-9-]+)*$/i.test(text)) return text.toLowerCase();
+  throw new RangeError(`must be a host name, not '${text}'`);
+}

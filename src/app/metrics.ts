@@ -4,19 +4,32 @@
 export interface Metric {
   /** A name in the style of Prometheus. Rows with the same name differ in their label. */
   readonly name: `aquatic_${string}`;
-  readonly kind: "counter" | "gauge";
+  readonly kind: "counter" | "gauge" | "histogram";
   readonly help: string;
-  /** The name and value of a label. */
-  readonly label?: readonly [name: string, value: string];
+  readonly labels?: Readonly<Record<string, string>>;
+  /** The upper bounds of a histogram's buckets, in ascending order. */
+  readonly bounds?: readonly number[];
   /** The trackers that count it. */
   readonly of: "udp" | "ws" | "both";
 }
+
+const RESPONSES = {
+  name: "aquatic_responses_total",
+  kind: "counter",
+  help: "Responses written, by type and IP version",
+  of: "udp",
+} as const;
 
 const DROPS = {
   name: "aquatic_not_served_total",
   kind: "counter",
   help: "Requests and responses refused or lost, by reason",
 } as const;
+
+/** Seconds: 10 µs to a quarter second, three for each power of ten. */
+export const LATENCY_BOUNDS = [
+  1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25,
+] as const;
 
 export const METRICS = {
   requests: {
@@ -32,11 +45,19 @@ export const METRICS = {
     of: "both",
   },
   responses: {
-    name: "aquatic_responses_total",
+    name: "aquatic_responses_sent_total",
     kind: "counter",
     help: "Responses sent",
     of: "both",
   },
+  connects4: { ...RESPONSES, labels: { type: "connect", ip_version: "4" } },
+  connects6: { ...RESPONSES, labels: { type: "connect", ip_version: "6" } },
+  announces4: { ...RESPONSES, labels: { type: "announce", ip_version: "4" } },
+  announces6: { ...RESPONSES, labels: { type: "announce", ip_version: "6" } },
+  scrapes4: { ...RESPONSES, labels: { type: "scrape", ip_version: "4" } },
+  scrapes6: { ...RESPONSES, labels: { type: "scrape", ip_version: "6" } },
+  errors4: { ...RESPONSES, labels: { type: "error", ip_version: "4" } },
+  errors6: { ...RESPONSES, labels: { type: "error", ip_version: "6" } },
   bytesOut: {
     name: "aquatic_tx_bytes",
     kind: "counter",
@@ -49,20 +70,27 @@ export const METRICS = {
     help: "Batches of requests that workers received",
     of: "both",
   },
+  latency: {
+    name: "aquatic_response_latency_seconds",
+    kind: "histogram",
+    help: "Time from the receipt of a batch until its responses are sent, of one batch in 16",
+    bounds: LATENCY_BOUNDS,
+    of: "udp",
+  },
   /** Not a request at all, or one that violates the protocol. */
-  malformed: { ...DROPS, label: ["reason", "malformed"], of: "both" },
-  invalidConnection: { ...DROPS, label: ["reason", "invalid connection"], of: "udp" },
-  tableFull: { ...DROPS, label: ["reason", "table full"], of: "both" },
+  malformed: { ...DROPS, labels: { reason: "malformed" }, of: "both" },
+  invalidConnection: { ...DROPS, labels: { reason: "invalid connection" }, of: "udp" },
+  tableFull: { ...DROPS, labels: { reason: "table full" }, of: "both" },
   /** An address had reached its limit of peers. */
-  addressFull: { ...DROPS, label: ["reason", "address full"], of: "both" },
+  addressFull: { ...DROPS, labels: { reason: "address full" }, of: "both" },
   /** An address had exceeded its rate of requests. */
-  rateLimited: { ...DROPS, label: ["reason", "rate limited"], of: "both" },
+  rateLimited: { ...DROPS, labels: { reason: "rate limited" }, of: "both" },
   /** The queue to or from another worker, or to a connection, was full. */
-  queueFull: { ...DROPS, label: ["reason", "queue full"], of: "both" },
+  queueFull: { ...DROPS, labels: { reason: "queue full" }, of: "both" },
   /** The kernel did not accept a response. */
-  sendFailed: { ...DROPS, label: ["reason", "send failed"], of: "udp" },
+  sendFailed: { ...DROPS, labels: { reason: "send failed" }, of: "udp" },
   /** Answers for which there was no pending offer. */
-  lostAnswers: { ...DROPS, label: ["reason", "lost answers"], of: "ws" },
+  lostAnswers: { ...DROPS, labels: { reason: "lost answers" }, of: "ws" },
   offers: {
     name: "aquatic_offers_total",
     kind: "counter",
@@ -81,29 +109,59 @@ export const METRICS = {
     help: "Open connections",
     of: "ws",
   },
+  /** See pulse.ts. */
+  cpuSeconds: {
+    name: "aquatic_worker_cpu_seconds_total",
+    kind: "counter",
+    help: "CPU time of each worker",
+    of: "both",
+  },
+  lastSeen: {
+    name: "aquatic_worker_last_seen_seconds",
+    kind: "gauge",
+    help: "Uptime of the tracker, in seconds, at which the worker last showed life",
+    of: "both",
+  },
 } as const satisfies Record<string, Metric>;
 
 export type MetricKey = keyof typeof METRICS;
 
-/** A metric's index among the counters of a worker. */
+/** The index of a metric's first word among the counters of a worker. */
 export type Counter = number & { readonly counter: unique symbol };
 
 const KEYS = Object.keys(METRICS) as MetricKey[];
 
-/** The number of metrics. */
-export const METRIC_COUNT = KEYS.length;
+/** Words of a metric among the counters: a histogram has its buckets, one for the rest, and a sum. */
+export function metricWords({ bounds }: Metric): number {
+  return bounds === undefined ? 1 : bounds.length + 2;
+}
 
-/** The index of each metric, by its key. */
-export const COUNTER = Object.fromEntries(KEYS.map((key, index) => [key, index])) as Readonly<
-  Record<MetricKey, Counter>
->;
+let words = 0;
+
+/** The index of each metric's first word, by its key. */
+export const COUNTER = Object.fromEntries(
+  KEYS.map((key) => {
+    const index = words;
+    words += metricWords(METRICS[key]);
+    return [key, index];
+  }),
+) as Readonly<Record<MetricKey, Counter>>;
+
+/** Words of all metrics. */
+export const METRIC_WORDS = words;
+
+/** The metrics that a tracker counts, in the order of the table. */
+export function listMetrics(tracker: "udp" | "ws"): [counter: Counter, metric: Metric][] {
+  return KEYS.flatMap((key): [Counter, Metric][] => {
+    const metric: Metric = METRICS[key];
+    return metric.of === "both" || metric.of === tracker ? [[COUNTER[key], metric]] : [];
+  });
+}
 
 /** Reasons for which this tracker drops or refuses requests, in the order of the table. */
 export function listFaults(tracker: "udp" | "ws"): [reason: string, counter: Counter][] {
-  return KEYS.flatMap((key): [string, Counter][] => {
-    const metric: Metric = METRICS[key];
-    const isOurs = metric.of === "both" || metric.of === tracker;
-    if (metric.name !== DROPS.name || !isOurs || metric.label === undefined) return [];
-    return [[metric.label[1], COUNTER[key]]];
+  return listMetrics(tracker).flatMap(([counter, { labels, name }]): [string, Counter][] => {
+    const reason = labels?.["reason"];
+    return name === DROPS.name && reason !== undefined ? [[reason, counter]] : [];
   });
 }

@@ -5,6 +5,17 @@ import type { Census } from "../swarm/census.ts";
 import { sumCounter } from "./counters.ts";
 import { COUNTER, type Counter } from "./metrics.ts";
 
+/** The percentiles of sizes of swarms that are reported: names and fractions. */
+export const PERCENTILES = [
+  ["min", 0],
+  ["p50", 0.5],
+  ["p75", 0.75],
+  ["p90", 0.9],
+  ["p99", 0.99],
+  ["p99.9", 0.999],
+  ["max", 1],
+] as const;
+
 /** What a tracker reports in addition to the common lines. */
 export interface StatisticsOptions {
   /** Reasons for requests that were not served: reported in a line if any occurred. */
@@ -64,8 +75,7 @@ function megabits(bytes: number): string {
 }
 
 function describeSwarms(census: Census): string {
-  const names = { min: 0, p50: 0.5, p75: 0.75, p90: 0.9, p99: 0.99, "p99.9": 0.999, max: 1 };
-  const sizes = Object.entries(names).map(([name, fraction]) => {
+  const sizes = PERCENTILES.map(([name, fraction]) => {
     return `${name} ${census.percentile(fraction)}`;
   });
   return `peers per torrent: ${sizes.join(", ")}`;

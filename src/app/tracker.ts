@@ -11,7 +11,10 @@ import {
   reportFullTable,
 } from "./background.ts";
 import type { Clock } from "./clock.ts";
+import { Censuses } from "./censuses.ts";
 import { CONTROL, startServing } from "./control.ts";
+import { serveOperatorPages } from "./http/operator-pages.ts";
+import type { Subject, TableSubject } from "./http/subject.ts";
 import { log } from "./log.ts";
 import { type PrivilegeDrop, type PrivilegeSettings, resolvePrivileges } from "./privileges.ts";
 import { formatSocketAddress, parseSocketAddress, type SocketAddress } from "./socket-address.ts";
@@ -23,6 +26,10 @@ import { WorkerPool } from "./worker-pool.ts";
 export interface TrackerConfig {
   readonly socket_workers: number;
   readonly network: { readonly address: readonly string[] };
+  readonly statistics: {
+    readonly http_address: string;
+    readonly http_hosts: readonly string[];
+  };
   readonly privileges: PrivilegeSettings;
 }
 
@@ -46,6 +53,11 @@ export interface ServeOptions {
   readonly live: BackgroundSettings;
   readonly tables: readonly TableMemory[];
   readonly statistics: StatisticsOptions;
+  /** What the operator's pages show of this tracker alone. */
+  readonly subject: Pick<
+    Subject,
+    "tracker" | "program" | "workers" | "clients" | "schema" | "collectMore"
+  >;
   /** Wakes all workers that sleep, because a control word has changed. */
   readonly wakeWorkers: () => void;
   /** Called at SIGHUP and SIGUSR1; a call waits for the one before. */
@@ -95,20 +107,45 @@ export class Tracker {
   }
 
   /** Drops the privileges, lets the workers serve, and does the main thread's work from now on. */
-  serve(options: ServeOptions): void {
+  async serve(options: ServeOptions): Promise<void> {
     const { clock, live, statistics } = options;
     const { counters } = options.memory;
     const control = new Int32Array(options.memory.control);
+    const tables = options.tables.map((memory) => new Table(memory));
+    const censuses = new Censuses(tables);
+    const cleaning = { passes: 0, seconds: 0, lastSeconds: 0 };
+    await this.#serveOperator(options, { tables, censuses, cleaning });
     this.#privileges?.drop();
     startServing(control);
     this.#handleSignals(control, options);
-    for (const address of this.addresses) {
-      log(`listening on ${options.scheme}${formatSocketAddress(address)}`);
-    }
-    const tables = options.tables.map((memory) => new Table(memory));
-    void keepClean(live, tables, clock);
+    for (const url of this.#listUrls(options)) log(`listening on ${url}`);
+    void keepClean(live, tables, clock, cleaning);
     reportFullTable(counters);
-    void keepStatistics(live, tables, counters, statistics);
+    void keepStatistics(live, censuses, counters, statistics);
+  }
+
+  #listUrls({ scheme }: ServeOptions): string[] {
+    return this.addresses.map((address) => scheme + formatSocketAddress(address));
+  }
+
+  async #serveOperator(
+    options: ServeOptions,
+    views: Pick<Subject, "censuses" | "cleaning"> & { tables: readonly Table[] },
+  ): Promise<void> {
+    const { http_address, http_hosts } = this.config.statistics;
+    if (http_address === "") return;
+    const address = parseSocketAddress(http_address);
+    const subject: Subject = {
+      ...options.subject,
+      ...views,
+      addresses: this.#listUrls(options),
+      clock: options.clock,
+      counters: options.memory.counters,
+      config: this.config,
+      tables: options.tables.map((memory, index) => describeTable(memory, views.tables[index])),
+    };
+    const port = await serveOperatorPages(address, http_hosts, subject);
+    log(`statistics on http://${formatSocketAddress({ ...address, port })}/`);
   }
 
   #handleSignals(control: Int32Array, { beforeStop, reload, wakeWorkers }: ServeOptions): void {
@@ -126,4 +163,11 @@ export class Tracker {
       });
     }
   }
+}
+
+const IP_VERSIONS = { 4: "4", 16: "6", 20: undefined } as const;
+
+function describeTable({ identityBytes, limits }: TableMemory, table: Table): TableSubject {
+  const { maxPeers, maxTorrents } = limits;
+  return { ipVersion: IP_VERSIONS[identityBytes], table, maxPeers, maxTorrents };
 }

@@ -18,6 +18,13 @@ export function ringWords(capacity: number): number {
   return DATA + capacity;
 }
 
+/** Words that are written and not yet read, as any thread sees it. */
+export function ringFill(words: Int32Array, baseWord: number): number {
+  // In this order, the result may be too large, but is never negative.
+  const read = Atomics.load(words, baseWord + READ);
+  return (Atomics.load(words, baseWord + WRITTEN) - read) >>> 0;
+}
+
 /** The producer's end. */
 export class RingWriter {
   #written: number;

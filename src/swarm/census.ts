@@ -1,6 +1,7 @@
 // Measures the swarms for the statistics: counts the torrents of all tables by their number of
 // peers. The main thread runs it while the workers serve.
 
+import { TORRENT } from "./layout.ts";
 import type { Table } from "./table.ts";
 import { TableWalk } from "./walk.ts";
 
@@ -9,16 +10,33 @@ const EXACT = 2048;
 const HALF = EXACT / 2;
 const OCTAVES = 20;
 
+/** Peers of one table. */
+export interface PeerCounts {
+  leechers: number;
+  seeders: number;
+}
+
 /** Counts the sizes of swarms, step by step. */
 export class Census {
+  /** Peers counted so far, by table. */
+  readonly peers: readonly PeerCounts[];
   #torrents = 0;
   readonly #walks: TableWalk[];
   readonly #sizes = new Uint32Array(EXACT + OCTAVES * HALF);
 
   constructor(tables: readonly Table[]) {
-    this.#walks = tables.map(({ swarms }, index) => {
-      const visitTorrent = (record: number): void => this.#count(swarms.count(record));
-      return new TableWalk(tables[index], { visitTorrent });
+    this.peers = tables.map(() => ({ leechers: 0, seeders: 0 }));
+    this.#walks = tables.map((table, index) => {
+      const { words } = table;
+      const peers = this.peers[index];
+      const visitTorrent = (record: number): void => {
+        const leechers = words[record + TORRENT.leechers];
+        const seeders = words[record + TORRENT.seeders];
+        peers.leechers += leechers;
+        peers.seeders += seeders;
+        this.#count(leechers + seeders);
+      };
+      return new TableWalk(table, { visitTorrent });
     });
   }
 
@@ -39,6 +57,18 @@ export class Census {
   /** Torrents counted so far. */
   get torrents(): number {
     return this.#torrents;
+  }
+
+  /** Returns the number of torrents with up to 1, 2, 4, 8, … peers, but more than half of that. */
+  distribution(): number[] {
+    const torrents: number[] = [];
+    for (const [index, count] of this.#sizes.entries()) {
+      if (count === 0) continue;
+      const octave = Math.ceil(Math.log2(Math.max(1, sizeOf(index))));
+      while (torrents.length <= octave) torrents.push(0);
+      torrents[octave] += count;
+    }
+    return torrents;
   }
 
   /**

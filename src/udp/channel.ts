@@ -4,7 +4,7 @@
 
 import type { Bytes } from "../memory/bytes.ts";
 import { ringDoorbell } from "../memory/doorbell.ts";
-import { RingReader, ringWords, RingWriter } from "../memory/ring.ts";
+import { ringFill, RingReader, ringWords, RingWriter } from "../memory/ring.ts";
 import { wakeWorker } from "../app/wake-event.ts";
 
 // About 1,500 announces, and as many responses with 30 peers: the requests of the few milliseconds
@@ -35,6 +35,16 @@ export function allocateChannels(socketWorkers: number, requestWorkers: number):
   } catch {
     throw new RangeError(`${explanation}, more than the system grants; lower either number`);
   }
+}
+
+/** How full the rings of channel number `index` are, from 0 to 1. */
+export function channelFill(words: Int32Array, index: number) {
+  const requests = index * CHANNEL_WORDS;
+  const responses = requests + ringWords(REQUEST_RING_WORDS);
+  return {
+    requests: Math.min(1, ringFill(words, requests) / REQUEST_RING_WORDS),
+    responses: Math.min(1, ringFill(words, responses) / RESPONSE_RING_WORDS),
+  };
 }
 
 /** A channel as one of its ends sees it. */

@@ -4,6 +4,7 @@
 import { INFO_HASH_WORDS } from "../swarm/layout.ts";
 import { type Table, TABLE_FULL } from "../swarm/table.ts";
 import { TOKEN } from "../memory/token-buckets.ts";
+import type { ClientSampler } from "../app/client-samples.ts";
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
 import {
@@ -72,6 +73,7 @@ export class Handler {
     tables: ByFamily<Table>,
     private readonly limit: RequestLimit | undefined,
     private readonly counters: Counters,
+    private readonly clients?: ClientSampler,
   ) {
     this.#ipv4 = createAddressFamily(4, tables[4], MAX_BATCH, settings);
     this.#ipv6 = createAddressFamily(16, tables[16], MAX_BATCH, settings);
@@ -110,6 +112,7 @@ export class Handler {
       output.words[outputWord + 1] = words[inputWord + PACKET.transaction];
       this.ids.write(output.words, outputWord + 2, request, address, networkWords, now);
       exchange.responseBytes = 16;
+      this.counters.add(family.counters.connects, 1);
       return OUTCOME.answered;
     }
 
@@ -117,7 +120,7 @@ export class Handler {
     if (!this.ids.isValid(words, inputWord, request, address, networkWords, exchange.now)) {
       if (!isKnown) return this.#ignore();
       this.counters.add(COUNTER.invalidConnection, 1);
-      return this.#refuse(exchange, ERRORS.connection, inputBytes);
+      return this.#refuse(exchange, family, ERRORS.connection, inputBytes);
     }
 
     // From here on, the sender has proved that it receives packets at its address.
@@ -126,7 +129,7 @@ export class Handler {
       if (token !== TOKEN.taken) {
         this.counters.add(COUNTER.rateLimited, 1);
         if (token === TOKEN.flood) return OUTCOME.ignored;
-        return this.#refuse(exchange, ERRORS.rateLimited, inputBytes);
+        return this.#refuse(exchange, family, ERRORS.rateLimited, inputBytes);
       }
     }
     return this.#readRequest(exchange, action, family);
@@ -157,6 +160,7 @@ export class Handler {
       if (inputBytes < ANNOUNCE_BYTES) problem = ERRORS.announceLength;
       else if (!readAnnounce(exchange, family.maxPeers)) problem = ERRORS.port;
       else {
+        this.clients?.add(exchange.input.words, exchange.inputWord + PACKET.peerId);
         family.table.hashAnnounce(request, requestWord + REQUEST.announce);
         exchange.requestWords = REQUEST.announceWords;
         return OUTCOME.requested;
@@ -169,7 +173,7 @@ export class Handler {
       problem = ERRORS.scrapeLength;
     }
     this.counters.add(COUNTER.malformed, 1);
-    return this.#refuse(exchange, problem, this.maxResponseBytes);
+    return this.#refuse(exchange, family, problem, this.maxResponseBytes);
   }
 
   #ignore(): Outcome {
@@ -178,7 +182,13 @@ export class Handler {
   }
 
   // Answers with an error of at most `maxBytes` bytes.
-  #refuse(exchange: Exchange, message: Uint8Array, maxBytes: number): Outcome {
+  #refuse(
+    exchange: Exchange,
+    family: AddressFamily,
+    message: Uint8Array,
+    maxBytes: number,
+  ): Outcome {
+    this.counters.add(family.counters.errors, 1);
     const { input, inputWord, output, outputWord } = exchange;
     const transaction = input.words[inputWord + PACKET.transaction];
     exchange.responseBytes = writeError(output, outputWord, transaction, message, maxBytes);
@@ -191,7 +201,7 @@ export class Handler {
 
   #announce(exchange: Exchange): number {
     const { request, requestWord, output, outputWord } = exchange;
-    const { table } = this.#familyOf(request, requestWord + REQUEST.source);
+    const { counters, table } = this.#familyOf(request, requestWord + REQUEST.source);
     const tick = exchange.now & 0xffff;
     const announce = requestWord + REQUEST.announce;
     const transaction = request[requestWord + REQUEST.transaction];
@@ -199,9 +209,11 @@ export class Handler {
     if (peers < 0) {
       const isTableFull = peers === TABLE_FULL;
       this.counters.add(isTableFull ? COUNTER.tableFull : COUNTER.addressFull, 1);
+      this.counters.add(counters.errors, 1);
       const message = isTableFull ? ERRORS.full : ERRORS.addressFull;
       return writeError(output, outputWord, transaction, message, this.maxResponseBytes);
     }
+    this.counters.add(counters.announces, 1);
     const { announceInterval } = this.settings;
     const { leechers, seeders } = table.result;
     writeAnnounceHead(output, outputWord, transaction, announceInterval, leechers, seeders);
@@ -210,7 +222,8 @@ export class Handler {
 
   #scrape(exchange: Exchange): number {
     const { request, requestWord, output, outputWord } = exchange;
-    const { table } = this.#familyOf(request, requestWord + REQUEST.source);
+    const { counters, table } = this.#familyOf(request, requestWord + REQUEST.source);
+    this.counters.add(counters.scrapes, 1);
     const count = request[requestWord + REQUEST.hashCount];
     writeScrapeHead(output, outputWord, request[requestWord + REQUEST.transaction]);
     for (let i = 0; i < count; i++) {

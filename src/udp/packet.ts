@@ -26,7 +26,7 @@ const EVENT_COMPLETED = swapWord(1);
 const EVENT_STOPPED = swapWord(3);
 
 /** Words of a request. */
-export const PACKET = { connectionId: 0, action: 2, transaction: 3 } as const;
+export const PACKET = { connectionId: 0, action: 2, transaction: 3, peerId: 9 } as const;
 const INFO_HASH = 4;
 const LEFT = 16;
 const EVENT = 20;

@@ -2,6 +2,7 @@
 // the rings back, and sleeps if there are no requests. It never leaves this loop and runs no
 // events.
 
+import { MAX_SILENCE_MILLISECONDS } from "../app/pulse.ts";
 import { serveWorker } from "../app/worker-thread.ts";
 import { readClock } from "../memory/clock.ts";
 import { sleepAtDoorbell } from "../memory/doorbell.ts";
@@ -20,9 +21,6 @@ const MAX_AT_ONCE = MAX_BATCH;
 /** Time for a socket worker to make room for more responses. */
 const NAP_MILLISECONDS = 1;
 
-/** Upper bound on sleep, in case a wake-up is missed. */
-const MAX_SLEEP_MILLISECONDS = 1000;
-
 serveWorker<RequestWorkerSetup, void>(async (setup) => {
   const worker = new RequestWorker(setup);
   return { ready: undefined, serve: () => worker.serve() };
@@ -32,7 +30,7 @@ class RequestWorker {
   readonly #control: Int32Array;
   readonly #doorbell: number;
   readonly #handler: Handler;
-  readonly #refresh: () => void;
+  readonly #refresh: (now: number) => void;
   readonly #ends: readonly RequestEnd[];
   readonly #exchange: Exchange;
   /** Words to reserve for a response. */
@@ -76,7 +74,7 @@ class RequestWorker {
         this.#wakeSockets(0);
         sleepAtDoorbell(control, doorbell, NAP_MILLISECONDS, this.#isStopped);
       } else {
-        const milliseconds = Math.min(left, MAX_SLEEP_MILLISECONDS);
+        const milliseconds = Math.min(left, MAX_SILENCE_MILLISECONDS);
         sleepAtDoorbell(control, doorbell, milliseconds, this.#hasWork);
       }
     }
@@ -90,7 +88,7 @@ class RequestWorker {
     const responseWords = this.#responseWords;
     const words = exchange.request;
     exchange.now = readClock(this.#control, CONTROL.clock);
-    this.#refresh();
+    this.#refresh(exchange.now);
     this.#prefetch(end, max);
     let count = 0;
     for (let requestWord = requests.peek(); requestWord >= 0 && count < max; count++) {

@@ -1,7 +1,9 @@
 // What the main thread of the UDP tracker passes to its workers, and what the workers make of it.
 
+import { allocateClientSamples, ClientSampler } from "../app/client-samples.ts";
 import { allocateCounters, Counters } from "../app/counters.ts";
 import { allocateLiveConfig, LiveConfigReader } from "../app/live-config.ts";
+import { Pulse } from "../app/pulse.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { Bytes } from "../memory/bytes.ts";
@@ -23,6 +25,8 @@ export interface Setup {
   readonly config: UdpConfig;
   readonly tables: ByFamily<TableMemory>;
   readonly control: SharedArrayBuffer;
+  /** See client-samples.ts. */
+  readonly clientSamples: SharedArrayBuffer;
   /** The settings that may change, see live-config.ts. */
   readonly liveConfig: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
@@ -51,6 +55,7 @@ export function allocateSetup(config: UdpConfig, backend: BackendName): Setup {
     config,
     tables: explainRangeError("limits", () => ({ 4: create(4), 16: create(16) })),
     control: allocateControl(workers),
+    clientSamples: allocateClientSamples(workers),
     liveConfig: allocateLiveConfig(udpSchema),
     counters: allocateCounters(workers),
     channels: explainRangeError("request_workers", () => {
@@ -99,6 +104,7 @@ export interface RequestWorkerSetup extends Setup {
 
 /** What a socket worker reports once it has bound its sockets. */
 export interface Bound {
+  readonly fds: readonly number[];
   readonly ports: readonly number[];
   /** The smallest receive buffer granted, in bytes; undefined if the system's default was kept. */
   readonly receiveBuffer: number | undefined;
@@ -110,8 +116,11 @@ export interface WorkerViews {
   readonly counters: Counters;
   readonly channels: Bytes;
   readonly handler: Handler;
-  /** Takes over a changed configuration. Called once for each batch. */
-  readonly refresh: () => void;
+  /**
+   * Takes over a changed configuration, and shows life. Called with the second of the clock before
+   * each batch, and at least once a second.
+   */
+  readonly refresh: (now: number) => void;
 }
 
 /** Views the shared memory as worker number `worker`. */
@@ -129,18 +138,23 @@ export function viewSetup(setup: Setup, worker: number): WorkerViews {
     tables,
     limit,
     counters,
+    new ClientSampler(setup.clientSamples, worker),
   );
   const live = new LiveConfigReader(udpSchema, config, setup, ({ limits }) => {
     handler.configure(handlerSettings(config));
     limit.setRate(limits.max_requests_per_ip_per_second);
     for (const table of [tables[4], tables[16]]) table.limitAddresses(limits.max_peers_per_ip);
   });
+  const pulse = new Pulse(counters);
   return {
     control: new Int32Array(setup.control),
     counters,
     channels: new Bytes(setup.channels),
     handler,
-    refresh: () => live.refresh(),
+    refresh(now) {
+      live.refresh();
+      pulse.beat(now);
+    },
   };
 }
 

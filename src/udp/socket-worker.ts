@@ -33,6 +33,7 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const wanted = config.network.socket_recv_buffer_size;
   return {
     ready: {
+      fds: sockets.fds,
       ports: sockets.ports,
       receiveBuffer: wanted === 0 ? undefined : sockets.setReceiveBuffers(wanted),
     },

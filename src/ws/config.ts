@@ -40,6 +40,7 @@ SIGHUP and SIGUSR1.`,
     }),
     tls_pkcs12_password: string({
       value: "",
+      isSecret: true,
       prose: `The password of that file, without characters beyond U+FFFF.`,
     }),
     tls_certificate_path: string({

@@ -15,33 +15,38 @@ export type Reload =
 /** Why a worker could not take a step; undefined if it did. */
 export type ReloadAnswer = string | undefined;
 
-/** Reads the certificate again, if TLS is on. Logs one line when `ask` has the answers of all workers. */
+/**
+ * Reads the certificate again, if there is one. Logs one line, once `ask` has the answers of all
+ * workers. Returns the certificate in force if it is a new one.
+ */
 export async function reloadCertificate(
   config: WsConfig,
   ask: (question: Reload) => Promise<ReloadAnswer[]>,
-): Promise<void> {
-  if (!config.network.use_tls) return;
+): Promise<Certificate | undefined> {
+  if (!config.network.use_tls) return undefined;
   if (config.privileges.drop_privileges) {
-    return log("the certificate cannot be reloaded after privileges were dropped: restart");
+    log("the certificate cannot be reloaded after privileges were dropped: restart");
+    return undefined;
   }
-  const reason = await exchange(config, ask);
-  if (reason === undefined) log("the certificate has been reloaded");
-  else log(`the certificate stays as it was: ${reason}`);
+  try {
+    const certificate = readCertificate(config.network)!;
+    await exchange(certificate, ask);
+    log("the certificate has been reloaded");
+    return certificate;
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    log(`the certificate stays as it was: ${error.message}`);
+    return undefined;
+  }
 }
 
+// Throws a StartupError if a worker cannot take the certificate.
 async function exchange(
-  config: WsConfig,
+  certificate: Certificate,
   ask: (question: Reload) => Promise<ReloadAnswer[]>,
-): Promise<string | undefined> {
-  let certificate: Certificate;
-  try {
-    certificate = readCertificate(config.network)!;
-  } catch (error) {
-    if (error instanceof StartupError) return error.message;
-    throw error;
-  }
+): Promise<void> {
   const answers = await ask({ step: "prepare", certificate });
   const reason = answers.find((answer) => answer !== undefined);
   await ask({ step: reason === undefined ? "commit" : "abort" });
-  return reason;
+  if (reason !== undefined) throw new StartupError(reason);
 }

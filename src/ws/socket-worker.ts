@@ -1,9 +1,12 @@
 // A socket worker: listens, reports that to the main thread, and serves until it is asked to stop.
 
 import { isDualStack } from "../app/address-claim.ts";
-import { awaitServing } from "../app/control.ts";
+import { awaitServing, CONTROL } from "../app/control.ts";
+import { Counters } from "../app/counters.ts";
+import { Pulse } from "../app/pulse.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { serveWorker } from "../app/worker-thread.ts";
+import { readClock } from "../memory/clock.ts";
 import { ClientAddresses } from "./client-address.ts";
 import { openBackend } from "./event-loop.ts";
 import type { Reload, ReloadAnswer } from "./reload.ts";
@@ -17,6 +20,7 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const { cleaning, network } = setup.config;
   const control = new Int32Array(setup.control);
   const worker = createSocketWorker(setup);
+  const pulse = new Pulse(new Counters(setup.counters, setup.worker));
   const settings = {
     ipv6Only: !isDualStack(setup.addresses),
     addresses: new ClientAddresses(network),
@@ -38,7 +42,10 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
     answer: (question) => reload(listeners, question as Reload),
     async serve() {
       awaitServing(control);
-      setInterval(() => worker.heartbeat.tick(), TICK_MILLISECONDS);
+      setInterval(() => {
+        worker.heartbeat.tick();
+        pulse.beat(readClock(control, CONTROL.clock));
+      }, TICK_MILLISECONDS);
       await serve();
       listeners.stop();
     },

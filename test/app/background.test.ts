@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
 import { keepClean, keepStatistics, reportFullTable } from "../../src/app/background.ts";
+import { Censuses } from "../../src/app/censuses.ts";
 import { allocateCounters, Counters } from "../../src/app/counters.ts";
 import { COUNTER, listFaults } from "../../src/app/metrics.ts";
 import { standardError, standardOutput } from "../../src/app/output.ts";
@@ -137,9 +138,14 @@ test("keepStatistics writes lines to standard output after each interval", async
     written.push(text);
     return true;
   });
-  void keepStatistics(settings({ interval: 30, max_peer_age: 1 }, 3), [harness.table], buffer, {
-    faults: listFaults("udp"),
-  });
+  void keepStatistics(
+    settings({ interval: 30, max_peer_age: 1 }, 3),
+    new Censuses([harness.table]),
+    buffer,
+    {
+      faults: listFaults("udp"),
+    },
+  );
   await isOver;
   jest.restoreAllMocks();
   expect(sleeps).toEqual([3000, 3000, 3000]);

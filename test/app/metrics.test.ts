@@ -1,22 +1,31 @@
 import { expect, test } from "bun:test";
-import { COUNTER, listFaults, type Metric, METRIC_COUNT, METRICS } from "../../src/app/metrics.ts";
+import {
+  COUNTER,
+  listFaults,
+  type Metric,
+  METRIC_WORDS,
+  METRICS,
+  metricWords,
+} from "../../src/app/metrics.ts";
 
 const rows: [string, Metric][] = Object.entries(METRICS);
 
-test("every metric has an index of its own, below the number of metrics", () => {
-  const places = Object.values(COUNTER).map(Number);
-  expect(places.toSorted((a, b) => a - b)).toEqual(rows.map((_, index) => index));
-  expect(METRIC_COUNT).toBe(rows.length);
+test("every metric has words of its own", () => {
+  const taken = rows.flatMap(([key, metric]) => {
+    const first = COUNTER[key as keyof typeof COUNTER];
+    return Array.from({ length: metricWords(metric) }, (_, word) => first + word);
+  });
+  expect(taken).toEqual(Array.from({ length: METRIC_WORDS }, (_, word) => word));
 });
 
 test("no two rows are the same series, and rows of one name have one kind", () => {
-  const series = rows.map(([, { label, name }]) => [name, ...(label ?? [])].join());
+  const series = rows.map(([, { labels, name }]) => JSON.stringify([name, labels]));
   expect(new Set(series).size).toBe(series.length);
-  for (const [, { help, kind, label, name }] of rows) {
+  for (const [, { help, kind, labels, name }] of rows) {
     const others = rows.map(([, other]) => other).filter((other) => other.name === name);
-    expect(others.map((other) => [other.kind, other.help, other.label?.[0]])).toEqual(
-      others.map(() => [kind, help, label?.[0]]),
-    );
+    expect(
+      others.map((other) => [other.kind, other.help, Object.keys(other.labels ?? {})]),
+    ).toEqual(others.map(() => [kind, help, Object.keys(labels ?? {})]));
     expect(name).toMatch(/^aquatic_[a-z_]+$/);
     // A convention of Prometheus. The byte counters have aquatic's names.
     if (kind === "counter" && !name.endsWith("_bytes")) expect(name).toEndWith("_total");

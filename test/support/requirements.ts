@@ -19,6 +19,7 @@ const CHECKS = {
   aria2: () => runs("aria2c", "--version"),
   chromium: () => runs(CHROMIUM, "--version"),
   openssl: () => runs("openssl", "version"),
+  prometheus: () => runs("prometheus", "--version"),
   nginx: () => runs("nginx", "-v"),
   haproxy: () => runs("haproxy", "-v"),
   "dpkg-deb": async () => (await runs("dpkg-deb", "--version")) && runs("xz", "--version"),

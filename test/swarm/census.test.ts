@@ -125,3 +125,20 @@ describe("a census", () => {
     expect(census.torrents).toBe(80_000);
   });
 });
+
+test("a census counts leechers and seeders of each table, and sizes by powers of two", () => {
+  const a = bind(new TableHarness(4));
+  const b = bind(new TableHarness(16));
+  for (let peer = 1; peer <= 5; peer++) {
+    a.announce({ torrent: 1, peer, status: peer % 2 === 1 ? "seeder" : "leecher" });
+  }
+  for (let torrent = 2; torrent <= 4; torrent++) b.announce({ torrent, peer: 1 });
+  for (let peer = 1; peer <= 2; peer++) b.announce({ torrent: 9, peer });
+  const census = count(a.table, b.table);
+  expect(census.peers).toEqual([
+    { leechers: 2, seeders: 3 },
+    { leechers: 5, seeders: 0 },
+  ]);
+  expect(census.distribution()).toEqual([3, 1, 0, 1]);
+  expect(count().distribution()).toEqual([]);
+});

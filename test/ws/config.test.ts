@@ -45,7 +45,7 @@ const newLines = {
     "accept_compressed = true",
     "compress_responses = false",
   ],
-  "[statistics]": ["interval = 5"],
+  "[statistics]": ["interval = 5", "http_address = ''", "http_hosts = []"],
   "[cleaning]": ["ping_interval = 25"],
   "[limits]": [
     "max_torrents = 2000000",

@@ -19,8 +19,11 @@ export interface SocketSettings {
   readonly wakeEvent: number;
   /** The memory of the channels to the request workers. */
   readonly channels: Bytes;
-  /** Takes over a changed configuration. Called before each batch is read. */
-  readonly refresh: () => void;
+  /**
+   * Takes over a changed configuration, and shows life. Called with the second of the clock before
+   * each batch is read, and at least once a second.
+   */
+  readonly refresh: (now: number) => void;
 }
 
 /** The sockets of one worker, one for each listening address. */
@@ -30,6 +33,8 @@ export interface SocketBackend {
    * IPv4 too. Rejects with the system's error.
    */
   open(addresses: readonly SocketAddress[], isDualStack: boolean): Promise<void>;
+  /** The descriptors of the sockets, in the order of the addresses. */
+  readonly fds: number[];
   /** The ports that were bound, in the order of the addresses. */
   readonly ports: number[];
   /** Requests receive buffers of `bytes` and returns the smallest size granted. */

@@ -5,6 +5,7 @@ import { UDP_IPV6_ONLY } from "../../app/address-claim.ts";
 import { UDP_REUSE_PORT } from "../../app/reuse-port.ts";
 import type { Counters } from "../../app/counters.ts";
 import { COUNTER } from "../../app/metrics.ts";
+import { MAX_SILENCE_MILLISECONDS } from "../../app/pulse.ts";
 import type { SocketAddress } from "../../app/socket-address.ts";
 import { readAddress, writeAddress } from "../../memory/address.ts";
 import { Bytes } from "../../memory/bytes.ts";
@@ -75,6 +76,10 @@ export class BunBackend implements SocketBackend {
     }
   }
 
+  get fds(): number[] {
+    return this.#sockets.map(({ fd }) => fd);
+  }
+
   get ports(): number[] {
     return this.#sockets.map((socket) => socket.port);
   }
@@ -88,6 +93,9 @@ export class BunBackend implements SocketBackend {
   async serve(): Promise<void> {
     this.#isServing = true;
     const { control, dispatcher, settings } = this;
+    setInterval(() => {
+      settings.refresh(readClock(control, CONTROL.clock));
+    }, MAX_SILENCE_MILLISECONDS);
     while (Atomics.load(control, CONTROL.stop) === 0) {
       await awaitDoorbell(control, settings.doorbell, dispatcher.hasResponses);
       this.#flush();
@@ -110,7 +118,7 @@ export class BunBackend implements SocketBackend {
     exchange.inputBytes = length;
     exchange.outputWord = start >> 2;
     exchange.now = readClock(this.control, CONTROL.clock);
-    this.settings.refresh();
+    this.settings.refresh(exchange.now);
     let bytes = dispatcher.read(0, exchange);
     if (bytes === ANSWER_LATER) bytes = dispatcher.answer(0, exchange);
     if (bytes > 0) {

@@ -3,6 +3,7 @@
 
 import { ptr } from "bun:ffi";
 import type { Counters } from "../../app/counters.ts";
+import { MAX_SILENCE_MILLISECONDS } from "../../app/pulse.ts";
 import type { SocketAddress } from "../../app/socket-address.ts";
 import { readClock } from "../../memory/clock.ts";
 import { markAwake, markAsleep } from "../../memory/doorbell.ts";
@@ -18,8 +19,8 @@ import type { SocketBackend, SocketSettings } from "./backend.ts";
 import { setReceiveBuffer } from "./options.ts";
 import { clearWakeEvent } from "../../app/wake-event.ts";
 
-/** Upper bound on sleep, in case a wake-up is missed. */
-const MAX_SLEEP_MICROSECONDS = 1e6;
+/** Upper bound on sleep: to show life, and in case a wake-up is missed. */
+const MAX_SLEEP_MICROSECONDS = MAX_SILENCE_MILLISECONDS * 1000;
 
 /** recvmmsg and sendmmsg as a SocketBackend. */
 export class MmsgBackend implements SocketBackend {
@@ -53,6 +54,10 @@ export class MmsgBackend implements SocketBackend {
     }
   }
 
+  get fds(): number[] {
+    return this.#sockets.map(({ fd }) => fd);
+  }
+
   get ports(): number[] {
     return this.#sockets.map((socket) => socket.port);
   }
@@ -77,7 +82,7 @@ export class MmsgBackend implements SocketBackend {
       isBusy = false;
       hadWork = false;
       const now = readClock(control, CONTROL.clock);
-      this.settings.refresh();
+      this.settings.refresh(now);
       // One batch per socket, so that no socket starves another.
       for (let i = 0; i < sockets.length; i++) {
         if (isAsked && !isFull[i] && !polls.isReadable(i)) continue;

@@ -3,7 +3,7 @@
 
 import { ptr } from "bun:ffi";
 import type { Counters } from "../../app/counters.ts";
-import { COUNTER } from "../../app/metrics.ts";
+import { COUNTER, LATENCY_BOUNDS } from "../../app/metrics.ts";
 import { isWildcard, type SocketAddress } from "../../app/socket-address.ts";
 import { Bytes } from "../../memory/bytes.ts";
 import { ANSWER_LATER, type Dispatcher } from "../dispatcher.ts";
@@ -20,6 +20,9 @@ import { PollSet } from "./poll-set.ts";
 import { RESPONSE, SOURCE } from "../request.ts";
 import { AF_INET, NAME, NAME_BYTES } from "./name.ts";
 import { EAGAIN, EINTR, EMSGSIZE } from "./system-calls.ts";
+
+/** The latency of one batch among so many is measured. */
+const SAMPLED_BATCHES = 16;
 
 /** Memory for the responses of one batch. */
 const OUTPUT_BYTES = 1 << 19;
@@ -59,6 +62,7 @@ export class MmsgSocket {
   readonly #later: Int32Array;
   /** At a wildcard address, a response must state the address that it is sent from. */
   readonly #isWildcard: boolean;
+  #batch = 0;
   #outputUsed = 0;
   #queued = 0;
   #queuedBytes = 0;
@@ -100,6 +104,7 @@ export class MmsgSocket {
     const exchange = this.#exchange;
     const count = input.receive(this.fd);
     if (count <= 0) return 0;
+    const start = this.#beginSample();
     exchange.input = input.memory;
     exchange.now = now;
     const later = this.#later;
@@ -121,7 +126,18 @@ export class MmsgSocket {
     }
     this.counters.add(COUNTER.batches, 1);
     this.send();
+    if (start > 0) {
+      const seconds = (performance.now() - start) / 1000;
+      this.counters.observe(COUNTER.latency, LATENCY_BOUNDS, seconds);
+    }
     return count;
+  }
+
+  // Returns the time for one batch in SAMPLED_BATCHES, otherwise 0. If request workers answer, a batch
+  // ends before they do.
+  #beginSample(): number {
+    this.#batch = (this.#batch + 1) % SAMPLED_BATCHES;
+    return this.#batch === 1 && !this.dispatcher.isRelaying ? performance.now() : 0;
   }
 
   /**

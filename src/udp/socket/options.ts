@@ -8,6 +8,10 @@ import { openLibc } from "../../app/libc.ts";
 const isLinux = process.platform === "linux";
 const SOL_SOCKET = isLinux ? 1 : 0xffff;
 const SO_RCVBUF = isLinux ? 8 : 0x1002;
+/** Linux alone has it: counts of a socket, of which the ninth is that of dropped datagrams. */
+const SO_MEMINFO = 55;
+const MEMINFO_WORDS = 16;
+const MEMINFO_DROPS = 8;
 const IPPROTO_IP = 0;
 const IP_RECVERR = 11;
 const IPPROTO_IPV6 = 41;
@@ -41,4 +45,16 @@ export function ignoreUnreachableClients(fd: number): void {
   const off = new Int32Array([0]);
   calls?.setsockopt(fd, IPPROTO_IP, IP_RECVERR, ptr(off), 4);
   calls?.setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, ptr(off), 4);
+}
+
+/**
+ * Returns the number of datagrams for which the receive buffer had no room since the socket was
+ * opened; undefined if the system cannot tell.
+ */
+export function readReceiveDrops(fd: number): number | undefined {
+  if (calls === undefined || !isLinux) return undefined;
+  const info = new Uint32Array(MEMINFO_WORDS);
+  const length = new Uint32Array([info.byteLength]);
+  const result = calls.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, ptr(info), ptr(length));
+  return result === 0 && length[0] > MEMINFO_DROPS * 4 ? info[MEMINFO_DROPS] : undefined;
 }

@@ -1,0 +1,41 @@
+// The operator's pages of one tracker, by path. app/tracker.ts serves them where
+// statistics.http_address says.
+
+import type { SocketAddress } from "../socket-address.ts";
+import { checkWorkers } from "./health.ts";
+import { History } from "./history.ts";
+import { type Page, type Routes, serveHttp, TEXT_TYPE } from "./http-server.ts";
+import { metricsPage } from "./metrics-page.ts";
+import { statsPage } from "./stats-page.ts";
+import type { Subject } from "./subject.ts";
+
+/** Serves the pages from now on, and returns the port. Throws a StartupError. */
+export async function serveOperatorPages(
+  address: SocketAddress,
+  hosts: readonly string[],
+  subject: Subject,
+): Promise<number> {
+  const history = new History(subject);
+  const { port } = await serveHttp(address, hosts, listRoutes(subject, history));
+  history.keep();
+  return port!;
+}
+
+function listRoutes(subject: Subject, history: History): Routes {
+  return {
+    "/health": () => healthPage(subject),
+    "/metrics": () => metricsPage(subject),
+    "/stats.json": (_rest, query) => {
+      return statsPage(subject, history, Number(query.get("since") ?? 0));
+    },
+  };
+}
+
+function healthPage(subject: Subject): Page {
+  const stuck = checkWorkers(subject).filter(({ isAlive }) => !isAlive);
+  if (stuck.length === 0) return { body: "ok\n", type: TEXT_TYPE };
+  const lines = stuck.map(({ name, silentSeconds }) => {
+    return `${name} has shown no life for ${silentSeconds} seconds\n`;
+  });
+  return { status: 503, body: lines.join(""), type: TEXT_TYPE };
+}
