@@ -7,6 +7,7 @@ import { History } from "./history.ts";
 import { type Page, type Routes, serveHttp, TEXT_TYPE } from "./http-server.ts";
 import { metricsPage } from "./metrics-page.ts";
 import { statsPage } from "./stats-page.ts";
+import { SwarmPages } from "./swarm-pages.ts";
 import type { Subject } from "./subject.ts";
 
 /** Serves the pages from now on, and returns the port. Throws a StartupError. */
@@ -22,12 +23,16 @@ export async function serveOperatorPages(
 }
 
 function listRoutes(subject: Subject, history: History): Routes {
+  const swarms = new SwarmPages(subject);
   return {
+    "/dump": (_rest, query) => swarms.dump(query),
     "/health": () => healthPage(subject),
     "/metrics": () => metricsPage(subject),
     "/stats.json": (_rest, query) => {
       return statsPage(subject, history, Number(query.get("since") ?? 0));
     },
+    "/swarms": (_rest, query) => swarms.list(query),
+    "/swarms/": (rest) => swarms.show(rest),
   };
 }
 
