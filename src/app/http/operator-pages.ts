@@ -3,6 +3,7 @@
 
 import type { SocketAddress } from "../socket-address.ts";
 import { checkWorkers } from "./health.ts";
+import { homePage } from "./home-page.ts";
 import { History } from "./history.ts";
 import { type Page, type Routes, serveHttp, TEXT_TYPE } from "./http-server.ts";
 import { metricsPage } from "./metrics-page.ts";
@@ -24,7 +25,9 @@ export async function serveOperatorPages(
 
 function listRoutes(subject: Subject, history: History): Routes {
   const swarms = new SwarmPages(subject);
+  const home = homePage();
   return {
+    "/": () => home,
     "/dump": (_rest, query) => swarms.dump(query),
     "/health": () => healthPage(subject),
     "/metrics": () => metricsPage(subject),

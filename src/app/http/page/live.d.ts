@@ -1,0 +1,4 @@
+// The script is imported as a text.
+
+declare const text: string;
+export default text;
