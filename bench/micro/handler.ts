@@ -9,6 +9,7 @@ import { allocateCounters, Counters } from "../../src/app/counters.ts";
 import { Bytes } from "../../src/memory/bytes.ts";
 import { halfSipHash13, halfSipHash24 } from "../../src/memory/hash.ts";
 import { TOKEN_BUCKET_WORDS } from "../../src/memory/token-buckets.ts";
+import { AccessList, allocateAccessList } from "../../src/swarm/access-list.ts";
 import { Random } from "../../src/memory/random.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
 import { CONNECTION_KEY_WORDS, ConnectionIds } from "../../src/udp/connection-id.ts";
@@ -34,6 +35,7 @@ function makeHandler(): Handler {
     },
     new RequestLimit(new Int32Array(TOKEN_BUCKET_WORDS), key, 1_000_000),
     new Counters(allocateCounters(1), 0),
+    { access: new AccessList(allocateAccessList(0)) },
   );
 }
 

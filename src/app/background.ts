@@ -2,6 +2,7 @@
 // with pauses (steps.ts).
 
 import { tickOf } from "../memory/clock.ts";
+import type { AccessList } from "../swarm/access-list.ts";
 import { CleaningPass } from "../swarm/clean.ts";
 import type { Table } from "../swarm/table.ts";
 import type { Censuses } from "./censuses.ts";
@@ -59,6 +60,7 @@ export async function keepClean(
   tables: readonly Table[],
   clock: Pick<Clock, "second">,
   times: CleaningTimes = { passes: 0, seconds: 0, lastSeconds: 0 },
+  access?: AccessList,
 ): Promise<never> {
   const cleanings = tables.map((table) => [table, createPageReturner(table.words)] as const);
   const { cleaning } = settings.config;
@@ -66,7 +68,7 @@ export async function keepClean(
     await awaitInterval(() => cleaning.interval, settings);
     const start = performance.now();
     for (const [table, returnPages] of cleanings) {
-      const pass = new CleaningPass(table, cleaning.max_peer_age, returnPages);
+      const pass = new CleaningPass(table, cleaning.max_peer_age, returnPages, access);
       await runInSteps(() => pass.step(tickOf(clock.second)));
     }
     times.passes++;

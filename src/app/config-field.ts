@@ -71,14 +71,16 @@ export function boolean(field: { value: boolean; prose: string }): Field<boolean
 export function string(field: {
   value: string;
   check?: (text: string) => void;
+  isLive?: boolean;
   isSecret?: boolean;
   prose: string;
 }): Field<string> {
-  const { value, check = () => undefined, isSecret, prose } = field;
+  const { value, check = () => undefined, isLive, isSecret, prose } = field;
   const pattern = value === "" ? /^\P{Cc}*$/u : /^\P{Cc}+$/u;
   return {
     value,
     prose,
+    isLive,
     isSecret,
     read(given, refuse) {
       if (typeof given === "string" && pattern.test(given)) {
@@ -94,13 +96,15 @@ export function string(field: {
 export function choice<const T extends string>(field: {
   value: NoInfer<T>;
   among: readonly T[];
+  isLive?: boolean;
   prose: string;
 }): Field<T> {
-  const { value, among, prose } = field;
+  const { value, among, isLive, prose } = field;
   const allowed = among.map(describeValue).join(" or ");
   return {
     value,
     prose,
+    isLive,
     read(given, refuse) {
       const chosen = among.find((name) => name === given);
       if (chosen !== undefined) return chosen;

@@ -1,6 +1,6 @@
 // The parts of the configuration that both trackers share.
 
-import { boolean, integer, string, strings, type Schema } from "./config-field.ts";
+import { boolean, choice, integer, string, strings, type Schema } from "./config-field.ts";
 import { formatSocketAddress, parseSocketAddress } from "./socket-address.ts";
 
 export const addressField = strings({
@@ -38,6 +38,24 @@ tracker at work, /metrics is for Prometheus. Keep it private: the pages have no 
     prose: `\
 Host names under which browsers may open these pages, besides localhost and IP addresses. Other
 names are refused, so that no web page can reach them through a name of its own.`,
+  }),
+} satisfies Schema;
+
+export const accessListSection = {
+  mode: choice({
+    value: "off",
+    among: ["off", "allow", "deny"],
+    isLive: true,
+    prose: `\
+Which torrents are served: with 'allow' those in the list, with 'deny' all others. For any other
+torrent, clients get an error, and its peers are removed at the next cleaning pass.`,
+  }),
+  path: string({
+    value: "",
+    isLive: true,
+    prose: `\
+The file with the list: an info hash of 40 hexadecimal digits on each line, and comments from '#'
+on. At most 16 million; each takes 32 bytes of memory. Read again at SIGHUP and SIGUSR1.`,
   }),
 } satisfies Schema;
 

@@ -85,6 +85,8 @@ export const METRICS = {
   addressFull: { ...DROPS, labels: { reason: "address full" }, of: "both" },
   /** An address had exceeded its rate of requests. */
   rateLimited: { ...DROPS, labels: { reason: "rate limited" }, of: "both" },
+  /** The access list forbids the torrent. */
+  forbidden: { ...DROPS, labels: { reason: "forbidden torrent" }, of: "both" },
   /** The queue to or from another worker, or to a connection, was full. */
   queueFull: { ...DROPS, labels: { reason: "queue full" }, of: "both" },
   /** The kernel did not accept a response. */

@@ -3,6 +3,8 @@
 // workers, drops its privileges, serves, and stops at a signal.
 
 import { Table, type TableMemory } from "../swarm/table.ts";
+import { AccessListWriter } from "../swarm/access-list.ts";
+import { type AccessListSettings, loadAccessList, reloadAccessList } from "./access-file.ts";
 import { type AddressClaim, claimAddresses, type Protocol } from "./address-claim.ts";
 import {
   type BackgroundSettings,
@@ -16,6 +18,7 @@ import { CONTROL, startServing } from "./control.ts";
 import { serveOperatorPages } from "./http/operator-pages.ts";
 import type { Subject, TableSubject } from "./http/subject.ts";
 import { log } from "./log.ts";
+import { createPageReturner } from "./pages.ts";
 import { type PrivilegeDrop, type PrivilegeSettings, resolvePrivileges } from "./privileges.ts";
 import { formatSocketAddress, parseSocketAddress, type SocketAddress } from "./socket-address.ts";
 import type { StatisticsOptions } from "./statistics.ts";
@@ -26,6 +29,7 @@ import { WorkerPool } from "./worker-pool.ts";
 export interface TrackerConfig {
   readonly socket_workers: number;
   readonly network: { readonly address: readonly string[] };
+  readonly access_list: AccessListSettings;
   readonly statistics: {
     readonly http_address: string;
     readonly http_hosts: readonly string[];
@@ -37,6 +41,7 @@ export interface TrackerConfig {
 interface TrackerMemory {
   readonly control: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
+  readonly accessList: SharedArrayBuffer;
 }
 
 /** What a socket worker reports once it has bound its sockets, by address. */
@@ -114,12 +119,18 @@ export class Tracker {
     const tables = options.tables.map((memory) => new Table(memory));
     const censuses = new Censuses(tables);
     const cleaning = { passes: 0, seconds: 0, lastSeconds: 0 };
-    await this.#serveOperator(options, { tables, censuses, cleaning });
+    const accessMemory = options.memory.accessList;
+    const access = new AccessListWriter(
+      accessMemory,
+      createPageReturner(new Int32Array(accessMemory)),
+    );
+    await loadAccessList(access, this.config.access_list);
+    await this.#serveOperator(options, { access, tables, censuses, cleaning });
     this.#privileges?.drop();
     startServing(control);
-    this.#handleSignals(control, options);
+    this.#handleSignals(control, options, access);
     for (const url of this.#listUrls(options)) log(`listening on ${url}`);
-    void keepClean(live, tables, clock, cleaning);
+    void keepClean(live, tables, clock, cleaning, access);
     reportFullTable(counters);
     void keepStatistics(live, censuses, counters, statistics);
   }
@@ -130,7 +141,7 @@ export class Tracker {
 
   async #serveOperator(
     options: ServeOptions,
-    views: Pick<Subject, "censuses" | "cleaning"> & { tables: readonly Table[] },
+    views: Pick<Subject, "access" | "censuses" | "cleaning"> & { tables: readonly Table[] },
   ): Promise<void> {
     const { http_address, http_hosts } = this.config.statistics;
     if (http_address === "") return;
@@ -148,7 +159,11 @@ export class Tracker {
     log(`statistics on http://${formatSocketAddress({ ...address, port })}/`);
   }
 
-  #handleSignals(control: Int32Array, { beforeStop, reload, wakeWorkers }: ServeOptions): void {
+  #handleSignals(
+    control: Int32Array,
+    { beforeStop, reload, wakeWorkers }: ServeOptions,
+    access: AccessListWriter,
+  ): void {
     this.#signals.handleBy(() => {
       beforeStop?.();
       return this.pool.stop(() => {
@@ -159,7 +174,10 @@ export class Tracker {
     let last = Promise.resolve();
     for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
       process.on(signal, () => {
-        last = last.then(reload).then(wakeWorkers);
+        last = last
+          .then(reload)
+          .then(() => reloadAccessList(access, this.config.access_list))
+          .then(wakeWorkers);
       });
     }
   }

@@ -2,6 +2,7 @@
 // system. The main thread runs it while the workers serve.
 
 import { tickAge } from "../memory/clock.ts";
+import type { AccessList } from "./access-list.ts";
 import { HEADER, STORAGE_INLINE, STORAGE_SETS, TORRENT } from "./layout.ts";
 import type { Table } from "./table.ts";
 import { type TableVisitor, TableWalk } from "./walk.ts";
@@ -15,6 +16,8 @@ export class CleaningPass implements TableVisitor {
   removed = 0;
   /** The low 16 bits of the clock. */
   #tick = 0;
+  /** Whether the torrent that is being visited is forbidden. */
+  #isForbidden = false;
   readonly #walk: TableWalk;
 
   constructor(
@@ -22,6 +25,8 @@ export class CleaningPass implements TableVisitor {
     /** Seconds after its last announce at which a peer expires: at most 32,400. */
     private readonly maxAge: number,
     private readonly returnPages: ReturnPages = () => {},
+    /** Torrents that it forbids are removed with all their peers. */
+    private readonly access?: AccessList,
   ) {
     this.#walk = new TableWalk(table, this);
   }
@@ -37,6 +42,11 @@ export class CleaningPass implements TableVisitor {
     const removed = this.removed - removedBefore;
     if (removed > 0) Atomics.sub(this.table.words, HEADER.peers, removed);
     return isOver && !this.table.arena.returnBlock(this.returnPages);
+  }
+
+  visitTorrent(record: number): void {
+    const infoHash = record + TORRENT.infoHash;
+    this.#isForbidden = this.access?.allows(this.table.words, infoHash) === false;
   }
 
   visitBlock(record: number): void {
@@ -66,9 +76,10 @@ export class CleaningPass implements TableVisitor {
     this.table.torrents.returnChunk(chunk, this.returnPages);
   }
 
-  // Returns whether the peer has expired, and if so counts it as removed.
+  // Returns whether the peer has expired or must go, and if so counts it as removed.
   readonly #forgetExpired = (peer: number): boolean => {
-    if (tickAge(this.table.blocks.tickOf(peer), this.#tick) <= this.maxAge) return false;
+    if (!this.#isForbidden && tickAge(this.table.blocks.tickOf(peer), this.#tick) <= this.maxAge)
+      return false;
     this.table.forgetPeer(peer);
     this.removed++;
     return true;

@@ -2,7 +2,12 @@
 // prints above it. Read once at start-up on the main thread and posted to every worker.
 
 import { choice, integer, type Schema } from "../app/config-field.ts";
-import { addressField, privilegesSection, statisticsSection } from "../app/config-sections.ts";
+import {
+  accessListSection,
+  addressField,
+  privilegesSection,
+  statisticsSection,
+} from "../app/config-sections.ts";
 import type { Config } from "../app/config.ts";
 
 export type UdpConfig = Config<typeof udpSchema>;
@@ -136,6 +141,7 @@ Seconds for which a connection id is valid. Clients may use an id for a minute, 
 for longer. The secret key of the ids changes every hour, or at this age if it is higher.`,
     }),
   },
+  access_list: accessListSection,
   privileges: privilegesSection,
   limits: {
     max_torrents: integer({

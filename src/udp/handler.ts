@@ -1,7 +1,8 @@
 // Handles one datagram: bytes in, bytes out. Knows no socket and no worker. A socket worker reads
 // requests here; the same worker or a request worker answers them here.
 
-import { INFO_HASH_WORDS } from "../swarm/layout.ts";
+import type { AccessList } from "../swarm/access-list.ts";
+import { ANNOUNCE, INFO_HASH_WORDS } from "../swarm/layout.ts";
 import { type Table, TABLE_FULL } from "../swarm/table.ts";
 import { TOKEN } from "../memory/token-buckets.ts";
 import type { ClientSampler } from "../app/client-samples.ts";
@@ -56,6 +57,14 @@ export interface HandlerSettings {
   readonly announceInterval: number;
 }
 
+/** What a handler asks and tells beside its tables. */
+export interface HandlerExtras {
+  /** Which torrents are served. */
+  readonly access: AccessList;
+  /** Where announces are sampled, if they are. */
+  readonly clients?: ClientSampler;
+}
+
 /** Reads and answers requests for one worker. */
 export class Handler {
   /** Maximum number of bytes of a datagram that `read` looks at. */
@@ -73,7 +82,7 @@ export class Handler {
     tables: ByFamily<Table>,
     private readonly limit: RequestLimit | undefined,
     private readonly counters: Counters,
-    private readonly clients?: ClientSampler,
+    private readonly extras: HandlerExtras,
   ) {
     this.#ipv4 = createAddressFamily(4, tables[4], MAX_BATCH, settings);
     this.#ipv6 = createAddressFamily(16, tables[16], MAX_BATCH, settings);
@@ -159,14 +168,19 @@ export class Handler {
     if (action === ACTION_ANNOUNCE) {
       if (inputBytes < ANNOUNCE_BYTES) problem = ERRORS.announceLength;
       else if (!readAnnounce(exchange, family.maxPeers)) problem = ERRORS.port;
-      else {
-        this.clients?.add(exchange.input.words, exchange.inputWord + PACKET.peerId);
+      else if (
+        !this.extras.access.allows(request, requestWord + REQUEST.announce + ANNOUNCE.infoHash)
+      ) {
+        return this.#forbid(exchange, family);
+      } else {
+        this.extras.clients?.add(exchange.input.words, exchange.inputWord + PACKET.peerId);
         family.table.hashAnnounce(request, requestWord + REQUEST.announce);
         exchange.requestWords = REQUEST.announceWords;
         return OUTCOME.requested;
       }
     } else if (action === ACTION_SCRAPE) {
       if (readScrape(exchange, family.maxTorrents)) {
+        if (!this.#allowsAny(request, requestWord)) return this.#forbid(exchange, family);
         exchange.requestWords = scrapeWords(request[requestWord + REQUEST.hashCount]);
         return OUTCOME.requested;
       }
@@ -174,6 +188,21 @@ export class Handler {
     }
     this.counters.add(COUNTER.malformed, 1);
     return this.#refuse(exchange, family, problem, this.maxResponseBytes);
+  }
+
+  #forbid(exchange: Exchange, family: AddressFamily): Outcome {
+    this.counters.add(COUNTER.forbidden, 1);
+    return this.#refuse(exchange, family, ERRORS.forbidden, this.maxResponseBytes);
+  }
+
+  // Whether one of the torrents of a scrape is served. The others have no peers.
+  #allowsAny(request: Int32Array, requestWord: number): boolean {
+    const count = request[requestWord + REQUEST.hashCount];
+    for (let i = 0; i < count; i++) {
+      if (this.extras.access.allows(request, requestWord + REQUEST.hashes + i * INFO_HASH_WORDS))
+        return true;
+    }
+    return false;
   }
 
   #ignore(): Outcome {

@@ -46,6 +46,7 @@ export const ERRORS = {
   full: encoder.encode("Tracker is full"),
   addressFull: encoder.encode("Too many peers of your address"),
   rateLimited: encoder.encode("Too many requests from your address"),
+  forbidden: encoder.encode("This tracker does not serve this torrent"),
 } as const;
 
 /**

@@ -9,6 +9,7 @@ import { StartupError } from "../app/startup-error.ts";
 import { Bytes } from "../memory/bytes.ts";
 import { ringDoorbell } from "../memory/doorbell.ts";
 import { TOKEN_BUCKET_WORDS } from "../memory/token-buckets.ts";
+import { AccessList, allocateAccessList, MAX_LISTED } from "../swarm/access-list.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
 import type { ByFamily } from "./address-family.ts";
 import { allocateChannels } from "./channel.ts";
@@ -25,6 +26,8 @@ export interface Setup {
   readonly config: UdpConfig;
   readonly tables: ByFamily<TableMemory>;
   readonly control: SharedArrayBuffer;
+  /** See swarm/access-list.ts. */
+  readonly accessList: SharedArrayBuffer;
   /** See client-samples.ts. */
   readonly clientSamples: SharedArrayBuffer;
   /** The settings that may change, see live-config.ts. */
@@ -55,6 +58,7 @@ export function allocateSetup(config: UdpConfig, backend: BackendName): Setup {
     config,
     tables: explainRangeError("limits", () => ({ 4: create(4), 16: create(16) })),
     control: allocateControl(workers),
+    accessList: allocateAccessList(MAX_LISTED),
     clientSamples: allocateClientSamples(workers),
     liveConfig: allocateLiveConfig(udpSchema),
     counters: allocateCounters(workers),
@@ -138,7 +142,10 @@ export function viewSetup(setup: Setup, worker: number): WorkerViews {
     tables,
     limit,
     counters,
-    new ClientSampler(setup.clientSamples, worker),
+    {
+      access: new AccessList(setup.accessList),
+      clients: new ClientSampler(setup.clientSamples, worker),
+    },
   );
   const live = new LiveConfigReader(udpSchema, config, setup, ({ limits }) => {
     handler.configure(handlerSettings(config));

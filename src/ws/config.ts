@@ -2,7 +2,12 @@
 // prints above it. The main thread reads it at start-up and posts it to every worker.
 
 import { boolean, choice, integer, type Schema, string, strings } from "../app/config-field.ts";
-import { addressField, privilegesSection, statisticsSection } from "../app/config-sections.ts";
+import {
+  accessListSection,
+  addressField,
+  privilegesSection,
+  statisticsSection,
+} from "../app/config-sections.ts";
 import type { Config } from "../app/config.ts";
 import { checkHeaderName, normalizeProxy } from "./client-address.ts";
 
@@ -183,6 +188,7 @@ Seconds between two pings to a silent connection, at most half of max_connection
 silent connections, many after 60 seconds.`,
     }),
   },
+  access_list: accessListSection,
   privileges: privilegesSection,
   limits: {
     max_torrents: integer({

@@ -4,6 +4,7 @@
 
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
+import type { AccessList } from "../swarm/access-list.ts";
 import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, FLAG_TAKE_OVER } from "../swarm/layout.ts";
 import { PEER_HELD, type Table, TABLE_FULL } from "../swarm/table.ts";
 import { type ConnectionName, type Connections, slotOf } from "./connections.ts";
@@ -46,6 +47,8 @@ export interface HandlerSettings {
   readonly maxOffers: number;
   /** Seconds. */
   readonly announceInterval: number;
+  /** Which torrents are served; all without it. */
+  readonly access?: AccessList;
 }
 
 /** What a handler works with. */
@@ -70,6 +73,7 @@ export const ERRORS = {
   action: text("Unknown action"),
   addressFull: text("Too many peers of your address"),
   rateLimited: text("Too many messages from your address"),
+  forbidden: text("This tracker does not serve this torrent"),
   full: text("Tracker is full"),
   infoHash: text("info_hash must be 20 characters of U+0000 to U+00FF"),
   noInfoHash: text("A scrape needs an info_hash"),
@@ -137,6 +141,10 @@ export class Handler {
     }
     if (!message.readId(KEY.peer_id, this.#request, ANNOUNCE.peer)) {
       return this.#refuse(from, ERRORS.peerId);
+    }
+    if (!this.#allows(this.#request)) {
+      this.parts.counters.add(COUNTER.forbidden, 1);
+      return this.#refuse(from, ERRORS.forbidden);
     }
     return message.isAnswer ? this.#relayAnswer(from, now) : this.#announce(from, now);
   }
@@ -278,6 +286,7 @@ export class Handler {
     const message = this.#message;
     const writer = this.#writer;
     const { infoHashes } = message;
+    let isAllowed = false;
     if (infoHashes === 0) return this.#refuseScrape(from, undefined, ERRORS.noInfoHash);
     writer.writeScrapeHead();
     for (let i = 0; i < infoHashes; i++) {
@@ -285,11 +294,22 @@ export class Handler {
       if (!message.readInfoHash(i, request, ANNOUNCE.infoHash)) {
         return this.#refuseScrape(from, isString ? this.#infoHash : undefined, ERRORS.infoHash);
       }
+      // Torrents that are not served have no peers; only if all of them are, that is an error.
+      isAllowed ||= this.#allows(request);
       table.scrape(request, ANNOUNCE.infoHash);
       writer.writeScrapeEntry(i, this.#infoHash, table.result.seeders, table.result.leechers);
     }
+    if (!isAllowed) {
+      this.parts.counters.add(COUNTER.forbidden, 1);
+      message.locateInfoHash(0, this.#infoHash);
+      return this.#refuseScrape(from, this.#infoHash, ERRORS.forbidden);
+    }
     writer.writeScrapeEnd();
     return this.#respond(from);
+  }
+
+  #allows(request: Int32Array): boolean {
+    return this.settings.access?.allows(request, ANNOUNCE.infoHash) !== false;
   }
 
   // The info hash and the peer ID are in the request.

@@ -6,6 +6,7 @@ import { allocateLiveConfig } from "../app/live-config.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { openWakeEvent, wakeWorker } from "../app/wake-event.ts";
+import { AccessList, allocateAccessList, MAX_LISTED } from "../swarm/access-list.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
 import {
   AddressLimits,
@@ -46,6 +47,8 @@ export interface Setup {
   readonly config: WsConfig;
   readonly table: TableMemory;
   readonly control: SharedArrayBuffer;
+  /** See swarm/access-list.ts. */
+  readonly accessList: SharedArrayBuffer;
   /** The settings that may change, see live-config.ts. */
   readonly liveConfig: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
@@ -72,6 +75,7 @@ export function allocateSetup(
       config,
       table: createTable(PEER_ID_BYTES, tableLimits, randomWords(2)),
       control: allocateControl(socket_workers),
+      accessList: allocateAccessList(MAX_LISTED),
       liveConfig: allocateLiveConfig(wsSchema),
       counters: allocateCounters(socket_workers),
       connections: allocateConnections(socket_workers, limits.max_connections),
@@ -145,6 +149,7 @@ export function createSocketWorker(setup: SocketWorkerSetup): SocketWorker {
     {
       maxScrapeTorrents: network.max_scrape_torrents,
       maxOffers: network.max_offers,
+      access: new AccessList(setup.accessList),
       // May change, see live-config.ts.
       get announceInterval() {
         return network.peer_announce_interval;

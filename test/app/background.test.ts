@@ -157,7 +157,7 @@ test("keepStatistics writes lines to standard output after each interval", async
       bandwidth,
       swarms,
       "not served: malformed 1, invalid connection 0, table full 0, address full 0, " +
-        "rate limited 0, queue full 0, send failed 0",
+        "rate limited 0, forbidden torrent 0, queue full 0, send failed 0",
       "",
     ],
     ["requests/s: 5.00, responses/s: 0.00, requests per batch: 0.00", bandwidth, swarms, ""],

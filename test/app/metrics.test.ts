@@ -39,6 +39,7 @@ test("each tracker has its own faults in the order of the table", () => {
     "table full",
     "address full",
     "rate limited",
+    "forbidden torrent",
     "queue full",
     "send failed",
   ]);

@@ -1,9 +1,11 @@
 // Cleaning large swarms: it takes steps, misses no peer, and frees all memory.
 
 import { expect, test } from "bun:test";
+import { AccessListWriter, allocateAccessList } from "../../src/swarm/access-list.ts";
 import { Random } from "../../src/memory/random.ts";
 import { CleaningPass } from "../../src/swarm/clean.ts";
-import { planTable } from "../../src/swarm/layout.ts";
+import { INFO_HASH_WORDS, planTable, TORRENT } from "../../src/swarm/layout.ts";
+import { TableWalk } from "../../src/swarm/walk.ts";
 import { countUsed } from "./arena-audit.ts";
 import { TableHarness } from "./harness.ts";
 
@@ -97,3 +99,39 @@ test.each([4, 16, 20] as const)(
     expect(removed.filter((count) => count > 0).length).toBeGreaterThan(6);
   },
 );
+
+test("a pass removes torrents that the access list forbids, of any size, and no others", () => {
+  const harness = new TableHarness(4, LIMITS);
+  const sizes = [1, 3, 4, 40, 70, 900, 2, 64, 300];
+  for (const [torrent, size] of sizes.entries()) {
+    for (let peer = 1; peer <= size; peer++) {
+      const status = peer % 3 === 0 ? "seeder" : "leecher";
+      harness.announce({ torrent, peer, status, tick: MAX_AGE, wanted: 0 });
+    }
+  }
+  const { table } = harness;
+  // Every other torrent is forbidden.
+  const denied: Int32Array[] = [];
+  let kept = 0;
+  let isDenied = false;
+  const walk = new TableWalk(table, {
+    visitTorrent(record) {
+      const word = record + TORRENT.infoHash;
+      isDenied = !isDenied;
+      if (isDenied) denied.push(table.words.slice(word, word + INFO_HASH_WORDS));
+      else kept += table.swarms.count(record);
+    },
+  });
+  while (!walk.step());
+  const access = new AccessListWriter(allocateAccessList(10));
+  access.begin(denied.length);
+  for (const hash of denied) access.add(hash, 0);
+  access.commit("deny");
+  const pass = new CleaningPass(table, MAX_AGE, undefined, access);
+  while (!pass.step(MAX_AGE));
+  expect([table.torrentCount, table.peerCount]).toEqual([sizes.length - denied.length, kept]);
+  for (const hash of denied) {
+    table.scrape(hash, 0);
+    expect(table.result.seeders + table.result.leechers).toBe(0);
+  }
+});

@@ -38,6 +38,7 @@ user = 'nobody'
 const newLines = {
   "[statistics]": ["http_address = ''", "http_hosts = []"],
   "[network]": ["batch_wait_microseconds = 200", "socket_backend = 'auto'"],
+  "[access_list]": ["mode = 'off'", "path = ''"],
   "[limits]": [
     "max_torrents = 5000000",
     "max_peers = 20000000",

@@ -5,6 +5,7 @@ import { allocateCounters, Counters, sumCounter } from "../../src/app/counters.t
 import type { Counter } from "../../src/app/metrics.ts";
 import { Bytes } from "../../src/memory/bytes.ts";
 import { TOKEN_BUCKET_WORDS } from "../../src/memory/token-buckets.ts";
+import { AccessList, allocateAccessList } from "../../src/swarm/access-list.ts";
 import { Random } from "../../src/memory/random.ts";
 import type { TableLimits } from "../../src/swarm/layout.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
@@ -73,6 +74,7 @@ export class HandlerHarness {
   now = 1000;
   readonly handler: Handler;
   readonly tables: Readonly<Record<AddressBytes, Table>>;
+  readonly accessList = allocateAccessList(10);
   readonly #counters: SharedArrayBuffer;
   readonly #input: Bytes;
   readonly #output: Bytes;
@@ -97,6 +99,7 @@ export class HandlerHarness {
         ? undefined
         : new RequestLimit(new Int32Array(TOKEN_BUCKET_WORDS), tokenKey, maxRequestsPerSecond),
       new Counters(this.#counters, 1),
+      { access: new AccessList(this.accessList) },
     );
     const { maxRequestBytes, maxResponseBytes } = this.handler;
     this.#input = Bytes.allocate(INPUT_WORD * 4 + maxRequestBytes);

@@ -47,6 +47,7 @@ const newLines = {
   ],
   "[statistics]": ["interval = 5", "http_address = ''", "http_hosts = []"],
   "[cleaning]": ["ping_interval = 25"],
+  "[access_list]": ["mode = 'off'", "path = ''"],
   "[limits]": [
     "max_torrents = 2000000",
     "max_peers = 5000000",

@@ -14,6 +14,9 @@ export async function metricsPage(subject: Subject): Promise<Page> {
     ...collectCounters(subject.tracker, subject.counters),
     ...(await collectSwarms(subject)),
     ...collectTables(subject.tables),
+    family("aquatic_access_list_size", "gauge", "Info hashes in the access list", [
+      [{}, subject.access.size],
+    ]),
     ...collectProcess(subject),
     ...(subject.collectMore?.() ?? []),
   ];

@@ -1,5 +1,6 @@
 // What the operator's pages are about: one tracker, as its main thread sees it.
 
+import type { AccessList } from "../../swarm/access-list.ts";
 import type { Table } from "../../swarm/table.ts";
 import type { CleaningTimes } from "../background.ts";
 import type { Censuses } from "../censuses.ts";
@@ -28,6 +29,7 @@ export interface Subject {
   readonly counters: SharedArrayBuffer;
   readonly tables: readonly TableSubject[];
   readonly censuses: Censuses;
+  readonly access: AccessList;
   readonly cleaning: CleaningTimes;
   readonly clients?: ClientTally;
   readonly schema: Schema;
