@@ -33,7 +33,7 @@ await runCli({
 /** Without a limit at the start, peers of an address are not counted. */
 const KEEPS_ZERO = ["limits.max_peers_per_ip"];
 
-async function serve(wanted: UdpConfig, { reread }: Start<typeof udpSchema>): Promise<void> {
+async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema>): Promise<void> {
   const config = { ...wanted, socket_workers: limitSocketWorkers(wanted.socket_workers) };
   const tracker = new Tracker(config);
   const backend = chooseBackend(config.network.socket_backend, tracker.addresses);
@@ -60,6 +60,7 @@ async function serve(wanted: UdpConfig, { reread }: Start<typeof udpSchema>): Pr
     },
     statistics: { faults: listFaults("udp") },
     wakeWorkers: () => wakeWorkers(setup),
+    reloaded: [path ?? "", config.access_list.path],
     reload: () => reloadConfig(live, { reread, keepsZero: KEEPS_ZERO }),
   });
 }

@@ -28,11 +28,12 @@ await runCli({
   name: NAME,
   description: "A multi-threaded WebTorrent tracker",
   schema: wsSchema,
+  check: ({ network }) => void readCertificate(network),
   checkHealth,
   run: serve,
 });
 
-async function serve(wanted: WsConfig, { reread }: Start<typeof wsSchema>): Promise<void> {
+async function serve(wanted: WsConfig, { path, reread }: Start<typeof wsSchema>): Promise<void> {
   const given = { ...wanted, socket_workers: limitSocketWorkers(wanted.socket_workers) };
   const tracker = new Tracker(given);
   reportUnusedKeys(given);
@@ -63,6 +64,7 @@ async function serve(wanted: WsConfig, { reread }: Start<typeof wsSchema>): Prom
     statistics: wsStatistics,
     wakeWorkers: () => wakeWorkers(setup),
     beforeStop: () => gate.release(),
+    reloaded: [path ?? "", config.access_list.path],
     async reload() {
       reloadConfig(live, { reread: reread && (() => limitConnections(reread(), fileLimit)) });
       gate.release();

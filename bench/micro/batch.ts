@@ -6,6 +6,7 @@
 
 import { allocateCounters, Counters } from "../../src/app/counters.ts";
 import { Bytes, swapWord } from "../../src/memory/bytes.ts";
+import { AccessList, allocateAccessList } from "../../src/swarm/access-list.ts";
 import { Random } from "../../src/memory/random.ts";
 import { TOKEN_BUCKET_WORDS } from "../../src/memory/token-buckets.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
@@ -39,6 +40,7 @@ const handler = new Handler(
   },
   new RequestLimit(new Int32Array(TOKEN_BUCKET_WORDS), key, 1_000_000),
   counters,
+  { access: new AccessList(allocateAccessList(0)) },
 );
 const dispatcher = new Dispatcher(handler, MAX_BATCH, [], counters);
 const input = Bytes.allocate(MAX_BATCH * PAYLOAD_WORDS * 4);

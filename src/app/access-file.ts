@@ -2,10 +2,11 @@
 // to the end of the line. Bad lines are logged by number and skipped. Reads in pieces, so that the
 // main thread's clock and signals go on while a long list is read.
 
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import type { AccessListWriter, AccessMode } from "../swarm/access-list.ts";
 import { INFO_HASH_WORDS } from "../swarm/layout.ts";
+import { openKept } from "./kept-directory.ts";
 import { log } from "./log.ts";
 import { StartupError } from "./startup-error.ts";
 
@@ -101,7 +102,7 @@ async function readHashes(path: string): Promise<Hashes> {
   const hashes = new Hashes();
   const problems = new Problems(path);
   const piece = Buffer.alloc(MAX_LINE_BYTES + PIECE_BYTES);
-  const fd = attempt(path, () => openSync(path, "r"));
+  const fd = attempt(path, () => openKept(path));
   try {
     let line = 1;
     // Bytes of an unfinished line at the start of the piece.

@@ -18,6 +18,10 @@ const flags = {
     alias: "p",
     description: "Print the default configuration and exit",
   },
+  "check-config": {
+    type: "boolean",
+    description: "Check the configuration, without starting, and exit",
+  },
   help: { type: "boolean", alias: "h", description: "Print this help and exit" },
   version: { type: "boolean", alias: "v", description: "Print the version and exit" },
 } as const;

@@ -20,6 +20,8 @@ export interface Program<S extends Schema> {
   readonly switches?: Switches;
   /** For trackers: carries out `--health URL`. Throws a StartupError if no tracker answers. */
   readonly checkHealth?: (url: string) => Promise<void>;
+  /** Checks more of a configuration than its schema does. Throws a StartupError for any mistake. */
+  readonly check?: (config: Config<S>) => void;
   /** Starts the program. A StartupError becomes one line and exit code 1. */
   readonly run: (config: Config<S>, start: Start<S>) => Promise<void>;
 }
@@ -33,6 +35,8 @@ export interface Start<S extends Schema> {
    * mistake.
    */
   readonly reread?: () => Config<S>;
+  /** The path of that file. */
+  readonly path?: string;
 }
 
 /** Carries out the command line. Ends the process with code 1 if the program cannot start. */
@@ -62,13 +66,20 @@ async function execute<S extends Schema>(program: Program<S>, rawArgs: readonly 
   if (args.version) return console.log(describeVersion(name));
   if (args["print-config"]) return process.stdout.write(printConfig(schema));
   if (health !== undefined) return checkHealth?.(health);
+  const reread = (): Config<S> => {
+    return path === undefined ? defaultConfig(schema) : readConfig(schema, path);
+  };
+  if (args["check-config"]) {
+    const config = reread();
+    program.check?.(config);
+    return console.log(`${path ?? "the default configuration"} is valid`);
+  }
   if (path === undefined) {
-    await run(defaultConfig(schema), { switches });
+    await run(reread(), { switches });
     if (checkHealth !== undefined && process.stderr.isTTY) log(describeNextStep(name));
     return;
   }
-  const reread = (): Config<S> => readConfig(schema, path);
-  await run(reread(), { switches, reread });
+  await run(reread(), { switches, reread, path });
 }
 
 /** citty colours its text even for pipes and files, and leaves blanks at the ends of lines. */

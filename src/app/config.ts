@@ -1,9 +1,9 @@
 // Reads a tracker's configuration: a TOML file over the defaults of a schema. Runs once at start-up
 // on the main thread; the result is plain data that can be posted to workers.
 
-import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import { isField, type Field, type Schema } from "./config-field.ts";
+import { readKept } from "./kept-directory.ts";
 import { StartupError } from "./startup-error.ts";
 import { findNearest } from "./suggest.ts";
 
@@ -49,7 +49,7 @@ interface Source {
 
 function readText(path: string): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
+    return new TextDecoder("utf-8", { fatal: true }).decode(readKept(path));
   } catch (error) {
     throw new ConfigError(`${path}: ${explainUnreadable(error)}`, { cause: error });
   }

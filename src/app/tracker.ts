@@ -17,6 +17,7 @@ import { Censuses } from "./censuses.ts";
 import { CONTROL, startServing } from "./control.ts";
 import { serveOperatorPages } from "./http/operator-pages.ts";
 import type { Subject, TableSubject } from "./http/subject.ts";
+import { keepDirectories } from "./kept-directory.ts";
 import { log } from "./log.ts";
 import { createPageReturner } from "./pages.ts";
 import { type PrivilegeDrop, type PrivilegeSettings, resolvePrivileges } from "./privileges.ts";
@@ -67,6 +68,8 @@ export interface ServeOptions {
   readonly wakeWorkers: () => void;
   /** Called at SIGHUP and SIGUSR1; a call waits for the one before. */
   readonly reload: () => void | Promise<void>;
+  /** The files that a reload reads. */
+  readonly reloaded: readonly string[];
   /** Called before the workers stop. */
   readonly beforeStop?: () => void;
 }
@@ -125,6 +128,7 @@ export class Tracker {
       createPageReturner(new Int32Array(accessMemory)),
     );
     await loadAccessList(access, this.config.access_list);
+    if (this.#privileges !== undefined) keepDirectories(options.reloaded);
     await this.#serveOperator(options, { access, tables, censuses, cleaning });
     this.#privileges?.drop();
     startServing(control);

@@ -2,8 +2,12 @@
 
 import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { buildAnnounce, buildScrape, parseResponse } from "../support/bep15.ts";
-import { startTracker, type Tracker } from "../support/tracker.ts";
+import { testWith } from "../support/requirements.ts";
+import { runTracker, startTracker, type Tracker } from "../support/tracker.ts";
 import { openUdpClient } from "../support/udp-client.ts";
 import { announce, connectWs, say } from "../support/ws-client.ts";
 
@@ -118,4 +122,52 @@ test("aquatic-ws applies what may change to open connections", async () => {
     if ("failure reason" in response) break;
     await say(b, announce("t", "b", { event: "stopped" }));
   }
+});
+
+await testWith(["root"], "works after chroot and as another user", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "aquatic-reload-"));
+  using _ = { [Symbol.dispose]: () => rmSync(directory, { recursive: true }) };
+  chmodSync(directory, 0o755);
+  const path = join(directory, "udp.toml");
+  const configure = (more: string) => {
+    writeFileSync(
+      path,
+      `[network]\naddress = '127.0.0.1:0'\n${more}
+      [access_list]\nmode = 'deny'\npath = '${directory}/list'
+      [privileges]\ndrop_privileges = true\nchroot_path = '/var/empty-or-tmp'`.replace(
+        "/var/empty-or-tmp",
+        tmpdir(),
+      ),
+    );
+  };
+  writeFileSync(join(directory, "list"), "");
+  configure("");
+  await using tracker = await startTracker({ args: ["-c", path] });
+  configure("peer_announce_interval = 60");
+  writeFileSync(join(directory, "list"), `${"ab".repeat(20)}\n`);
+  process.kill(tracker.pid, "SIGHUP");
+  await tracker.waitForLine(/reloaded: network.peer_announce_interval changed$/);
+  await tracker.waitForLine(/the access list has been reloaded: deny, 1 info hashes$/);
+  // A file that only root may read is not read.
+  chmodSync(path, 0o600);
+  process.kill(tracker.pid, "SIGHUP");
+  await tracker.waitForLine(/the configuration stays as it was: .*udp.toml: permission denied$/);
+});
+
+test("--check-config checks without starting", async () => {
+  const check = async (program: "udp" | "ws", config: string) => {
+    const { code, stderr, stdout } = await runTracker({
+      program,
+      config,
+      args: ["--check-config"],
+    });
+    return [code, (stdout + stderr).replace(/\S*config.toml/, "FILE")];
+  };
+  expect(await check("udp", "socket_workers = 2")).toEqual([0, "FILE is valid\n"]);
+  expect(await check("udp", "socket_workers = 0")).toEqual([
+    1,
+    "aquatic-udp: FILE: socket_workers: must be an integer from 1 to 256, not 0\n",
+  ]);
+  const [code, line] = await check("ws", "[network]\nuse_tls = true\ntls_pkcs12_path = '/none'");
+  expect([code, line]).toEqual([1, expect.stringContaining('tls_pkcs12_path: "/none" does not')]);
 });
