@@ -35,7 +35,12 @@ export const programs: readonly Program[] = [
   {
     ...tracker("aquatic-udp", "A multi-threaded UDP BitTorrent tracker", udpSchema),
     root: "src",
-    entrypoints: ["src/udp.ts", "src/udp/socket-worker.ts", "src/udp/request-worker.ts"],
+    entrypoints: [
+      "src/udp.ts",
+      "src/udp/socket-worker.ts",
+      "src/udp/request-worker.ts",
+      "src/udp/snapshot-worker.ts",
+    ],
   },
   {
     ...tracker("aquatic-ws", "A multi-threaded WebTorrent tracker", wsSchema),

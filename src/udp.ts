@@ -17,6 +17,8 @@ import { type UdpConfig, udpSchema } from "./udp/config.ts";
 import { checkHealth } from "./udp/health.ts";
 import { renewConnectionKeys } from "./udp/connection-id.ts";
 import { allocateSetup, type Bound, type Setup, wakeWorkers } from "./udp/setup.ts";
+import { askForNow, Persistence } from "./udp/persistence.ts";
+import type { SnapshotAnswer } from "./udp/snapshot-question.ts";
 import { collectUdpMetrics, listWorkers } from "./udp/operator-metrics.ts";
 import { chooseBackend } from "./udp/socket/choose-backend.ts";
 
@@ -38,12 +40,15 @@ async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema
   const tracker = new Tracker(config);
   const backend = chooseBackend(config.network.socket_backend, tracker.addresses);
   const setup = allocateSetup(config, backend);
-  const clock = keepTime(setup);
+  const clock = new Clock(setup.control);
+  const persistence = openPersistence(config, setup, clock);
+  keepTime(setup, clock, persistence);
 
   const claim = await tracker.claimAddresses("udp");
   await startRequestWorkers(tracker.pool, setup);
   const fds = await startSocketWorkers(tracker, setup, claim);
   const live = new LiveConfigWriter(udpSchema, config, setup);
+  const ask = persistence && (await startSnapshotWorker(tracker.pool, setup, clock, persistence));
   await tracker.serve({
     scheme: "",
     memory: setup,
@@ -60,18 +65,31 @@ async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema
     },
     statistics: { faults: listFaults("udp") },
     wakeWorkers: () => wakeWorkers(setup),
+    afterStop: async () => ask && persistence?.finish(ask),
     reloaded: [path ?? "", config.access_list.path],
     reload: () => reloadConfig(live, { reread, keepsZero: KEEPS_ZERO }),
   });
+  if (ask !== undefined) void persistence?.keepSnapshots(live, ask);
 }
 
-function keepTime({ config, connectionKeys, control }: Setup): Clock {
-  const clock = new Clock(control);
+function openPersistence(config: UdpConfig, setup: Setup, clock: Clock): Persistence | undefined {
+  if (config.persistence.path === "") return undefined;
+  const persistence = new Persistence(config);
+  persistence.restoreKeys(new Int32Array(setup.connectionKeys), clock);
+  persistence.restoreSwarms(setup.tables, clock);
+  return persistence;
+}
+
+function keepTime(
+  { config, connectionKeys }: Setup,
+  clock: Clock,
+  persistence: Persistence | undefined,
+): void {
   const keys = new Int32Array(connectionKeys);
   clock.keep((second) => {
     renewConnectionKeys(keys, config.cleaning.max_connection_age, second);
+    persistence?.keepKeys(keys, clock);
   });
-  return clock;
 }
 
 // `new Worker(new URL(…))` must be in this file: in a compiled binary, every module has its URL.
@@ -82,6 +100,17 @@ async function startRequestWorkers(pool: WorkerPool, setup: Setup): Promise<void
     const worker = new Worker(new URL("./udp/request-worker.ts", import.meta.url));
     await pool.start(`request worker ${i}`, worker, { ...setup, worker: socket_workers + i });
   }
+}
+
+async function startSnapshotWorker(
+  pool: WorkerPool,
+  setup: Setup,
+  clock: Clock,
+  persistence: Persistence,
+): Promise<() => Promise<SnapshotAnswer>> {
+  const worker = new Worker(new URL("./udp/snapshot-worker.ts", import.meta.url));
+  await pool.start("snapshot worker", worker, persistence.workerSetup(setup));
+  return () => pool.askOne<SnapshotAnswer>(worker, askForNow(clock));
 }
 
 // Returns the descriptors of each worker's sockets.

@@ -96,8 +96,11 @@ export async function keepStatistics(
   }
 }
 
-// Resolves once so many seconds have passed, whatever their number is then; never while it is 0.
-async function awaitInterval(seconds: () => number, settings: BackgroundSettings): Promise<void> {
+/** Resolves once so many seconds have passed, whatever their number is then; never while it is 0. */
+export async function awaitInterval(
+  seconds: () => number,
+  settings: Pick<BackgroundSettings, "changed">,
+): Promise<void> {
   const start = performance.now();
   for (;;) {
     const { changed } = settings;

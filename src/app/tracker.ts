@@ -72,6 +72,8 @@ export interface ServeOptions {
   readonly reloaded: readonly string[];
   /** Called before the workers stop. */
   readonly beforeStop?: () => void;
+  /** Called once they have stopped. */
+  readonly afterStop?: () => Promise<void>;
 }
 
 /** One tracker, from its configuration to its end. */
@@ -165,15 +167,16 @@ export class Tracker {
 
   #handleSignals(
     control: Int32Array,
-    { beforeStop, reload, wakeWorkers }: ServeOptions,
+    { afterStop, beforeStop, reload, wakeWorkers }: ServeOptions,
     access: AccessListWriter,
   ): void {
-    this.#signals.handleBy(() => {
+    this.#signals.handleBy(async () => {
       beforeStop?.();
-      return this.pool.stop(() => {
+      await this.pool.stop(() => {
         Atomics.store(control, CONTROL.stop, 1);
         wakeWorkers();
       });
+      await afterStop?.();
     });
     let last = Promise.resolve();
     for (const signal of ["SIGHUP", "SIGUSR1"] as const) {

@@ -53,13 +53,17 @@ export class WorkerPool {
 
   /** Asks all workers that are ready, and resolves with their answers. */
   ask<Answer>(question: unknown): Promise<Answer[]> {
-    const answers = [...this.#questions].map(([worker, waiting]) => {
-      const { promise, resolve } = Promise.withResolvers<Answer>();
-      waiting.push(resolve as (answer: unknown) => void);
-      worker.postMessage(question);
-      return promise;
-    });
-    return Promise.all(answers);
+    return Promise.all(
+      [...this.#questions.keys()].map((worker) => this.askOne<Answer>(worker, question)),
+    );
+  }
+
+  /** Asks one worker that is ready, and resolves with its answer. */
+  askOne<Answer>(worker: Worker, question: unknown): Promise<Answer> {
+    const { promise, resolve } = Promise.withResolvers<Answer>();
+    this.#questions.get(worker)!.push(resolve as (answer: unknown) => void);
+    worker.postMessage(question);
+    return promise;
   }
 
   /** Resolves when all workers have stopped, which `tell` tells them to, or are given up. */

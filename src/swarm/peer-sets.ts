@@ -142,6 +142,14 @@ export class PeerSets {
     if (removed > 0) this.#mergeSparse(record, status);
   }
 
+  /** Visits the peers of one bucket. */
+  visitPeers(record: number, status: number, bucket: number, visit: (peer: number) => void): void {
+    const { words, blocks } = this;
+    const entry = words[wordOfSet(record, status)] + bucket * ENTRY_WORDS;
+    const count = words[entry + FILL] & 0xffff;
+    for (let i = 0; i < count; i++) visit(words[entry] + i * blocks.stride);
+  }
+
   /** Number of buckets of a set. */
   buckets(record: number, status: number): number {
     return this.words[wordOfSet(record, status) + BUCKETS];

@@ -5,6 +5,7 @@ import { choice, integer, type Schema } from "../app/config-field.ts";
 import {
   accessListSection,
   addressField,
+  persistenceSection,
   privilegesSection,
   statisticsSection,
 } from "../app/config-sections.ts";
@@ -142,6 +143,7 @@ for longer. The secret key of the ids changes every hour, or at this age if it i
     }),
   },
   access_list: accessListSection,
+  persistence: persistenceSection,
   privileges: privilegesSection,
   limits: {
     max_torrents: integer({

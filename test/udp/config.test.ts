@@ -39,6 +39,7 @@ const newLines = {
   "[statistics]": ["http_address = ''", "http_hosts = []"],
   "[network]": ["batch_wait_microseconds = 200", "socket_backend = 'auto'"],
   "[access_list]": ["mode = 'off'", "path = ''"],
+  "[persistence]": ["path = ''", "interval = 300", "compress = false"],
   "[limits]": [
     "max_torrents = 5000000",
     "max_peers = 20000000",
@@ -71,6 +72,7 @@ describe("ranges", () => {
     ["cleaning.interval", 1, 3600],
     ["cleaning.max_peer_age", 1, 32400],
     ["cleaning.max_connection_age", 1, 86400],
+    ["persistence.interval", 0, 86400],
     ["limits.max_torrents", 1, 50000000],
     ["limits.max_peers", 1, 100000000],
     ["limits.max_peers_per_ip", 0, 100000000],
@@ -146,7 +148,7 @@ describe("other keys", () => {
     ["socket_worker = 2", 'socket_worker: unknown key, did you mean "socket_workers"?'],
     ["[network]\nsocket_workers = 2", 'did you mean "socket_workers"?'],
     ["[network]\nmax_scrape_torrent = 2", 'did you mean "network.max_scrape_torrents"?'],
-    ["interval = 2", 'did you mean "statistics.interval" or "cleaning.interval"?'],
+    ["interval = 2", 'did you mean "statistics.interval" or "cleaning.interval" or "pers'],
     ["[limit]\nmax_peers = 2", 'limit: unknown key, did you mean "limits"?'],
     ["[network]\nuse_tls = true", "network.use_tls: unknown key; allowed here: address, max_scra"],
   ])("a misspelt key gets a hint: %j", (text, message) => {

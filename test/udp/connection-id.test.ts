@@ -4,7 +4,9 @@ import {
   CONNECTION_KEY_WORDS,
   ConnectionIds,
   keyPeriod,
+  printConnectionKeys,
   renewConnectionKeys,
+  takeOverConnectionKeys,
 } from "../../src/udp/connection-id.ts";
 import { repeatKey } from "./harness.ts";
 
@@ -158,5 +160,60 @@ describe("the keys of connection ids", () => {
     expect([...keys.subarray(0, 8)]).toEqual(first.slice(0, 8));
     expect(keys[8]).toBe(3);
     expect([keys[9], keys[10]]).not.toEqual([0, 0]);
+  });
+});
+
+describe("the keys of an earlier process", () => {
+  const START = 1_900_000_000;
+  const open = (start: number) => {
+    const keys = new Int32Array(CONNECTION_KEY_WORDS);
+    return { keys, renew: (now: number) => renewConnectionKeys(keys, MAX_AGE, now), start };
+  };
+  const takeOver = (from: ReturnType<typeof open>, to: ReturnType<typeof open>) => {
+    return takeOverConnectionKeys(
+      to.keys,
+      MAX_AGE,
+      to.start,
+      printConnectionKeys(from.keys, MAX_AGE, from.start),
+    );
+  };
+
+  test("keep its ids valid for as long as it would have, from one process to the next", () => {
+    const first = open(START);
+    first.renew(0);
+    first.renew(3500);
+    const id = write(new ConnectionIds(first.keys, MAX_AGE), [7], 3590);
+    const second = open(START + 3600);
+    expect(takeOver(first, second)).toBe(true);
+    second.renew(0);
+    const third = open(START + 3800);
+    expect(takeOver(second, third)).toBe(true);
+    third.renew(0);
+    for (const [{ keys, start }, now] of [
+      [second, 50],
+      [third, 85],
+    ] as const) {
+      const ids = new ConnectionIds(keys, MAX_AGE);
+      expect([start + now - START, isValid(ids, id, [7], now)]).toEqual([expect.any(Number), true]);
+      expect(isValid(ids, id, [8], now)).toBe(false);
+      expect(isValid(ids, id, [7], now + 300)).toBe(false);
+      expect(isValid(ids, write(ids, [7], now), [7], now + 300)).toBe(true);
+    }
+  });
+
+  test("are left alone if they are of another period, of the future, or no keys at all", () => {
+    const first = open(START);
+    first.renew(0);
+    const text = printConnectionKeys(first.keys, MAX_AGE, START);
+    const refuse = (maxAge: number, start: number, given: string) => {
+      const { keys } = open(start);
+      expect(takeOverConnectionKeys(keys, maxAge, start, given)).toBe(false);
+      expect(keys.every((word) => word === 0)).toBe(true);
+    };
+    refuse(7200, START, text);
+    refuse(MAX_AGE, START - 10, text);
+    for (const broken of ["", "{}", "null", text.slice(1), text.replace(/\[/, "[0.5,")]) {
+      refuse(MAX_AGE, START, broken);
+    }
   });
 });

@@ -42,7 +42,8 @@ export interface HarnessOptions extends Partial<HandlerSettings> {
 
 /** The same key for every period. */
 export function repeatKey(key: readonly number[]): Int32Array {
-  return new Int32Array([1, 2, 3].flatMap((period) => [period, ...key, 0]));
+  // The age of the keys at the start is the last word.
+  return new Int32Array([...[1, 2, 3].flatMap((period) => [period, ...key, 0]), 0]);
 }
 
 /** Client number `host` of 10.0.0.0/8, or of 2001:db8::/32, where 256 hosts share a /64. */

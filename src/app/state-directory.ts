@@ -1,0 +1,98 @@
+// The directory in which a tracker keeps what should survive a restart. It is opened at the start and
+// works after the process has changed its root directory and its user, who must be allowed to write
+// there. A file in it is replaced as a whole: a crash leaves the old one or the new one.
+
+import { type Pointer, CString, ptr, read } from "bun:ffi";
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { openLibc } from "./libc.ts";
+import { StartupError } from "./startup-error.ts";
+
+// From the system's headers, for Linux on x64 and arm64.
+const O_RDONLY = 0;
+const O_WRONLY_CREATE_TRUNCATE = 0o1 | 0o100 | 0o1000;
+const O_CLOEXEC = 0o2000000;
+const PRIVATE_MODE = 0o600;
+const ENOENT = 2;
+
+const libc =
+  process.platform === "linux"
+    ? openLibc({
+        __errno_location: { args: [], returns: "ptr" },
+        openat: { args: ["i32", "ptr", "i32", "u32"], returns: "i32" },
+        renameat: { args: ["i32", "ptr", "i32", "ptr"], returns: "i32" },
+        strerror: { args: ["i32"], returns: "ptr" },
+      })
+    : undefined;
+
+/** Opens the directory at `path`, set by `key`. Throws a StartupError. */
+export function openStateDirectory(path: string, key: string): number {
+  if (libc === undefined) throw new StartupError(`${key}: needs Linux`);
+  try {
+    return openSync(`${path}/`, "r");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = {
+      ENOENT: "does not exist",
+      EACCES: "cannot be opened: permission denied",
+      ENOTDIR: "is not a directory",
+    };
+    const reason = reasons[code ?? ""] ?? `cannot be opened (${code})`;
+    throw new StartupError(`${key}: ${JSON.stringify(path)} ${reason}`);
+  }
+}
+
+/** Opens a file to read it; undefined if there is none. Throws a StateError. */
+export function openState(directory: number, name: string): number | undefined {
+  const { code, result } = call((c) => c.openat(directory, text(name), O_RDONLY | O_CLOEXEC, 0));
+  if (result >= 0) return result;
+  if (code === ENOENT) return undefined;
+  throw new StateError(name, code);
+}
+
+/**
+ * Replaces a file by what `write` writes to a new one, once the disk has it. Throws a StateError, or
+ * whatever `write` throws; the old file is there then.
+ */
+export function replaceState(directory: number, name: string, write: (fd: number) => void): void {
+  const temporary = `${name}.new`;
+  const flags = O_WRONLY_CREATE_TRUNCATE | O_CLOEXEC;
+  const opened = call((c) => c.openat(directory, text(temporary), flags, PRIVATE_MODE));
+  if (opened.result < 0) throw new StateError(temporary, opened.code);
+  try {
+    write(opened.result);
+    fsyncSync(opened.result);
+  } finally {
+    closeSync(opened.result);
+  }
+  renameState(directory, temporary, name);
+}
+
+/** Renames a file, over another one if there is one, and brings that to the disk. */
+export function renameState(directory: number, from: string, to: string): void {
+  const { code, result } = call((c) => c.renameat(directory, text(from), directory, text(to)));
+  if (result < 0) throw new StateError(from, code);
+  fsyncSync(directory);
+}
+
+/** The system refused something: the name of the file, and why. */
+export class StateError extends Error {
+  override name = "StateError";
+
+  constructor(file: string, code: number) {
+    const reason = new CString(libc!.strerror(code) as Pointer);
+    super(`${file}: ${reason.toString()}`);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------
+
+function call(act: (functions: NonNullable<typeof libc>) => number) {
+  const errno = libc!.__errno_location()!;
+  const result = act(libc!);
+  // Read errno at once, before another call of the runtime can overwrite it.
+  return { result, code: read.i32(errno, 0) };
+}
+
+function text(name: string): Pointer {
+  return ptr(Buffer.from(`${name}\0`));
+}
