@@ -125,7 +125,10 @@ export class SnapshotReader {
       const stored = block.subarray(BLOCK_BYTES);
       const raw = this.#isCompressed ? Bun.zstdDecompressSync(stored) : stored;
       if (raw.length !== rawBytes || rawBytes % 4 !== 0) throw new SnapshotError("is damaged");
-      yield { kind, words: new Int32Array(Uint8Array.from(raw).buffer) };
+      // A copy, because what was read is not aligned to words.
+      const words = new Int32Array(rawBytes / 4);
+      new Uint8Array(words.buffer).set(raw);
+      yield { kind, words };
       position += block.length;
     }
   }
@@ -139,7 +142,7 @@ export class SnapshotReader {
 
   // Returns undefined if the file ends before.
   #read(position: number, length: number): Buffer | undefined {
-    const bytes = Buffer.alloc(length);
+    const bytes = Buffer.allocUnsafe(length);
     for (let start = 0; start < length;) {
       const count = readSync(this.fd, bytes, start, length - start, position + start);
       if (count === 0) return undefined;
