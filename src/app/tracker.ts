@@ -15,12 +15,14 @@ import {
 import type { Clock } from "./clock.ts";
 import { Censuses } from "./censuses.ts";
 import { CONTROL, startServing } from "./control.ts";
+import { checkWorkers } from "./http/health.ts";
 import { serveOperatorPages } from "./http/operator-pages.ts";
 import type { Subject, TableSubject } from "./http/subject.ts";
 import { keepDirectories } from "./kept-directory.ts";
 import { log } from "./log.ts";
 import { createPageReturner } from "./pages.ts";
 import { type PrivilegeDrop, type PrivilegeSettings, resolvePrivileges } from "./privileges.ts";
+import { ServiceManager } from "./service-manager.ts";
 import { formatSocketAddress, parseSocketAddress, type SocketAddress } from "./socket-address.ts";
 import type { StatisticsOptions } from "./statistics.ts";
 import { StopSignals } from "./stop-signals.ts";
@@ -82,6 +84,7 @@ export class Tracker {
   /** The listening addresses, with the ports that were bound as soon as they are known. */
   addresses: readonly SocketAddress[];
   readonly #signals = new StopSignals();
+  readonly #service = new ServiceManager();
   readonly #privileges: PrivilegeDrop | undefined;
 
   /** Throws a StartupError if the privileges cannot be dropped as configured. */
@@ -136,6 +139,9 @@ export class Tracker {
     startServing(control);
     this.#handleSignals(control, options, access);
     for (const url of this.#listUrls(options)) log(`listening on ${url}`);
+    this.#service.notifyReady();
+    const health = { clock, counters, workers: options.subject.workers };
+    this.#service.keepAlive(() => checkWorkers(health).every(({ isAlive }) => isAlive));
     void keepClean(live, tables, clock, cleaning, access);
     reportFullTable(counters);
     void keepStatistics(live, censuses, counters, statistics);
@@ -171,6 +177,7 @@ export class Tracker {
     access: AccessListWriter,
   ): void {
     this.#signals.handleBy(async () => {
+      this.#service.notifyStopping();
       beforeStop?.();
       await this.pool.stop(() => {
         Atomics.store(control, CONTROL.stop, 1);
@@ -182,9 +189,11 @@ export class Tracker {
     for (const signal of ["SIGHUP", "SIGUSR1"] as const) {
       process.on(signal, () => {
         last = last
+          .then(() => this.#service.notifyReloading())
           .then(reload)
           .then(() => reloadAccessList(access, this.config.access_list))
-          .then(wakeWorkers);
+          .then(wakeWorkers)
+          .then(() => this.#service.notifyReady());
       });
     }
   }

@@ -10,7 +10,7 @@ import { SnapshotDecoder } from "../../src/swarm/snapshot.ts";
 import { startChild } from "../support/child.ts";
 import { TableHarness } from "../swarm/harness.ts";
 
-const KILLS = Number(process.env.KILLS ?? 5);
+const KILLS = Number(process.env.KILLS ?? 3);
 const fixture = new URL("snapshot-fixture.ts", import.meta.url).pathname;
 
 test(

@@ -15,7 +15,11 @@ export interface WorkerHealth {
 }
 
 /** The health of each worker, by its number. */
-export function checkWorkers({ clock, counters, workers }: Subject): WorkerHealth[] {
+export function checkWorkers({
+  clock,
+  counters,
+  workers,
+}: Pick<Subject, "clock" | "counters" | "workers">): WorkerHealth[] {
   const seen = readCounter(counters, COUNTER.lastSeen);
   return workers.map((name, worker) => {
     const silentSeconds = Math.max(0, clock.second - seen[worker]);
