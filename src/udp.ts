@@ -41,10 +41,11 @@ async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema
   const backend = chooseBackend(config.network.socket_backend, tracker.addresses);
   const setup = allocateSetup(config, backend);
   const clock = new Clock(setup.control);
-  const persistence = openPersistence(config, setup, clock);
+  const persistence = await openPersistence(config, setup, clock);
+  const isShared = persistence?.ownership.isShared;
   keepTime(setup, clock, persistence);
 
-  const claim = await tracker.claimAddresses("udp");
+  const claim = await tracker.claimAddresses("udp", isShared);
   await startRequestWorkers(tracker.pool, setup);
   const fds = await startSocketWorkers(tracker, setup, claim);
   const live = new LiveConfigWriter(udpSchema, config, setup);
@@ -54,6 +55,7 @@ async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema
     memory: setup,
     clock,
     live,
+    isShared,
     tables: Object.values(setup.tables),
     subject: {
       tracker: "udp",
@@ -69,12 +71,18 @@ async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema
     reloaded: [path ?? "", config.access_list.path],
     reload: () => reloadConfig(live, { reread, keepsZero: KEEPS_ZERO }),
   });
-  if (ask !== undefined) void persistence?.keepSnapshots(live, ask);
+  if (ask === undefined) return;
+  void persistence?.keepSnapshots(live, ask);
+  await persistence?.ownership.complete();
 }
 
-function openPersistence(config: UdpConfig, setup: Setup, clock: Clock): Persistence | undefined {
+async function openPersistence(
+  config: UdpConfig,
+  setup: Setup,
+  clock: Clock,
+): Promise<Persistence | undefined> {
   if (config.persistence.path === "") return undefined;
-  const persistence = new Persistence(config);
+  const persistence = await Persistence.open(config);
   persistence.restoreKeys(new Int32Array(setup.connectionKeys), clock);
   persistence.restoreSwarms(setup.tables, clock);
   return persistence;

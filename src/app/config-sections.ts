@@ -75,6 +75,12 @@ must exist, be writable for the tracker's user, and be of this tracker alone.`,
 Seconds between snapshots of all swarms. The tracker writes another one when it stops; with 0,
 only that one.`,
   }),
+  handover: boolean({
+    value: false,
+    prose: `\
+Take over from a tracker that still runs with this directory: it writes a snapshot, both share the
+port for a moment, and it stops once this one serves. Without it, the second one does not start.`,
+  }),
   compress: boolean({
     value: false,
     prose: `Compress snapshots with zstd. Without it, an IPv4 peer takes 8 bytes, an IPv6 peer 20.`,

@@ -13,11 +13,13 @@ const O_WRONLY_CREATE_TRUNCATE = 0o1 | 0o100 | 0o1000;
 const O_CLOEXEC = 0o2000000;
 const PRIVATE_MODE = 0o600;
 const ENOENT = 2;
+const LOCK_EXCLUSIVE_NONBLOCKING = 2 | 4;
 
 const libc =
   process.platform === "linux"
     ? openLibc({
         __errno_location: { args: [], returns: "ptr" },
+        flock: { args: ["i32", "i32"], returns: "i32" },
         openat: { args: ["i32", "ptr", "i32", "u32"], returns: "i32" },
         renameat: { args: ["i32", "ptr", "i32", "ptr"], returns: "i32" },
         strerror: { args: ["i32"], returns: "ptr" },
@@ -41,6 +43,13 @@ export function openStateDirectory(path: string, key: string): number {
   }
 }
 
+/**
+ * Takes the directory for this process, until it ends. Returns false if another process has it.
+ */
+export function lockState(directory: number): boolean {
+  return call((c) => c.flock(directory, LOCK_EXCLUSIVE_NONBLOCKING)).result === 0;
+}
+
 /** Opens a file to read it; undefined if there is none. Throws a StateError. */
 export function openState(directory: number, name: string): number | undefined {
   const { code, result } = call((c) => c.openat(directory, text(name), O_RDONLY | O_CLOEXEC, 0));
@@ -53,10 +62,15 @@ export function openState(directory: number, name: string): number | undefined {
  * Replaces a file by what `write` writes to a new one, once the disk has it. Throws a StateError, or
  * whatever `write` throws; the old file is there then.
  */
-export function replaceState(directory: number, name: string, write: (fd: number) => void): void {
+export function replaceState(
+  directory: number,
+  name: string,
+  write: (fd: number) => void,
+  mode = PRIVATE_MODE,
+): void {
   const temporary = `${name}.new`;
   const flags = O_WRONLY_CREATE_TRUNCATE | O_CLOEXEC;
-  const opened = call((c) => c.openat(directory, text(temporary), flags, PRIVATE_MODE));
+  const opened = call((c) => c.openat(directory, text(temporary), flags, mode));
   if (opened.result < 0) throw new StateError(temporary, opened.code);
   try {
     write(opened.result);

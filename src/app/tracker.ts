@@ -59,6 +59,8 @@ export interface ServeOptions {
   readonly memory: TrackerMemory;
   readonly clock: Clock;
   readonly live: BackgroundSettings;
+  /** Whether another tracker, which hands over to this one, still serves at all addresses. */
+  readonly isShared?: boolean;
   readonly tables: readonly TableMemory[];
   readonly statistics: StatisticsOptions;
   /** What the operator's pages show of this tracker alone. */
@@ -93,8 +95,12 @@ export class Tracker {
     this.addresses = config.network.address.map(parseSocketAddress);
   }
 
-  /** Keeps other programs from the addresses until the first socket worker has bound them. */
-  async claimAddresses(protocol: Protocol): Promise<AddressClaim> {
+  /**
+   * Keeps other programs from the addresses until the first socket worker has bound them. With
+   * `isShared`, another tracker still serves there.
+   */
+  async claimAddresses(protocol: Protocol, isShared = false): Promise<AddressClaim> {
+    if (isShared) return { addresses: this.addresses, release: () => {} };
     const claim = await claimAddresses(this.addresses, protocol);
     this.addresses = claim.addresses;
     return claim;
@@ -167,7 +173,7 @@ export class Tracker {
       config: this.config,
       tables: options.tables.map((memory, index) => describeTable(memory, views.tables[index])),
     };
-    const port = await serveOperatorPages(address, http_hosts, subject);
+    const port = await serveOperatorPages(address, http_hosts, subject, options.isShared);
     log(`statistics on http://${formatSocketAddress({ ...address, port })}/`);
   }
 

@@ -18,6 +18,7 @@ import { Table } from "../swarm/table.ts";
 import type { UdpConfig } from "./config.ts";
 import { printConnectionKeys, takeOverConnectionKeys } from "./connection-id.ts";
 import type { Setup } from "./setup.ts";
+import { Ownership } from "./handover.ts";
 import { SNAPSHOT_FILE, type SnapshotAnswer, type SnapshotQuestion } from "./snapshot-question.ts";
 
 const KEYS_FILE = "connection-keys";
@@ -28,19 +29,26 @@ const STOP_MILLISECONDS = 30_000;
 
 /** The state directory of a tracker. */
 export class Persistence {
-  readonly #directory: number;
   #keptKeys = "";
 
-  /** Throws a StartupError if the directory cannot be opened. */
-  constructor(private readonly config: UdpConfig) {
-    this.#directory = openStateDirectory(config.persistence.path, "persistence.path");
+  private constructor(
+    private readonly config: UdpConfig,
+    private readonly directory: number,
+    readonly ownership: Ownership,
+  ) {}
+
+  /** Throws a StartupError if the directory cannot be opened, or belongs to another process. */
+  static async open(config: UdpConfig): Promise<Persistence> {
+    const { handover, path } = config.persistence;
+    const directory = openStateDirectory(path, "persistence.path");
+    return new Persistence(config, directory, await Ownership.take(directory, path, handover));
   }
 
   /** What the snapshot worker is started with. */
   workerSetup({ tables }: Setup) {
     return {
       tables,
-      directory: this.#directory,
+      directory: this.directory,
       isCompressed: this.config.persistence.compress,
     };
   }
@@ -49,7 +57,7 @@ export class Persistence {
   restoreKeys(keys: Int32Array, clock: Clock): void {
     const { max_connection_age } = this.config.cleaning;
     try {
-      const fd = openState(this.#directory, KEYS_FILE);
+      const fd = openState(this.directory, KEYS_FILE);
       if (fd === undefined) return;
       const text = readFileSync(fd, "utf8");
       closeSync(fd);
@@ -68,7 +76,7 @@ export class Persistence {
     this.#keptKeys = state;
     const text = printConnectionKeys(keys, max_connection_age, clock.wallTimeOf(0));
     try {
-      replaceState(this.#directory, KEYS_FILE, (fd) => void writeSync(fd, text));
+      replaceState(this.directory, KEYS_FILE, (fd) => void writeSync(fd, text));
     } catch (error) {
       log(`persistence.path: cannot write ${(error as Error).message}`);
     }
@@ -79,7 +87,7 @@ export class Persistence {
     const start = performance.now();
     let fd: number | undefined;
     try {
-      fd = openState(this.#directory, SNAPSHOT_FILE);
+      fd = openState(this.directory, SNAPSHOT_FILE);
       if (fd === undefined) return;
       const reader = new SnapshotReader(fd);
       reader.verify();
@@ -98,19 +106,24 @@ export class Persistence {
     }
   }
 
-  /** Asks for a snapshot after each interval, forever. */
+  /** Asks for a snapshot after each interval, and whenever a successor wants one, forever. */
   async keepSnapshots(
     settings: BackgroundSettings,
     ask: () => Promise<SnapshotAnswer>,
   ): Promise<never> {
+    process.on("SIGUSR2", () => void ask().then(report));
     for (;;) {
       await awaitInterval(() => this.config.persistence.interval, settings);
-      report(await ask());
+      if (this.ownership.isOurs) report(await ask());
     }
   }
 
-  /** Asks for the last snapshot, once no worker serves any more. */
+  /**
+   * Asks for the last snapshot, once no worker serves any more. If another process has taken over, the
+   * directory is its own.
+   */
   async finish(ask: () => Promise<SnapshotAnswer>): Promise<void> {
+    if (!this.ownership.isOurs) return;
     const late = Bun.sleep(STOP_MILLISECONDS).then(() => ({ problem: "the disk is too slow" }));
     report(await Promise.race([ask(), late]));
   }
@@ -136,7 +149,7 @@ export class Persistence {
   #setAside(reason: string): void {
     const aside = `${SNAPSHOT_FILE}${ASIDE}`;
     try {
-      renameState(this.#directory, SNAPSHOT_FILE, aside);
+      renameState(this.directory, SNAPSHOT_FILE, aside);
     } catch (error) {
       log(`persistence.path: ${(error as Error).message}`);
     }

@@ -90,7 +90,7 @@ test("a snapshot is written after each interval, and kill -9 leaves the last one
   }
   await using tracker = await directory.start();
   expect(tracker.stderr).toContain(": 1 peers of 1 torrents have been restored");
-  for (const file of readdirSync(directory.path)) {
+  for (const file of readdirSync(directory.path).filter((name) => name !== "owner")) {
     expect(statSync(join(directory.path, file)).mode & 0o777).toBe(0o600);
   }
 });
@@ -140,7 +140,12 @@ test.each([
   await client.connect();
 });
 
-test("a directory that is not there ends the tracker in one line", async () => {
+test("a directory that is not there, or cannot be written, ends the tracker in one line", async () => {
+  const readOnly = await runTracker({ config: "[persistence]\npath = '/proc'" });
+  expect([readOnly.code, readOnly.stderr]).toEqual([
+    1,
+    "aquatic-udp: persistence.path: cannot write /proc/owner.new: No such file or directory\n",
+  ]);
   const config = "[persistence]\npath = '/no/such/directory'";
   expect(await runTracker({ config })).toEqual({
     code: 1,

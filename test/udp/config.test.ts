@@ -39,7 +39,7 @@ const newLines = {
   "[statistics]": ["http_address = ''", "http_hosts = []"],
   "[network]": ["batch_wait_microseconds = 200", "socket_backend = 'auto'"],
   "[access_list]": ["mode = 'off'", "path = ''"],
-  "[persistence]": ["path = ''", "interval = 300", "compress = false"],
+  "[persistence]": ["path = ''", "interval = 300", "handover = false", "compress = false"],
   "[limits]": [
     "max_torrents = 5000000",
     "max_peers = 20000000",

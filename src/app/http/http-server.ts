@@ -43,15 +43,16 @@ const HEADERS = {
 /** Seconds after which a connection without a request is closed. */
 const IDLE_SECONDS = 30;
 
-/** Starts to serve. Throws a StartupError if the address cannot be bound. */
+/** Starts to serve, beside another tracker if `isShared`. Throws a StartupError if the address cannot be bound. */
 export async function serveHttp(
   wanted: SocketAddress,
   hosts: readonly string[],
   routes: Routes,
+  isShared = false,
 ): Promise<Bun.Server<undefined>> {
-  // The runtime would share the address with another program.
-  const claim = await claimAddresses([wanted], "tcp", KEY);
-  const [address] = claim.addresses;
+  // The runtime would share the address with any other program.
+  const claim = isShared ? undefined : await claimAddresses([wanted], "tcp", KEY);
+  const address = claim?.addresses[0] ?? wanted;
   const names = new Set(["localhost", ...hosts.map((name) => name.toLowerCase())]);
   try {
     return Bun.serve({
@@ -67,7 +68,7 @@ export async function serveHttp(
   } catch (error) {
     throw bindError(address, error, KEY);
   } finally {
-    claim.release();
+    claim?.release();
   }
 }
 

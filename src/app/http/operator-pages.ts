@@ -11,14 +11,18 @@ import { statsPage } from "./stats-page.ts";
 import { SwarmPages } from "./swarm-pages.ts";
 import type { Subject } from "./subject.ts";
 
-/** Serves the pages from now on, and returns the port. Throws a StartupError. */
+/**
+ * Serves the pages from now on, beside another tracker's if `isShared`. Returns the port. Throws a
+ * StartupError.
+ */
 export async function serveOperatorPages(
   address: SocketAddress,
   hosts: readonly string[],
   subject: Subject,
+  isShared = false,
 ): Promise<number> {
   const history = new History(subject);
-  const { port } = await serveHttp(address, hosts, listRoutes(subject, history));
+  const { port } = await serveHttp(address, hosts, listRoutes(subject, history), isShared);
   history.keep();
   return port!;
 }

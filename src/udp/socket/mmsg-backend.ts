@@ -22,6 +22,9 @@ import { clearWakeEvent } from "../../app/wake-event.ts";
 /** Upper bound on sleep: to show life, and in case a wake-up is missed. */
 const MAX_SLEEP_MICROSECONDS = MAX_SILENCE_MILLISECONDS * 1000;
 
+/** In a flood, a worker that stops must come to an end. */
+const MAX_LAST_BATCHES = 1000;
+
 /** recvmmsg and sendmmsg as a SocketBackend. */
 export class MmsgBackend implements SocketBackend {
   readonly #sockets: MmsgSocket[] = [];
@@ -97,7 +100,17 @@ export class MmsgBackend implements SocketBackend {
       dispatcher.flush();
       if (dispatcher.takeResponses(this.#queueRelayed, this.#sendAll) > 0) hadWork = true;
     }
+    this.#drain(readClock(control, CONTROL.clock));
     for (const socket of sockets) socket.close();
+  }
+
+  // Answers what has arrived: another process may have taken over the port, and what waits here never
+  // gets there. With request workers there is nobody left to answer.
+  #drain(now: number): void {
+    if (this.dispatcher.isRelaying) return;
+    for (const socket of this.#sockets) {
+      for (let i = 0; i < MAX_LAST_BATCHES && socket.receive(this.#input, now) > 0; i++);
+    }
   }
 
   readonly #queueRelayed = (responseWord: number): void => {
