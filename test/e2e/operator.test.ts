@@ -92,6 +92,10 @@ test("an address that is taken ends the tracker in one line", async () => {
   const second = await runTracker({ config });
   expect(second).toMatchObject({
     code: 1,
-    stderr: `aquatic-udp: statistics.http_address: cannot bind ${host}: the address is in use\n`,
+    stderr: expect.stringMatching(
+      new RegExp(
+        `^aquatic-udp: statistics.http_address: cannot bind ${host}: the address is in use.*\n$`,
+      ),
+    ),
   });
 });
