@@ -166,7 +166,14 @@ export function aquaticWs(
     ...(isTls ? { isTls } : {}),
     start(directory) {
       const tls = isTls ? makeCertificate(directory) : {};
-      return startAquatic(directory, root, "ws", { network: { ...network, ...tls } }, workers);
+      const deflate = deflateShare > 0 ? { accept_compressed: true } : {};
+      return startAquatic(
+        directory,
+        root,
+        "ws",
+        { network: { ...deflate, ...network, ...tls } },
+        workers,
+      );
     },
   };
 }

@@ -10,6 +10,7 @@ import {
 } from "../app/config-sections.ts";
 import type { Config } from "../app/config.ts";
 import { checkHeaderName, normalizeProxy } from "./client-address.ts";
+import { normalizeOrigin } from "./origin.ts";
 
 export type WsConfig = Config<typeof wsSchema>;
 
@@ -123,10 +124,10 @@ a string and takes about twice the processor time. 'auto' selects 'epoll' if it 
 'bytes'.`,
     }),
     accept_compressed: boolean({
-      value: true,
+      value: false,
       prose: `\
 Accept compressed messages from clients that offer to send them (permessage-deflate). Saves most
-of the bytes that clients send.`,
+of the bytes that clients send, and takes two to three times the processor time.`,
     }),
     compress_responses: boolean({
       value: false,
@@ -188,7 +189,18 @@ Seconds between two pings to a silent connection, at most half of max_connection
 silent connections, many after 60 seconds.`,
     }),
   },
-  access_list: accessListSection,
+  access_list: {
+    ...accessListSection,
+    allowed_origins: strings({
+      value: [],
+      min: 0,
+      max: 1000,
+      normalize: normalizeOrigin,
+      prose: `\
+The origins of pages that may connect, such as 'https://example.com': one, or an array of them.
+Others get HTTP status 403, and so do clients that send no origin. Empty: all may connect.`,
+    }),
+  },
   privileges: privilegesSection,
   limits: {
     max_torrents: integer({

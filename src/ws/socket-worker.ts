@@ -9,6 +9,7 @@ import { serveWorker } from "../app/worker-thread.ts";
 import { readClock } from "../memory/clock.ts";
 import { ClientAddresses } from "./client-address.ts";
 import { openBackend } from "./event-loop.ts";
+import { AllowedOrigins } from "./origin.ts";
 import type { Reload, ReloadAnswer } from "./reload.ts";
 import { type Bound, createSocketWorker, type SocketWorkerSetup } from "./setup.ts";
 import { lengthenBacklogs } from "./socket/backlog.ts";
@@ -24,6 +25,7 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
   const settings = {
     ipv6Only: !isDualStack(setup.addresses),
     addresses: new ClientAddresses(network),
+    origins: new AllowedOrigins(setup.config.access_list.allowed_origins),
     maxMessageBytes: network.max_message_size,
     maxAge: cleaning.max_connection_age,
     acceptCompressed: network.accept_compressed,

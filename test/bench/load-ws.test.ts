@@ -163,7 +163,10 @@ describe("against the tracker", () => {
   }, 30_000);
 
   test("only those compress that are meant to", async () => {
-    const report = await measureTracker({ network: "deflate_share = 0.25" });
+    const report = await measureTracker(
+      { network: "deflate_share = 0.25" },
+      "accept_compressed = true",
+    );
     expectAllRight(report);
     expect(report.setup.deflated).toBeLessThanOrEqual(10);
     expect(report.measured.answers_received).toBeGreaterThan(0);
@@ -171,7 +174,10 @@ describe("against the tracker", () => {
 
   test("compressed both ways", async () => {
     const network = "deflate_share = 1";
-    const report = await measureTracker({ network }, "compress_responses = true");
+    const report = await measureTracker(
+      { network },
+      "accept_compressed = true\ncompress_responses = true",
+    );
     expectAllRight(report);
     expect(report.setup.deflated).toBe(40);
     expect(report.measured.answers_received).toBeGreaterThan(0);

@@ -312,7 +312,9 @@ describe("permessage-deflate", () => {
   const compressed = deflateRawSync(message, { finishFlush: 2 }).subarray(0, -4);
 
   test.each([false, true])("is understood; compress_responses = %p", async (isCompressed) => {
-    await using tracker = await startWs(`${PORT_0}compress_responses = ${isCompressed}`);
+    await using tracker = await startWs(
+      `${PORT_0}accept_compressed = true\ncompress_responses = ${isCompressed}`,
+    );
     using client = await connectRaw("127.0.0.1", tracker.ports[0], offered);
     expect(client.head.toLowerCase()).toContain("sec-websocket-extensions: permessage-deflate");
     client.sendFrame(OPCODE.text, compressed, { isCompressed: true });
@@ -327,8 +329,14 @@ describe("permessage-deflate", () => {
     expect(JSON.parse(payload.toString())).toMatchObject({ incomplete: 1 });
   });
 
-  test("does not get a message past its limit", async () => {
+  test("is declined by default", async () => {
     await using tracker = await startWs(PORT_0);
+    using client = await connectRaw("127.0.0.1", tracker.ports[0], offered);
+    expect(client.head.toLowerCase()).not.toContain("sec-websocket-extensions");
+  });
+
+  test("does not get a message past its limit", async () => {
+    await using tracker = await startWs(`${PORT_0}accept_compressed = true`);
     using client = await connectRaw("127.0.0.1", tracker.ports[0], offered);
     const bomb = deflateRawSync(Buffer.alloc(20_000_000, " "), { finishFlush: 2 }).subarray(0, -4);
     client.sendFrame(OPCODE.text, bomb, { isCompressed: true });

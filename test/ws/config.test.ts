@@ -42,12 +42,12 @@ const newLines = {
     "client_address_header = 'X-Forwarded-For'",
     "max_message_size = 65536",
     "socket_backend = 'auto'",
-    "accept_compressed = true",
+    "accept_compressed = false",
     "compress_responses = false",
   ],
   "[statistics]": ["interval = 5", "http_address = ''", "http_hosts = []"],
   "[cleaning]": ["ping_interval = 25"],
-  "[access_list]": ["mode = 'off'", "path = ''"],
+  "[access_list]": ["mode = 'off'", "path = ''", "allowed_origins = []"],
   "[limits]": [
     "max_torrents = 2000000",
     "max_peers = 5000000",
@@ -140,7 +140,7 @@ tls_private_key_path = './privkey.pem'
   });
 
   test("of the socket backend", () => {
-    expect(read("").network).toMatchObject({ socket_backend: "auto", accept_compressed: true });
+    expect(read("").network).toMatchObject({ socket_backend: "auto", accept_compressed: false });
     for (const backend of ["auto", "epoll", "bytes", "bun"] as const) {
       expect(read(`network.socket_backend = '${backend}'`).network.socket_backend).toBe(backend);
     }
@@ -149,7 +149,7 @@ tls_private_key_path = './privkey.pem'
         "ws.toml: network.socket_backend: must be",
       );
     }
-    expect(read("network.accept_compressed = false").network.accept_compressed).toBe(false);
+    expect(read("network.accept_compressed = true").network.accept_compressed).toBe(true);
     expect(() => read("network.accept_compressed = 1")).toThrow(
       "ws.toml: network.accept_compressed: must be",
     );

@@ -5,6 +5,7 @@ import type { SocketAddress } from "../../app/socket-address.ts";
 import type { Client } from "../client.ts";
 import type { ClientAddresses } from "../client-address.ts";
 import type { Inbox } from "../message/inbox.ts";
+import type { AllowedOrigins } from "../origin.ts";
 import type { Certificate } from "./tls.ts";
 
 /** The names that can be configured, besides 'auto'. */
@@ -56,6 +57,7 @@ export interface SocketEvents {
 
 export interface ListenSettings {
   readonly addresses: ClientAddresses;
+  readonly origins: AllowedOrigins;
   /** An IPv6 address accepts IPv6 clients only. */
   readonly ipv6Only: boolean;
   /** The longest message from a client, after inflation. */

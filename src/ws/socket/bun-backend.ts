@@ -139,13 +139,14 @@ class Connection implements Socket {
 function respond(
   request: Request,
   server: Bun.Server<Data>,
-  { addresses }: ListenSettings,
+  { addresses, origins }: ListenSettings,
   events: SocketEvents,
 ): Response | undefined {
   events.noteGarbage(REQUEST_GARBAGE);
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return writeResponse(plainResponse(request.url));
   }
+  if (!origins.has(request.headers.get("origin"))) return writeResponse(RESPONSES.forbiddenOrigin);
   const remoteAddress = server.requestIP(request)?.address;
   // The client has gone already.
   if (!remoteAddress) return writeResponse(RESPONSES.badRequest);

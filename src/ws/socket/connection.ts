@@ -191,7 +191,8 @@ export class Connection implements Socket, FrameReceiver {
     const request = parseRequest(head.toString("latin1", 0, end));
     if (request === undefined) return this.#refuse(RESPONSES.badRequest);
     if (!isUpgrade(request)) return this.#closeAfter(Buffer.from(answerPlainRequest(request)));
-    const { addresses, acceptCompressed } = this.context.settings;
+    const { addresses, acceptCompressed, origins } = this.context.settings;
+    if (!origins.has(request.headers.get("origin"))) return this.#refuse(RESPONSES.forbiddenOrigin);
     const { remoteAddress } = this.tcp;
     if (remoteAddress === undefined) return this.terminate();
     const address = addresses.find(remoteAddress, request.headers);

@@ -24,6 +24,7 @@ export const RESPONSES = {
   badRequest: respond(400, "Bad Request", "bad request"),
   failed: respond(500, "Internal Server Error", "error"),
   healthy: respond(200, "OK", "ok"),
+  forbiddenOrigin: respond(403, "Forbidden", "pages of this origin may not connect"),
   headTooLong: respond(431, "Request Header Fields Too Large", "request head too long"),
   noHandshake: respond(400, "Bad Request", "this is no WebSocket handshake"),
   noRoom: respond(503, "Service Unavailable", "too many connections", { connection: "close" }),

@@ -2,6 +2,7 @@
 
 import { beforeEach, expect, test } from "bun:test";
 import type { Client } from "../../../src/ws/client.ts";
+import { AllowedOrigins } from "../../../src/ws/origin.ts";
 import { ClientAddresses } from "../../../src/ws/client-address.ts";
 import { Inbox } from "../../../src/ws/message/inbox.ts";
 import type { SocketEvents } from "../../../src/ws/socket/backend.ts";
@@ -43,6 +44,7 @@ beforeEach(() => {
   const settings = {
     addresses: new ClientAddresses({ trusted_proxies: [], client_address_header: "x" }),
     acceptCompressed: true,
+    origins: new AllowedOrigins([]),
     compress: false,
   };
   const context = { settings, inbox: new Inbox(100), events } as unknown as ConnectionContext;

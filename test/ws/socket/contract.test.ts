@@ -1,6 +1,7 @@
 // What all socket backends promise, with and without TLS, over real connections. Where 'bun' differs,
 // the test says how.
 
+import { AllowedOrigins } from "../../../src/ws/origin.ts";
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { inflateRawSync } from "node:zlib";
@@ -137,6 +138,24 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       expect(response).toStartWith("HTTP/1.1 503 Service Unavailable\r\n");
       expect(response).toEndWith("\r\n\r\ntoo many connections\n");
       expect(server.opened).toEqual([]);
+    });
+
+    test("is refused with 403 to pages of origins that are not allowed", async () => {
+      const origins = new AllowedOrigins(["https://example.com", "http://localhost:8080"]);
+      const server = serve({ origins });
+      for (const [header, status] of [
+        [["Origin: https://example.com"], 101],
+        [["Origin: HTTPS://EXAMPLE.COM"], 101],
+        [["Origin: http://localhost:8080"], 101],
+        [["Origin: http://example.com"], 403],
+        [["Origin: https://example.com.evil.test"], 403],
+        [["Origin: null"], 403],
+        [[], 403],
+      ] as const) {
+        const response = await exchange(server.port, handshake(...header), tls);
+        expect(response).toStartWith(`HTTP/1.1 ${status} `);
+      }
+      expect(server.opened).toHaveLength(3);
     });
 
     test("names the client behind a trusted proxy", async () => {

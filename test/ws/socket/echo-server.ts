@@ -5,6 +5,7 @@
 import { allocateCounters, Counters } from "../../../src/app/counters.ts";
 import { allocateConnections, OwnConnections } from "../../../src/ws/connections.ts";
 import { Client, SENDING } from "../../../src/ws/client.ts";
+import { AllowedOrigins } from "../../../src/ws/origin.ts";
 import { ClientAddresses } from "../../../src/ws/client-address.ts";
 import { KIND } from "../../../src/ws/deliveries.ts";
 import { Inbox } from "../../../src/ws/message/inbox.ts";
@@ -73,6 +74,7 @@ export class EchoServer implements SocketEvents, Disposable {
     this.#inbox = new Inbox(maxMessageBytes);
     const defaults = {
       addresses: new ClientAddresses(addresses),
+      origins: new AllowedOrigins([]),
       ipv6Only: true,
       maxMessageBytes,
       maxAge: 60,

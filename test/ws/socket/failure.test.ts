@@ -4,6 +4,7 @@
 import { afterAll, describe, expect, spyOn, test } from "bun:test";
 import { defaultConfig } from "../../../src/app/config.ts";
 import { standardError } from "../../../src/app/output.ts";
+import { AllowedOrigins } from "../../../src/ws/origin.ts";
 import { ClientAddresses } from "../../../src/ws/client-address.ts";
 import { Collector } from "../../../src/ws/collector.ts";
 import { wsSchema } from "../../../src/ws/config.ts";
@@ -16,6 +17,7 @@ import { announce, connectWs } from "../../support/ws-client.ts";
 
 const settings = {
   addresses: new ClientAddresses({ trusted_proxies: [], client_address_header: "x" }),
+  origins: new AllowedOrigins([]),
   ipv6Only: true,
   maxMessageBytes: 10_000,
   maxAge: 60,

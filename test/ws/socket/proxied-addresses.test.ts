@@ -3,6 +3,7 @@
 import { afterAll, afterEach, expect, test } from "bun:test";
 import { defaultConfig } from "../../../src/app/config.ts";
 import { writeAddress } from "../../../src/memory/address.ts";
+import { AllowedOrigins } from "../../../src/ws/origin.ts";
 import { ClientAddresses } from "../../../src/ws/client-address.ts";
 import { wsSchema } from "../../../src/ws/config.ts";
 import { OwnConnections } from "../../../src/ws/connections.ts";
@@ -16,6 +17,7 @@ import { connectRaw } from "../../support/raw-websocket.ts";
 import { testWith } from "../../support/requirements.ts";
 
 const settings = {
+  origins: new AllowedOrigins([]),
   ipv6Only: true,
   maxMessageBytes: 10_000,
   maxAge: 60,
