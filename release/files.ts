@@ -1,5 +1,5 @@
 // The files of an archive beside its executables: documents, example configurations, man pages,
-// completions, and units of systemd.
+// completions, what Prometheus and Grafana need, and units of systemd.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,6 +28,7 @@ export function listFiles(
     ...programs.map(({ name: program, schema }) =>
       textFile(`config/${program}.toml`, printConfig(schema)),
     ),
+    ...listMonitoring(),
     ...(suffix === ".exe" ? [] : [...listManPages(seconds, "man/man1"), ...listCompletions()]),
     ...(name.startsWith("linux") ? listUnits("systemd", "/usr/local/bin") : []),
   ];
@@ -61,6 +62,16 @@ export function textFile(path: string, text: string): ArchiveFile {
 }
 
 // ---------------------------------------------------------------------------------------------
+
+function listMonitoring(): ArchiveFile[] {
+  const names = [
+    "README.md",
+    "prometheus/scrape.yml",
+    "prometheus/alerts.yml",
+    "grafana/aquatic.json",
+  ];
+  return names.map((name) => textFile(`monitoring/${name}`, readRelease(`monitoring/${name}`)));
+}
 
 function listCompletions(): ArchiveFile[] {
   return programs.flatMap((program) => [

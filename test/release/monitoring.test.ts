@@ -9,7 +9,7 @@ import { makeCertificate } from "../support/certificate.ts";
 import { testWith } from "../support/requirements.ts";
 import { startTracker } from "../support/tracker.ts";
 
-const PACKAGING = resolve(import.meta.dir, "../../packaging");
+const MONITORING = resolve(import.meta.dir, "../../release/files/monitoring");
 
 function promtool(...args: string[]): { code: number; output: string } {
   const { exitCode, stderr, stdout } = Bun.spawnSync(["promtool", ...args]);
@@ -17,7 +17,7 @@ function promtool(...args: string[]): { code: number; output: string } {
 }
 
 await testWith(["prometheus"], "promtool accepts the scrape configuration and the rules", () => {
-  const config = promtool("check", "config", join(PACKAGING, "prometheus/scrape.yml"));
+  const config = promtool("check", "config", join(MONITORING, "prometheus/scrape.yml"));
   expect(config).toMatchObject({ code: 0, output: expect.stringContaining("SUCCESS: 7 rules") });
 });
 
@@ -45,14 +45,14 @@ await testWith(
       for (const [name] of text.matchAll(/^aquatic_\w+/gm)) served.add(name);
     }
     for (const file of ["prometheus/alerts.yml", "grafana/aquatic.json"]) {
-      const names = readFileSync(join(PACKAGING, file), "utf8").match(/aquatic_\w+/g)!;
+      const names = readFileSync(join(MONITORING, file), "utf8").match(/aquatic_\w+/g)!;
       expect(names.filter((name) => !served.has(name))).toEqual([]);
     }
   },
 );
 
 test("the panels of the dashboard do not overlap", () => {
-  const { panels } = JSON.parse(readFileSync(join(PACKAGING, "grafana/aquatic.json"), "utf8")) as {
+  const { panels } = JSON.parse(readFileSync(join(MONITORING, "grafana/aquatic.json"), "utf8")) as {
     panels: { gridPos: { x: number; y: number; w: number; h: number } }[];
   };
   const taken = new Set<string>();
