@@ -23,8 +23,11 @@ const REQUEST_SECONDS = 10;
 /** Seconds in which a client must close a connection that the tracker has closed. */
 const LINGER_SECONDS = 5;
 
-/** Bytes of garbage that a handshake makes. */
-const HANDSHAKE_GARBAGE = 4096;
+/**
+ * Garbage of a handshake, counted for more than it is: the memory that garbage takes until it is
+ * collected stays with the process, and many clients connect at once after a restart.
+ */
+const HANDSHAKE_GARBAGE = 2 ** 15;
 
 const NO_BYTES = Buffer.alloc(0);
 const HEAD_END = Buffer.from("\r\n\r\n");
