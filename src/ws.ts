@@ -19,7 +19,7 @@ import { chooseBackend } from "./ws/socket/choose-backend.ts";
 import { fitConnections } from "./ws/socket/file-budget.ts";
 import { reloadCertificate } from "./ws/reload.ts";
 import { allocateSetup, type Bound, type Setup, wakeWorkers } from "./ws/setup.ts";
-import { wsStatistics } from "./ws/statistics.ts";
+import { wsStatistics } from "./ws/statistics-line.ts";
 import { readCertificate } from "./ws/socket/tls.ts";
 
 const NAME = "aquatic-ws";

@@ -21,7 +21,10 @@ function describeBindError(code: string | undefined): string {
     case "EADDRNOTAVAIL":
       return "no interface of this machine has the address; 0.0.0.0 and [::] mean all interfaces";
     case "EACCES":
-      return "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher port, or start as root with privileges.drop_privileges = true";
+      return (
+        "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher port, or start as root " +
+        "with privileges.drop_privileges = true"
+      );
     default:
       return code ?? "unknown reason";
   }

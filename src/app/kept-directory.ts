@@ -4,10 +4,10 @@
 // link, or another directory, is looked up below the new root. The file itself must be readable for
 // the user that the tracker has become.
 
-import { ptr, read } from "bun:ffi";
+import { ptr } from "bun:ffi";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { openLibc } from "./libc.ts";
+import { checkResult, hasErrno, openLibc } from "./libc.ts";
 
 // From the system's headers, for Linux on x64 and arm64.
 const O_RDONLY = 0;
@@ -21,11 +21,8 @@ const ERROR_CODES: Readonly<Record<number, string>> = {
 };
 
 const libc =
-  process.platform === "linux"
-    ? openLibc({
-        __errno_location: { args: [], returns: "ptr" },
-        openat: { args: ["i32", "ptr", "i32"], returns: "i32" },
-      })
+  process.platform === "linux" && hasErrno
+    ? openLibc({ openat: { args: ["i32", "ptr", "i32"], returns: "i32" } })
     : undefined;
 
 const startDirectory = process.cwd();
@@ -51,13 +48,10 @@ export function openKept(path: string): number {
   const absolute = resolve(startDirectory, path);
   const directory = directories.get(dirname(absolute));
   if (directory === undefined || libc === undefined) return openSync(absolute, "r");
-  const errno = libc.__errno_location()!;
   const name = Buffer.from(`${basename(absolute)}\0`);
-  const fd = libc.openat(directory, ptr(name), O_RDONLY | O_CLOEXEC);
-  // Read errno at once, before another call of the runtime can overwrite it.
-  const code = read.i32(errno, 0);
+  const fd = checkResult(libc.openat(directory, ptr(name), O_RDONLY | O_CLOEXEC));
   if (fd >= 0) return fd;
-  const known = ERROR_CODES[code] ?? `error ${code}`;
+  const known = ERROR_CODES[-fd] ?? `error ${-fd}`;
   throw Object.assign(new Error(`${known}: open '${path}'`), { code: known });
 }
 

@@ -4,7 +4,7 @@
 import { CString, type Library, type Pointer, ptr, read } from "bun:ffi";
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { openLibc } from "./libc.ts";
+import { checkResult, hasErrno, openLibc } from "./libc.ts";
 import { StartupError } from "./startup-error.ts";
 
 /** The section `[privileges]` of a configuration. */
@@ -42,7 +42,7 @@ export function resolvePrivileges(settings: PrivilegeSettings): PrivilegeDrop | 
     throw new StartupError("privileges.drop_privileges: only root has privileges to drop");
   }
   const root = resolveRoot(settings.chroot_path);
-  const libc = openLibc(FUNCTIONS);
+  const libc = hasErrno ? openLibc(FUNCTIONS) : undefined;
   if (libc === undefined) {
     throw new StartupError("privileges.drop_privileges: requires the C library of a Linux system");
   }
@@ -67,7 +67,6 @@ function resolveRoot(path: string): string {
 // ---------------------------------------------------------------------------------------------
 
 const FUNCTIONS = {
-  __errno_location: { args: [], returns: "ptr" },
   chdir: { args: ["ptr"], returns: "i32" },
   chroot: { args: ["ptr"], returns: "i32" },
   getgrouplist: { args: ["ptr", "u32", "ptr", "ptr"], returns: "i32" },
@@ -106,13 +105,10 @@ function findAccount(libc: Libc, user: string): Account {
 }
 
 function dropPrivileges(libc: Libc, root: string, { uid, gid, groups }: Account): void {
-  const errno = libc.__errno_location()!;
   const attempt = (step: string, call: () => number) => {
-    // Read errno at once, before another call of the runtime can overwrite it.
-    const isDone = call() === 0;
-    const code = read.i32(errno, 0);
-    if (isDone) return;
-    const reason = new CString(libc.strerror(code) as Pointer);
+    const result = checkResult(call());
+    if (result === 0) return;
+    const reason = new CString(libc.strerror(-result) as Pointer);
     throw new StartupError(`${step}: ${reason.toString()}`);
   };
 

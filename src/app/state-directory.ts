@@ -2,9 +2,9 @@
 // works after the process has changed its root directory and its user, who must be allowed to write
 // there. A file in it is replaced as a whole: a crash leaves the old one or the new one.
 
-import { type Pointer, CString, ptr, read } from "bun:ffi";
+import { CString, type Pointer, ptr } from "bun:ffi";
 import { closeSync, fsyncSync, openSync } from "node:fs";
-import { openLibc } from "./libc.ts";
+import { checkResult, hasErrno, openLibc } from "./libc.ts";
 import { StartupError } from "./startup-error.ts";
 
 // From the system's headers, for Linux on x64 and arm64.
@@ -16,9 +16,8 @@ const ENOENT = 2;
 const LOCK_EXCLUSIVE_NONBLOCKING = 2 | 4;
 
 const libc =
-  process.platform === "linux"
+  process.platform === "linux" && hasErrno
     ? openLibc({
-        __errno_location: { args: [], returns: "ptr" },
         flock: { args: ["i32", "i32"], returns: "i32" },
         openat: { args: ["i32", "ptr", "i32", "u32"], returns: "i32" },
         renameat: { args: ["i32", "ptr", "i32", "ptr"], returns: "i32" },
@@ -47,15 +46,15 @@ export function openStateDirectory(path: string, key: string): number {
  * Takes the directory for this process, until it ends. Returns false if another process has it.
  */
 export function lockState(directory: number): boolean {
-  return call((c) => c.flock(directory, LOCK_EXCLUSIVE_NONBLOCKING)).result === 0;
+  return libc!.flock(directory, LOCK_EXCLUSIVE_NONBLOCKING) === 0;
 }
 
 /** Opens a file to read it; undefined if there is none. Throws a StateError. */
 export function openState(directory: number, name: string): number | undefined {
-  const { code, result } = call((c) => c.openat(directory, text(name), O_RDONLY | O_CLOEXEC, 0));
-  if (result >= 0) return result;
-  if (code === ENOENT) return undefined;
-  throw new StateError(name, code);
+  const fd = checkResult(libc!.openat(directory, text(name), O_RDONLY | O_CLOEXEC, 0));
+  if (fd >= 0) return fd;
+  if (fd === -ENOENT) return undefined;
+  throw new StateError(name, -fd);
 }
 
 /**
@@ -70,21 +69,21 @@ export function replaceState(
 ): void {
   const temporary = `${name}.new`;
   const flags = O_WRONLY_CREATE_TRUNCATE | O_CLOEXEC;
-  const opened = call((c) => c.openat(directory, text(temporary), flags, mode));
-  if (opened.result < 0) throw new StateError(temporary, opened.code);
+  const fd = checkResult(libc!.openat(directory, text(temporary), flags, mode));
+  if (fd < 0) throw new StateError(temporary, -fd);
   try {
-    write(opened.result);
-    fsyncSync(opened.result);
+    write(fd);
+    fsyncSync(fd);
   } finally {
-    closeSync(opened.result);
+    closeSync(fd);
   }
   renameState(directory, temporary, name);
 }
 
 /** Renames a file, over another one if there is one, and brings that to the disk. */
 export function renameState(directory: number, from: string, to: string): void {
-  const { code, result } = call((c) => c.renameat(directory, text(from), directory, text(to)));
-  if (result < 0) throw new StateError(from, code);
+  const result = checkResult(libc!.renameat(directory, text(from), directory, text(to)));
+  if (result < 0) throw new StateError(from, -result);
   fsyncSync(directory);
 }
 
@@ -99,13 +98,6 @@ export class StateError extends Error {
 }
 
 // ---------------------------------------------------------------------------------------------
-
-function call(act: (functions: NonNullable<typeof libc>) => number) {
-  const errno = libc!.__errno_location()!;
-  const result = act(libc!);
-  // Read errno at once, before another call of the runtime can overwrite it.
-  return { result, code: read.i32(errno, 0) };
-}
 
 function text(name: string): Pointer {
   return ptr(Buffer.from(`${name}\0`));

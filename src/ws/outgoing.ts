@@ -127,25 +127,15 @@ export class Outgoing {
     length: number,
   ): void {
     if (client.sending === SENDING.blocked) {
-      return this.#pushBlocked(client, kind, opcode, message, start, length);
+      return this.#pushBlocked(client, kind, makeFrame(opcode, message, start, length));
     }
     this.#spool.add(client, kind, opcode, message, start, length);
     if (client.sending === SENDING.idle) this.#makeDue(client);
   }
 
-  #pushBlocked(
-    client: Client,
-    kind: Kind,
-    opcode: number,
-    message: Buffer,
-    start: number,
-    length: number,
-  ): void {
-    const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + length);
-    const payload = writeFrameHead(frame, 0, opcode, length);
-    message.copy(frame, payload, start, start + length);
+  #pushBlocked(client: Client, kind: Kind, frame: Buffer): void {
     const outbox = (client.outbox ??= new Outbox(this.settings.maxQueued));
-    outbox.add(kind, frame, 0, payload + length);
+    outbox.add(kind, frame, 0, frame.length);
     if (this.#limit(client, outbox)) return;
     this.end(client);
     this.#doomed.push(client);
@@ -200,4 +190,11 @@ export class Outgoing {
     this.connections.setFull(slotOf(client.name), outbox.isFull);
     return true;
   }
+}
+
+function makeFrame(opcode: number, message: Buffer, start: number, length: number): Buffer {
+  const frame = Buffer.allocUnsafe(FRAME_HEAD_BYTES + length);
+  const payload = writeFrameHead(frame, 0, opcode, length);
+  message.copy(frame, payload, start, start + length);
+  return frame.subarray(0, payload + length);
 }

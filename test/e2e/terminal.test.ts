@@ -23,7 +23,7 @@ for (const program of ["udp", "ws"] as const) {
     expect(tracker.stdout).toContain("listening on");
     await tracker.stop();
 
-    // Whoever has a configuration knows.
+    // An operator with a configuration needs no hint.
     await using configured = startChild(script("-c /dev/null"), { netns });
     await configured.waitForLine(/listening on/);
     await configured.stop();

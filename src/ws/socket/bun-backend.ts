@@ -2,10 +2,10 @@
 // strings, so each message is converted here, in and out.
 
 import { TCP_REUSE_PORT } from "../../app/reuse-port.ts";
-import type { SocketAddress } from "../../app/socket-address.ts";
 import type { Client } from "../client.ts";
 import type { Inbox } from "../message/inbox.ts";
-import type { Listener, ListenSettings, Socket, SocketEvents } from "./backend.ts";
+import type { Listen, ListenSettings, Socket, SocketEvents } from "./backend.ts";
+import { CLOSE } from "./close-code.ts";
 import { frameBytes, payloadOffset } from "./frame.ts";
 import { type HttpResponse, plainResponse, RESPONSES } from "./plain-http.ts";
 
@@ -29,12 +29,7 @@ type Data = string | Connection;
 type WebSocket = Bun.ServerWebSocket<Data>;
 
 /** Starts to listen, beside other listeners of the same address. Throws if the system refuses. */
-export function listen(
-  { host, port }: SocketAddress,
-  settings: ListenSettings,
-  inbox: Inbox,
-  events: SocketEvents,
-): Listener {
+export const listen: Listen = ({ host, port }, settings, inbox, events) => {
   const { certificate, ipv6Only } = settings;
   const server = Bun.serve<Data>({
     hostname: host,
@@ -77,7 +72,7 @@ export function listen(
     port: server.port!,
     stop: (closeConnections) => void server.stop(closeConnections),
   };
-}
+};
 
 function connectionOf(socket: WebSocket): Connection {
   return socket.data as Connection;
@@ -98,8 +93,9 @@ class Connection implements Socket {
   }
 
   receive(message: string | Buffer, inbox: Inbox): void {
-    if (typeof message === "string") inbox.setText(message);
-    else inbox.set(message);
+    if (typeof message !== "string") inbox.set(message);
+    // The runtime has counted the bytes, too, so this is never false.
+    else if (!inbox.setText(message)) return this.close(CLOSE.messageTooBig, "message too big");
     this.events.noteGarbage(inbox.length);
     this.events.receive(this.client);
   }

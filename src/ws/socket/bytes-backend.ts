@@ -2,9 +2,7 @@
 // message becomes a string.
 
 import { TCP_REUSE_PORT } from "../../app/reuse-port.ts";
-import type { SocketAddress } from "../../app/socket-address.ts";
-import type { Inbox } from "../message/inbox.ts";
-import type { Listener, ListenSettings, SocketEvents } from "./backend.ts";
+import type { Listen } from "./backend.ts";
 import { Connection } from "./connection.ts";
 
 /** Bytes of garbage that the runtime makes for each chunk beside its bytes. */
@@ -14,12 +12,7 @@ type ListenOptions = Bun.TCPSocketListenOptions<Connection> &
   typeof TCP_REUSE_PORT & { readonly ipv6Only: boolean };
 
 /** Starts to listen, beside other listeners of the same address. Throws if the system refuses. */
-export function listen(
-  { host, port }: SocketAddress,
-  settings: ListenSettings,
-  inbox: Inbox,
-  events: SocketEvents,
-): Listener {
+export const listen: Listen = ({ host, port }, settings, inbox, events) => {
   const { certificate, ipv6Only } = settings;
   const context = { settings, inbox, events };
   // The runtime has options that its types do not declare.
@@ -49,4 +42,4 @@ export function listen(
   };
   const listener = Bun.listen(options);
   return { port: listener.port, stop: (closeConnections) => listener.stop(closeConnections) };
-}
+};

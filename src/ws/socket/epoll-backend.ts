@@ -4,7 +4,6 @@
 
 import { type Pointer, ptr } from "bun:ffi";
 import { checkResult } from "../../app/libc.ts";
-import { setReusePort } from "../../app/reuse-port.ts";
 import type { SocketAddress } from "../../app/socket-address.ts";
 import { clearWakeEvent } from "../../app/wake-event.ts";
 import type { Inbox } from "../message/inbox.ts";
@@ -68,7 +67,7 @@ export class EpollSet {
     inbox: Inbox,
     events: SocketEvents,
   ): Listener {
-    const { fd, port } = openListeningSocket(address, settings.ipv6Only, setReusePort);
+    const { fd, port } = openListeningSocket(address, settings.ipv6Only);
     const listener = new EpollListener(fd, { settings, inbox, events });
     this.#sockets[fd] = listener;
     this.#watch(EPOLL_CTL_ADD, fd, EPOLLIN);

@@ -4,6 +4,7 @@
 import { ptr } from "bun:ffi";
 import { getSystemErrorName } from "node:util";
 import { checkResult, hasErrno, openLibc } from "../../app/libc.ts";
+import { setReusePort } from "../../app/reuse-port.ts";
 import type { SocketAddress } from "../../app/socket-address.ts";
 import { readAddress, writeAddress } from "../../memory/address.ts";
 
@@ -48,7 +49,7 @@ const NAME_BYTES = 28;
 const PORT_OFFSET = 2;
 const IPV4_OFFSET = 4;
 const IPV6_OFFSET = 8;
-/** The kernel takes the most that net.core.somaxconn allows. */
+/** The kernel lowers it to net.core.somaxconn. */
 const MAX_BACKLOG = 2 ** 31 - 1;
 
 /** For sockets that neither block nor outlive the process in a child. */
@@ -90,16 +91,15 @@ export class SocketName {
   }
 }
 
-/** Opens a listening socket that does not block. Throws an Error with the code of the failed call. */
+/** Opens a listening socket that does not block and shares its port. Throws an Error with the code of the failed call. */
 export function openListeningSocket(
   address: SocketAddress,
   ipv6Only: boolean,
-  prepare: (fd: number) => void,
 ): { fd: number; port: number } {
   const family = address.family === 4 ? AF_INET : AF_INET6;
   const fd = check("socket", calls.socket(family, SOCK_STREAM | SOCK_NONBLOCK_CLOEXEC, 0));
   try {
-    prepare(fd);
+    setReusePort(fd);
     // Connections of the tracker's last run, which still wait for the end of their time, do not matter.
     setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     // Accepted sockets inherit it: each write is all that there is to send.

@@ -1,4 +1,4 @@
-// What the WebTorrent tracker adds to the statistics of both trackers.
+// The line that the WebTorrent tracker adds to the statistics of both trackers (app/statistics.ts).
 
 import { COUNTER, listFaults } from "../app/metrics.ts";
 import type { StatisticsOptions } from "../app/statistics.ts";
