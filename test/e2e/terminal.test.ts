@@ -12,9 +12,9 @@ for (const program of ["udp", "ws"] as const) {
   await testWith(["network namespaces"], name, async () => {
     await using network = createNetwork(["host"]);
     const { netns } = network.hosts.host;
-    const command = trackerCommand(program).join(" ");
-    const script = (argument: string) => ["script", "-qec", `${command} ${argument}`, "/dev/null"];
-    await using tracker = startChild(script(""), { netns });
+    const command = trackerCommand(program);
+    const onTerminal = { netns, terminal: true };
+    await using tracker = startChild(command, onTerminal);
     const hint = await tracker.waitForLine(/to serve other machines: (.*)/);
     const file = `aquatic-${program}.toml`;
     expect(hint[1]).toBe(
@@ -24,7 +24,7 @@ for (const program of ["udp", "ws"] as const) {
     await tracker.stop();
 
     // An operator with a configuration needs no hint.
-    await using configured = startChild(script("-c /dev/null"), { netns });
+    await using configured = startChild([...command, "-c", "/dev/null"], onTerminal);
     await configured.waitForLine(/listening on/);
     await configured.stop();
     expect(configured.stdout).not.toContain("to serve other machines");

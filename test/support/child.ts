@@ -9,6 +9,8 @@ export interface ChildOptions {
   cwd?: string;
   /** Added to the environment of the test process. */
   env?: Record<string, string>;
+  /** Starts the program on a terminal of 100 columns. Its output is all in `stdout`. */
+  terminal?: boolean;
 }
 
 export interface Child extends AsyncDisposable {
@@ -44,27 +46,31 @@ process.on("exit", () => {
 /** Starts `argv`. Throws like `Bun.spawn` if the program cannot be started. */
 export function startChild(argv: string[], options: ChildOptions = {}): Child {
   const inNamespace = options.netns ? ["ip", "netns", "exec", options.netns] : [];
+  const listeners = new Set<Listener>();
+  const output = { stdout: "", stderr: "", ended: false };
+  const collect = (name: "stdout" | "stderr") => {
+    const decoder = new TextDecoder();
+    return (chunk: Uint8Array) => {
+      output[name] += decoder.decode(chunk, { stream: true });
+      for (const listener of listeners) listener();
+    };
+  };
+  const drain = async (stream: ReadableStream<Uint8Array>, add: (chunk: Uint8Array) => void) => {
+    for await (const chunk of stream) add(chunk);
+  };
+  const add = collect("stdout");
   const subprocess = Bun.spawn([...inNamespace, ...argv], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "pipe",
+    ...(options.terminal === true
+      ? { terminal: { cols: 100, rows: 30, data: (_: unknown, chunk: Uint8Array) => add(chunk) } }
+      : { stdin: "ignore", stdout: "pipe", stderr: "pipe" }),
   });
   running.add(subprocess);
-
-  const listeners = new Set<Listener>();
-  const output = { stdout: "", stderr: "", ended: false };
-  const drain = async (stream: ReadableStream<Uint8Array>, name: "stdout" | "stderr") => {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      output[name] += decoder.decode(chunk, { stream: true });
-      for (const listener of listeners) listener();
-    }
-  };
+  const { stdout, stderr } = subprocess;
   const drained = Promise.all([
-    drain(subprocess.stdout, "stdout"),
-    drain(subprocess.stderr, "stderr"),
+    stdout instanceof ReadableStream ? drain(stdout, add) : undefined,
+    stderr instanceof ReadableStream ? drain(stderr, collect("stderr")) : undefined,
   ]);
   const exited = subprocess.exited.then(async (code) => {
     running.delete(subprocess);
