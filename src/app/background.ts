@@ -103,10 +103,30 @@ export async function awaitInterval(
 ): Promise<void> {
   const start = performance.now();
   for (;;) {
-    const { changed } = settings;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const forget = onChange(settings.changed, () => resolve(false));
     const interval = seconds() * 1000;
     const left = Math.ceil(Math.max(0, start + interval - performance.now()));
-    const isOver = interval === 0 ? [] : [Bun.sleep(left).then(() => true)];
-    if (await Promise.race([...isOver, changed.then(() => false)])) return;
+    if (interval > 0) void Bun.sleep(left).then(() => resolve(true));
+    const isOver = await promise;
+    forget();
+    if (isOver) return;
   }
+}
+
+/**
+ * What waits for each change. A promise keeps all reactions to it until it is settled, and that may take
+ * a year, so there is one for all.
+ */
+const waiting = new WeakMap<Promise<void>, Set<() => void>>();
+
+/** Calls `act` at the change, unless the returned function is called before. */
+function onChange(changed: Promise<void>, act: () => void): () => void {
+  const acts = waiting.get(changed) ?? new Set();
+  if (!waiting.has(changed)) {
+    waiting.set(changed, acts);
+    void changed.then(() => acts.forEach((each) => each()));
+  }
+  acts.add(act);
+  return () => acts.delete(act);
 }

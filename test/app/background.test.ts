@@ -1,7 +1,12 @@
 // The work of the main thread, on timers that the tests control.
 
 import { afterEach, describe, expect, jest, spyOn, test } from "bun:test";
-import { keepClean, keepStatistics, reportFullTable } from "../../src/app/background.ts";
+import {
+  awaitInterval,
+  keepClean,
+  keepStatistics,
+  reportFullTable,
+} from "../../src/app/background.ts";
 import { Censuses } from "../../src/app/censuses.ts";
 import { allocateCounters, Counters } from "../../src/app/counters.ts";
 import { COUNTER, listFaults } from "../../src/app/metrics.ts";
@@ -54,6 +59,23 @@ test("a full table is logged once, after its first refusal", () => {
   expect(logged.mock.calls).toHaveLength(1);
   expect(logged.mock.calls[0]).toEqual([expect.stringContaining("limits: a table is full")]);
   expect(stop.mock.calls).toEqual([["the timer" as never]]);
+});
+
+test("waiting for many intervals leaves one reaction to the change", async () => {
+  const { promise: changed, resolve } = Promise.withResolvers<void>();
+  const reactions = spyOn(changed, "then");
+  spyOn(Bun, "sleep").mockResolvedValue(undefined);
+  for (let i = 0; i < 100; i++) await awaitInterval(() => 1, { changed });
+  expect(reactions.mock.calls).toHaveLength(1);
+  spyOn(Bun, "sleep").mockReturnValue(new Promise<void>(() => {}));
+  let interval = 1;
+  const next = { changed };
+  const waits = [1, 2].map(() => awaitInterval(() => interval, next));
+  next.changed = new Promise<void>(() => {});
+  interval = 2;
+  spyOn(Bun, "sleep").mockResolvedValue(undefined);
+  resolve();
+  await Promise.all(waits);
 });
 
 describe("keepClean", () => {
