@@ -26,6 +26,7 @@ import { Inbox } from "../../src/ws/message/inbox.ts";
 import { MessageReader, type Part } from "../../src/ws/message/reader.ts";
 import { MessageWriter } from "../../src/ws/message/writer.ts";
 import { allocatePendingOffers, OFFER, PendingOffers } from "../../src/ws/pending-offers.ts";
+import { responseCounters } from "../../src/ws/response-counters.ts";
 import { inflateMessage } from "../../src/ws/socket/deflate.ts";
 
 const CONNECTIONS = 200;
@@ -74,6 +75,7 @@ const senders = Array.from({ length: CONNECTIONS }, (_, i) => {
     name: nameConnection(0, slot),
     generation: 0,
     addressHash: i,
+    responses: responseCounters(new Int32Array(4)),
     hash: id(`t${i % TORRENTS}`),
     peer: id(`p${i}`),
   };

@@ -21,6 +21,7 @@ import { Memberships } from "../../src/ws/memberships.ts";
 import { Draft } from "../../src/ws/message/draft.ts";
 import { Inbox } from "../../src/ws/message/inbox.ts";
 import { allocatePendingOffers, PendingOffers } from "../../src/ws/pending-offers.ts";
+import { responseCounters } from "../../src/ws/response-counters.ts";
 import { INFLATED, inflateMessage } from "../../src/ws/socket/deflate.ts";
 
 const BYTES = 65_536;
@@ -138,8 +139,10 @@ const handler = new Handler(
   },
 );
 const senders = Array.from({ length: PEERS }, (_, n) => {
-  const name = nameConnection(0, own.open(new Int32Array(4)));
-  const sender = { name, generation: 0, addressHash: n };
+  const address = new Int32Array(4);
+  const name = nameConnection(0, own.open(address));
+  const responses = responseCounters(address);
+  const sender = { name, generation: 0, addressHash: n, responses };
   inbox.setText(`{${head},${hash},"peer_id":"${id(`p${n}`)}"}`);
   handler.handle(sender, 1);
   return sender;

@@ -16,8 +16,7 @@ export interface Metric {
 const RESPONSES = {
   name: "aquatic_responses_total",
   kind: "counter",
-  help: "Responses written, by type and IP version",
-  of: "udp",
+  help: "Responses and relayed messages written, by type and IP version",
 } as const;
 
 const DROPS = {
@@ -50,14 +49,18 @@ export const METRICS = {
     help: "Responses sent",
     of: "both",
   },
-  connects4: { ...RESPONSES, labels: { type: "connect", ip_version: "4" } },
-  connects6: { ...RESPONSES, labels: { type: "connect", ip_version: "6" } },
-  announces4: { ...RESPONSES, labels: { type: "announce", ip_version: "4" } },
-  announces6: { ...RESPONSES, labels: { type: "announce", ip_version: "6" } },
-  scrapes4: { ...RESPONSES, labels: { type: "scrape", ip_version: "4" } },
-  scrapes6: { ...RESPONSES, labels: { type: "scrape", ip_version: "6" } },
-  errors4: { ...RESPONSES, labels: { type: "error", ip_version: "4" } },
-  errors6: { ...RESPONSES, labels: { type: "error", ip_version: "6" } },
+  connects4: { ...RESPONSES, labels: { type: "connect", ip_version: "4" }, of: "udp" },
+  connects6: { ...RESPONSES, labels: { type: "connect", ip_version: "6" }, of: "udp" },
+  announces4: { ...RESPONSES, labels: { type: "announce", ip_version: "4" }, of: "both" },
+  announces6: { ...RESPONSES, labels: { type: "announce", ip_version: "6" }, of: "both" },
+  scrapes4: { ...RESPONSES, labels: { type: "scrape", ip_version: "4" }, of: "both" },
+  scrapes6: { ...RESPONSES, labels: { type: "scrape", ip_version: "6" }, of: "both" },
+  errors4: { ...RESPONSES, labels: { type: "error", ip_version: "4" }, of: "both" },
+  errors6: { ...RESPONSES, labels: { type: "error", ip_version: "6" }, of: "both" },
+  offers4: { ...RESPONSES, labels: { type: "offer", ip_version: "4" }, of: "ws" },
+  offers6: { ...RESPONSES, labels: { type: "offer", ip_version: "6" }, of: "ws" },
+  answers4: { ...RESPONSES, labels: { type: "offer_answer", ip_version: "4" }, of: "ws" },
+  answers6: { ...RESPONSES, labels: { type: "offer_answer", ip_version: "6" }, of: "ws" },
   bytesOut: {
     name: "aquatic_tx_bytes",
     kind: "counter",

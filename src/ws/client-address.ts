@@ -7,6 +7,9 @@ import { readAddress, writeAddress } from "../memory/address.ts";
 /** Words of an address: 16 bytes. An IPv4 address is mapped (::ffff:0:0/96). */
 export const ADDRESS_WORDS = 4;
 
+/** The third word of ::ffff:0:0/96, which is in network byte order. */
+const MAPPED = 0xffff0000 | 0;
+
 export interface ProxySettings {
   /** Addresses, and networks written as `address/bits`. */
   readonly trusted_proxies: readonly string[];
@@ -80,6 +83,11 @@ export function readAddressWords(text: string, words: Int32Array): void {
   const [a, b, c, d] = bytes;
   bytes.fill(0);
   if (length === 4) bytes.set([0xff, 0xff, a, b, c, d], 10);
+}
+
+/** Whether an address that was read as words is one of IPv4. */
+export function isIpv4Mapped(words: Int32Array): boolean {
+  return words[0] === 0 && words[1] === 0 && words[2] === MAPPED;
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import type { ConnectionName } from "./connections.ts";
 import type { Sender } from "./handler.ts";
 import type { Outbox } from "./outbox.ts";
+import type { ResponseCounters } from "./response-counters.ts";
 import type { Socket } from "./socket/backend.ts";
 import { type Chain, NO_MESSAGE } from "./spool.ts";
 
@@ -51,6 +52,8 @@ export class Client implements Sender, Chain {
     readonly generation: number,
     /** See AddressLimits. */
     readonly addressHash: number,
+    /** Where what it is sent is counted. */
+    readonly responses: ResponseCounters,
     /** The second of its last sign of life: a message or a pong. */
     public heardAt: number,
   ) {}

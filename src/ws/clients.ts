@@ -6,6 +6,7 @@ import type { AddressLimits } from "./address-limits.ts";
 import { Client } from "./client.ts";
 import { ADDRESS_WORDS, readAddressWords } from "./client-address.ts";
 import { type ConnectionName, nameConnection, type OwnConnections, slotOf } from "./connections.ts";
+import { responseCounters } from "./response-counters.ts";
 import type { Socket } from "./socket/backend.ts";
 
 export class Clients {
@@ -48,7 +49,9 @@ export class Clients {
     const name = nameConnection(this.worker, slot);
     const hash = this.limits.hash(this.#address);
     this.limits.addConnection(hash);
-    const client = new Client(socket, name, this.connections.generation(slot), hash, now);
+    const generation = this.connections.generation(slot);
+    const responses = responseCounters(this.#address);
+    const client = new Client(socket, name, generation, hash, responses, now);
     this.#clients[slot] = client;
     this.counters.add(COUNTER.connections, 1);
     return client;

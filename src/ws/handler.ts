@@ -3,7 +3,7 @@
 // sends makes it throw.
 
 import type { Counters } from "../app/counters.ts";
-import { COUNTER } from "../app/metrics.ts";
+import { COUNTER, type Counter } from "../app/metrics.ts";
 import type { AccessList } from "../swarm/access-list.ts";
 import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, FLAG_TAKE_OVER } from "../swarm/layout.ts";
 import { PEER_HELD, type Table, TABLE_FULL } from "../swarm/table.ts";
@@ -18,6 +18,7 @@ import { KEY } from "./message/keys.ts";
 import { ACTION, MessageReader, type Part } from "./message/reader.ts";
 import { EMPTY_LITERAL, MessageWriter } from "./message/writer.ts";
 import { OFFER, type PendingOffers } from "./pending-offers.ts";
+import type { ResponseCounters } from "./response-counters.ts";
 
 /** The outcome of a message. */
 export const OUTCOME = {
@@ -40,6 +41,8 @@ export interface Sender {
   readonly generation: number;
   /** Stands for the client's address, see AddressLimits. */
   readonly addressHash: number;
+  /** Where its responses are counted. */
+  readonly responses: ResponseCounters;
 }
 
 export interface HandlerSettings {
@@ -210,7 +213,7 @@ export class Handler {
     const { announceInterval } = this.settings;
     const { leechers, seeders } = table.result;
     this.#writer.writeAnnounceResponse(this.#infoHash, seeders, leechers, announceInterval);
-    this.#respond(from);
+    this.#respond(from, from.responses.announces);
     if (peers > 0) this.#relayOffers(offers, peers, now);
     // The announce counts nevertheless.
     if (message.hasBadOfferId && !isStopped) return this.#refuse(from, ERRORS.offerId);
@@ -305,7 +308,7 @@ export class Handler {
       return this.#refuseScrape(from, this.#infoHash, ERRORS.forbidden);
     }
     writer.writeScrapeEnd();
-    return this.#respond(from);
+    return this.#respond(from, from.responses.scrapes);
   }
 
   #allows(request: Int32Array): boolean {
@@ -380,8 +383,9 @@ export class Handler {
     return forgotten > 0;
   }
 
-  #respond(from: Sender): Outcome {
+  #respond(from: Sender, counter: Counter): Outcome {
     this.parts.counters.add(COUNTER.responses, 1);
+    this.parts.counters.add(counter, 1);
     this.parts.deliveries.deliver(from.name, from.generation, KIND.response);
     return OUTCOME.handled;
   }
@@ -393,12 +397,12 @@ export class Handler {
     const hasInfoHash = message.locate(KEY.info_hash, this.#infoHash);
     const action = hasAction ? this.#offerId : EMPTY_LITERAL;
     this.#writer.writeError(action, hasInfoHash ? this.#infoHash : undefined, reason);
-    return this.#respond(from);
+    return this.#respond(from, from.responses.errors);
   }
 
   #refuseScrape(from: Sender, infoHash: Part | undefined, reason: Uint8Array): Outcome {
     this.#writer.writeError(SCRAPE_LITERAL, infoHash, reason);
-    return this.#respond(from);
+    return this.#respond(from, from.responses.errors);
   }
 
   #countLostAnswer(): Outcome {

@@ -37,6 +37,9 @@ export class Outgoing {
    */
   push(client: Client, kind: Kind, message: Buffer, start: number, length: number): void {
     if (client.sending === SENDING.closing) return;
+    // The handler counts responses, of which it knows the type.
+    if (kind === KIND.offer) this.counters.add(client.responses.offers, 1);
+    else if (kind === KIND.answer) this.counters.add(client.responses.answers, 1);
     const { compress } = client.socket;
     if (compress === undefined) {
       return this.#push(client, kind, OPCODE.text, message, start, length);

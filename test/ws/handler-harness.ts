@@ -29,6 +29,7 @@ import { Memberships } from "../../src/ws/memberships.ts";
 import { Draft } from "../../src/ws/message/draft.ts";
 import { Inbox } from "../../src/ws/message/inbox.ts";
 import { allocatePendingOffers, PendingOffers } from "../../src/ws/pending-offers.ts";
+import { responseCounters } from "../../src/ws/response-counters.ts";
 
 /** A connection of one of the workers. */
 export interface Socket extends Sender {
@@ -141,10 +142,12 @@ export class HandlerHarness {
 
   open(address = 1, worker = 0): Socket {
     const own = this.own[worker];
-    const slot = own.open(new Int32Array([0, 0, 0, address]));
+    const words = new Int32Array([0, 0, 0, address]);
+    const slot = own.open(words);
     const name = nameConnection(worker, slot);
     const generation = own.generation(slot);
-    const socket = { name, generation, worker, address, addressHash: address };
+    const responses = responseCounters(words);
+    const socket = { name, generation, worker, address, addressHash: address, responses };
     this.sockets.add(socket);
     return socket;
   }

@@ -24,6 +24,38 @@ test("bytes of messages are counted, not characters", async () => {
   expect(harness.count("requests")).toBe(3);
 });
 
+test("what clients are sent is counted by type, and by the IP version of the recipient", async () => {
+  const [a, b] = [harness.open("192.0.2.1"), harness.open("2001:db8::1")];
+  a.say(announce("t", "a"));
+  b.say(announce("t", "b", "sdp of b", 2));
+  await endOfTurn();
+  a.say({
+    action: "announce",
+    info_hash: id("t"),
+    peer_id: id("a"),
+    to_peer_id: id("b"),
+    answer: { type: "answer", sdp: "sdp of a" },
+    offer_id: id("b0"),
+  });
+  b.say({ action: "scrape", info_hash: id("t") });
+  b.say({ action: "scrape" });
+  a.say({ action: "else" });
+  await endOfTurn();
+  const counts = (["announces", "scrapes", "errors", "offers", "answers"] as const).map((type) => [
+    type,
+    harness.count(`${type}4`),
+    harness.count(`${type}6`),
+  ]);
+  expect(counts).toEqual([
+    ["announces", 1, 1],
+    ["scrapes", 0, 1],
+    ["errors", 1, 1],
+    ["offers", 1, 0],
+    ["answers", 0, 1],
+  ]);
+  expect(harness.count("responses")).toBe(5);
+});
+
 describe("a client that is being closed", () => {
   test("is not heard, and is sent nothing more", async () => {
     const [bad, other] = [harness.open(), harness.open()];

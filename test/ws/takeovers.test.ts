@@ -6,6 +6,7 @@ import { Client } from "../../src/ws/client.ts";
 import { nameConnection } from "../../src/ws/connections.ts";
 import { OUTCOME, type Outcome } from "../../src/ws/handler.ts";
 import { Inbox } from "../../src/ws/message/inbox.ts";
+import { responseCounters } from "../../src/ws/response-counters.ts";
 import type { Socket } from "../../src/ws/socket/backend.ts";
 import { type TakeoverParts, Takeovers } from "../../src/ws/takeovers.ts";
 
@@ -88,6 +89,7 @@ function open(slot: number, generation = 0): Client {
     nameConnection(WORKER, slot),
     generation,
     7,
+    responseCounters(new Int32Array(4)),
     0,
   );
   clients.set(client.name, client);

@@ -10,6 +10,7 @@ import { ClientAddresses } from "../../../src/ws/client-address.ts";
 import { KIND } from "../../../src/ws/deliveries.ts";
 import { Inbox } from "../../../src/ws/message/inbox.ts";
 import { Outgoing } from "../../../src/ws/outgoing.ts";
+import { responseCounters } from "../../../src/ws/response-counters.ts";
 import type {
   BackendName,
   Listen,
@@ -135,8 +136,9 @@ export class EchoServer implements SocketEvents, Disposable {
   }
 
   open(socket: Socket, address: string): Client {
-    const slot = this.#connections.open(new Int32Array(4));
-    const client = new Client(socket, slot, 0, 0, 0);
+    const words = new Int32Array(4);
+    const slot = this.#connections.open(words);
+    const client = new Client(socket, slot, 0, 0, responseCounters(words), 0);
     this.opened.push(address);
     this.clients.add(client);
     this.#report();
