@@ -4,6 +4,7 @@
 
 import type { AddressClaim } from "./app/address-claim.ts";
 import { runCli, type Start } from "./app/cli.ts";
+import { ClientTally } from "./app/client-samples.ts";
 import { Clock } from "./app/clock.ts";
 import { readFileLimit } from "./app/file-limit.ts";
 import { LiveConfigWriter } from "./app/live-config.ts";
@@ -59,6 +60,7 @@ async function serve(wanted: WsConfig, { path, reread }: Start<typeof wsSchema>)
       program: NAME,
       workers: Array.from({ length: config.socket_workers }, (_, i) => `socket worker ${i}`),
       schema: wsSchema,
+      clients: new ClientTally(setup.clientSamples),
       collectMore: () => collectWsMetrics(config, certificate),
     },
     statistics: wsStatistics,

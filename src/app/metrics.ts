@@ -76,9 +76,11 @@ export const METRICS = {
   latency: {
     name: "aquatic_response_latency_seconds",
     kind: "histogram",
-    help: "Time from the receipt of a batch until its responses are sent, of one batch in 16",
+    help:
+      "Time from the receipt of a batch, or of its first message, until its responses are sent, " +
+      "of one batch in 16",
     bounds: LATENCY_BOUNDS,
-    of: "udp",
+    of: "both",
   },
   /** Not a request at all, or one that violates the protocol. */
   malformed: { ...DROPS, labels: { reason: "malformed" }, of: "both" },

@@ -7,6 +7,7 @@ import type { Channels } from "./channel.ts";
 import type { Clients } from "./clients.ts";
 import { type ConnectionName, workerOf } from "./connections.ts";
 import type { Deliveries, Kind } from "./deliveries.ts";
+import type { Latency } from "./latency.ts";
 import type { Draft } from "./message/draft.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { TrackerClock } from "./tracker-clock.ts";
@@ -21,6 +22,7 @@ export interface DeliveryParts {
   readonly channels: Channels;
   /** Contains the message to be delivered. */
   readonly draft: Draft;
+  readonly latency: Latency;
   readonly clock: TrackerClock;
   readonly counters: Counters;
 }
@@ -70,6 +72,11 @@ export class Delivery implements Deliveries {
     });
   }
 
+  /** Whether something waits for a flush, perhaps. */
+  get isFlushDue(): boolean {
+    return this.#isFlushDue;
+  }
+
   /** Flushes now if what waits cannot wait for the end of the turn. Call this between messages. */
   flushIfUrgent(): void {
     if (this.parts.outgoing.isUrgent) this.flush();
@@ -77,9 +84,10 @@ export class Delivery implements Deliveries {
 
   /** Sends all that waits to be sent. */
   flush(): void {
-    const { channels, clock, counters, outgoing } = this.parts;
+    const { channels, clock, counters, latency, outgoing } = this.parts;
     if (!channels.flush()) this.#scheduleRetry();
     if (outgoing.flush(clock.now)) counters.add(COUNTER.batches, 1);
+    latency.end();
   }
 
   // There may be no other reason for a flush, and somebody waits for the answer.

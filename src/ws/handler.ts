@@ -2,6 +2,7 @@
 // the table, and connections by name, but no sockets. Each socket worker has one. Nothing that a client
 // sends makes it throw.
 
+import type { ClientSampler } from "../app/client-samples.ts";
 import type { Counters } from "../app/counters.ts";
 import { COUNTER, type Counter } from "../app/metrics.ts";
 import type { AccessList } from "../swarm/access-list.ts";
@@ -61,6 +62,8 @@ export interface HandlerParts {
   readonly memberships: Memberships;
   readonly limits: AddressLimits;
   readonly pendingOffers: PendingOffers;
+  /** Where announces are sampled, if they are. */
+  readonly clients?: ClientSampler;
   readonly counters: Counters;
   /** Contains the message to be handled. */
   readonly inbox: Inbox;
@@ -149,7 +152,9 @@ export class Handler {
       this.parts.counters.add(COUNTER.forbidden, 1);
       return this.#refuse(from, ERRORS.forbidden);
     }
-    return message.isAnswer ? this.#relayAnswer(from, now) : this.#announce(from, now);
+    if (message.isAnswer) return this.#relayAnswer(from, now);
+    this.parts.clients?.add(this.#request, ANNOUNCE.peer);
+    return this.#announce(from, now);
   }
 
   /** Tells `from` that another connection holds the peer of the announce in the inbox. */

@@ -12,6 +12,7 @@ import type { Collector } from "./collector.ts";
 import type { Delivery } from "./delivery.ts";
 import { type Handler, OUTCOME } from "./handler.ts";
 import type { Heartbeat } from "./heartbeat.ts";
+import type { Latency } from "./latency.ts";
 import type { Inbox } from "./message/inbox.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Socket, SocketEvents } from "./socket/backend.ts";
@@ -34,6 +35,7 @@ export interface IncomingParts {
   readonly delivery: Delivery;
   readonly heartbeat: Heartbeat;
   readonly limits: AddressLimits;
+  readonly latency: Latency;
   readonly collector: Collector;
   readonly clock: TrackerClock;
   readonly counters: Counters;
@@ -55,7 +57,7 @@ export class Incoming implements SocketEvents {
   receive(client: Client): void {
     // The rest of what came with the message for which the client is being closed.
     if (client.sending === SENDING.closing) return;
-    const { clock, counters, delivery, handler, inbox, limits, takeovers } = this.parts;
+    const { clock, counters, delivery, handler, inbox, latency, limits, takeovers } = this.parts;
     const { now } = clock;
     client.heardAt = now;
     counters.add(COUNTER.requests, 1);
@@ -63,7 +65,9 @@ export class Incoming implements SocketEvents {
     const token = limits.takeMessage(client.addressHash, now);
     if (token === TOKEN.taken) {
       client.dropped = 0;
+      const isMeasured = latency.begin();
       const outcome = handler.handle(client, now);
+      if (isMeasured && !(outcome === OUTCOME.handled && delivery.isFlushDue)) latency.cancel();
       if (outcome === OUTCOME.held) takeovers.hold(client);
       else if (outcome === OUTCOME.bad) this.#noteBad(client);
     } else {

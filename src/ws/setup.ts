@@ -1,5 +1,6 @@
 // What the main thread of the WebTorrent tracker passes to its workers, and what the workers make of it.
 
+import { allocateClientSamples, ClientSampler } from "../app/client-samples.ts";
 import { allocateControl, doorbellWord } from "../app/control.ts";
 import { allocateCounters, Counters } from "../app/counters.ts";
 import { allocateLiveConfig } from "../app/live-config.ts";
@@ -22,6 +23,7 @@ import { Delivery } from "./delivery.ts";
 import { Handler } from "./handler.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Incoming } from "./incoming.ts";
+import { Latency } from "./latency.ts";
 import { Memberships } from "./memberships.ts";
 import { Draft } from "./message/draft.ts";
 import { Inbox } from "./message/inbox.ts";
@@ -49,6 +51,8 @@ export interface Setup {
   readonly control: SharedArrayBuffer;
   /** See swarm/access-list.ts. */
   readonly accessList: SharedArrayBuffer;
+  /** See client-samples.ts. */
+  readonly clientSamples: SharedArrayBuffer;
   /** The settings that may change, see live-config.ts. */
   readonly liveConfig: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
@@ -76,6 +80,7 @@ export function allocateSetup(
       table: createTable(PEER_ID_BYTES, tableLimits, randomWords(2)),
       control: allocateControl(socket_workers),
       accessList: allocateAccessList(MAX_LISTED),
+      clientSamples: allocateClientSamples(socket_workers),
       liveConfig: allocateLiveConfig(wsSchema),
       counters: allocateCounters(socket_workers),
       connections: allocateConnections(socket_workers, limits.max_connections),
@@ -144,29 +149,10 @@ export function createSocketWorker(setup: SocketWorkerSetup): SocketWorker {
   const outgoing = createOutgoing(config, connections, counters);
   const maxGathered = handlers.max_requests_per_iter;
   const channels = new Channels(setup.channels, { worker, maxGathered, wakeEvents }, control);
-  const delivery = new Delivery(worker, { clients, outgoing, channels, draft, clock, counters });
-  const handler = new Handler(
-    {
-      maxScrapeTorrents: network.max_scrape_torrents,
-      maxOffers: network.max_offers,
-      access: new AccessList(setup.accessList),
-      // May change, see live-config.ts.
-      get announceInterval() {
-        return network.peer_announce_interval;
-      },
-    },
-    {
-      table: new Table(setup.table),
-      connections: new Connections(setup.connections),
-      memberships: new Memberships(limits.max_peers_per_connection, randomWords(2)),
-      limits: addressLimits,
-      pendingOffers: new PendingOffers(setup.pendingOffers),
-      counters,
-      inbox,
-      draft,
-      deliveries: delivery,
-    },
-  );
+  const latency = new Latency(counters);
+  const sending = { clients, outgoing, channels, draft, latency, clock, counters };
+  const delivery = new Delivery(worker, sending);
+  const handler = createHandler(setup, { limits: addressLimits, counters, inbox, draft, delivery });
   const parts = { inbox, clients, handler, channels, outgoing, delivery, clock };
   const takeovers = new Takeovers(worker, parts);
   const pingInterval = pingSeconds(cleaning);
@@ -182,6 +168,7 @@ export function createSocketWorker(setup: SocketWorkerSetup): SocketWorker {
     takeovers,
     heartbeat,
     limits: addressLimits,
+    latency,
     collector,
     counters,
   });
@@ -195,6 +182,40 @@ export function createSocketWorker(setup: SocketWorkerSetup): SocketWorker {
   };
   const receiveFromWorkers = (): void => channels.receive(receiver);
   return { inbox, incoming, heartbeat, delivery, channels, receiveFromWorkers };
+}
+
+/** What a worker makes before its handler. */
+interface HandlerNeeds {
+  readonly limits: AddressLimits;
+  readonly counters: Counters;
+  readonly inbox: Inbox;
+  readonly draft: Draft;
+  readonly delivery: Delivery;
+}
+
+function createHandler(setup: SocketWorkerSetup, needs: HandlerNeeds): Handler {
+  const { limits, network } = setup.config;
+  const { delivery, ...parts } = needs;
+  return new Handler(
+    {
+      maxScrapeTorrents: network.max_scrape_torrents,
+      maxOffers: network.max_offers,
+      access: new AccessList(setup.accessList),
+      // May change, see live-config.ts.
+      get announceInterval() {
+        return network.peer_announce_interval;
+      },
+    },
+    {
+      ...parts,
+      table: new Table(setup.table),
+      connections: new Connections(setup.connections),
+      memberships: new Memberships(limits.max_peers_per_connection, randomWords(2)),
+      pendingOffers: new PendingOffers(setup.pendingOffers),
+      clients: new ClientSampler(setup.clientSamples, setup.worker),
+      deliveries: delivery,
+    },
+  );
 }
 
 function createOutgoing(

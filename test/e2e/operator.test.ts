@@ -63,6 +63,30 @@ test.each([0, 1])("with %d request workers, all workers are alive and counted", 
   expect(sampled > 0).toBe(count === 0);
 });
 
+test.each(["epoll", "bytes", "bun"])(
+  "with '%s', WebTorrent messages are counted",
+  async (backend) => {
+    const network = `socket_backend = '${backend}'\n[statistics]`;
+    const config = `socket_workers = 2\n${PAGES.replace("[statistics]", network)}`;
+    await using tracker = await startTracker({ program: "ws", config });
+    const pages = await pagesOf(tracker);
+    await using a = await connectWs(`ws://127.0.0.1:${tracker.ports[0]}/`);
+    await say(a, announce("t", "-WW0205-a"));
+    for (const action of ["scrape", "else"]) {
+      a.send({ action, info_hash: announce("t", "a")["info_hash"] });
+      await a.take();
+    }
+    for (const type of ["announce", "scrape", "error"]) {
+      const labels = [`type="${type}"`, 'ip_version="4"'];
+      expect(await readMetric(pages, "aquatic_responses_total", labels)).toBe(1);
+    }
+    expect(await readMetric(pages, "aquatic_response_latency_seconds_count")).toBe(1);
+    expect(await readMetric(pages, "aquatic_peer_clients", ['client="WebTorrent"'])).toBe(1);
+    const stats = await (await fetch(`${pages}stats.json`)).json();
+    expect(stats).toMatchObject({ clients: [{ name: "WebTorrent", share: 1 }] });
+  },
+);
+
 test("the WebTorrent tracker shows its connections, and never its password", async () => {
   using files = await makeCertificate();
   const tls = `use_tls = true

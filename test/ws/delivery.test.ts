@@ -35,6 +35,7 @@ beforeEach(() => {
   const parts = {
     draft,
     clock: { now: 77 },
+    latency: { end: () => undefined },
     counters: new Counters(counters, WORKER),
     clients: {
       find: (name: number, generation: number) =>

@@ -56,6 +56,56 @@ test("what clients are sent is counted by type, and by the IP version of the rec
   expect(harness.count("responses")).toBe(5);
 });
 
+test("client programs are known by the peer IDs of announces, not of answers", () => {
+  const socket = harness.open();
+  const answer = { ...announce("t", "-WW0205-"), answer: { type: "answer", sdp: "sdp" } };
+  for (let i = 0; i < 64; i++) socket.say(answer);
+  expect(harness.clientShares()).toEqual([]);
+  for (let i = 0; i < 64 * 3; i++) socket.say(announce("t", "-WW0205-"));
+  for (let i = 0; i < 64; i++) socket.say(announce("t", "-ZZ0205-"));
+  expect(harness.clientShares()).toEqual([
+    { name: "WebTorrent", share: 0.75 },
+    { name: "other", share: 0.25 },
+  ]);
+});
+
+describe("the latency of responses", () => {
+  test("is measured for one batch in 16", async () => {
+    const [a, b] = [harness.open(), harness.open()];
+    for (let turn = 0; turn < 32; turn++) {
+      a.say(announce("t", "a"));
+      b.say(announce("t", "b"));
+      await endOfTurn();
+    }
+    expect([harness.measuredBatches, harness.count("batches")]).toEqual([2, 32]);
+  });
+
+  test("is none where there are no responses", async () => {
+    const socket = harness.open();
+    socket.say("junk");
+    await endOfTurn();
+    harness.worker.delivery.flush();
+    expect(harness.measuredBatches).toBe(0);
+    socket.say("junk");
+    socket.say(announce("t", "a"));
+    expect(harness.measuredBatches).toBe(0);
+    await endOfTurn();
+    expect(harness.measuredBatches).toBe(1);
+  });
+
+  test("does not include the wait for another connection", async () => {
+    const [old, young] = [harness.open(), harness.open()];
+    for (let turn = 0; turn < 16; turn++) {
+      old.say(announce("t", "a"));
+      await endOfTurn();
+    }
+    expect(harness.measuredBatches).toBe(1);
+    young.say(announce("t", "a"));
+    await endOfTurn();
+    expect(harness.measuredBatches).toBe(1);
+  });
+});
+
 describe("a client that is being closed", () => {
   test("is not heard, and is sent nothing more", async () => {
     const [bad, other] = [harness.open(), harness.open()];

@@ -1,10 +1,11 @@
 // A socket worker without listeners, with sockets that are none: they take the bytes that the test lets them take.
 // The end of a turn of the event loop is `endOfTurn`.
 
+import { ClientTally } from "../../src/app/client-samples.ts";
 import { defaultConfig } from "../../src/app/config.ts";
 import { CONTROL } from "../../src/app/control.ts";
-import { sumCounter } from "../../src/app/counters.ts";
-import { COUNTER } from "../../src/app/metrics.ts";
+import { readCounter, sumCounter } from "../../src/app/counters.ts";
+import { COUNTER, LATENCY_BOUNDS } from "../../src/app/metrics.ts";
 import { advanceClock, readClock } from "../../src/memory/clock.ts";
 import { Table } from "../../src/swarm/table.ts";
 import type { Client } from "../../src/ws/client.ts";
@@ -70,6 +71,21 @@ export class WorkerHarness {
 
   count(counter: keyof typeof COUNTER): number {
     return sumCounter(this.#setup.counters, COUNTER[counter]);
+  }
+
+  /** Batches whose latency has been measured. */
+  get measuredBatches(): number {
+    const buckets = Array.from({ length: LATENCY_BOUNDS.length + 1 }, (_, bucket) => {
+      return readCounter(this.#setup.counters, COUNTER.latency, bucket)[0];
+    });
+    return buckets.reduce((sum, count) => sum + count);
+  }
+
+  /** The share of each client program among the announces that were sampled. */
+  clientShares(): { name: string; share: number }[] {
+    const tally = new ClientTally(this.#setup.clientSamples);
+    tally.collect(1);
+    return tally.shares();
   }
 
   get peerCount(): number {

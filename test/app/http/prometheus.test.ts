@@ -37,7 +37,12 @@ test("a tracker shows only what it counts", () => {
   const names = (tracker: "udp" | "ws") => collectCounters(tracker, memory).map(({ name }) => name);
   expect(names("udp")).not.toContain("aquatic_offers_total");
   expect(names("ws")).toContain("aquatic_offers_total");
-  expect(names("ws")).not.toContain("aquatic_response_latency_seconds");
+  const types = (tracker: "udp" | "ws") => {
+    const samples = collectCounters(tracker, memory).flatMap((each) => each.samples);
+    return samples.map(({ labels }) => labels["type"]);
+  };
+  expect(types("udp")).toContain("connect");
+  expect(types("ws")).not.toContain("connect");
 });
 
 test("the buckets of a histogram are cumulative, over all workers", () => {

@@ -105,7 +105,6 @@ const CHARTS = [
   { title: "Refused or lost", lines: [["not_served", "per second"]], format: formatCount },
 ];
 const OF_WS = new Set(["Offers and answers", "Connections"]);
-const OF_UDP = new Set(["Latency of responses"]);
 
 let columns = [];
 /** Rows of the history: Unix time, then the columns. */
@@ -255,7 +254,7 @@ function formatTick(unix) {
 }
 
 function createCharts(isWs) {
-  const wanted = CHARTS.filter(({ title }) => !(isWs ? OF_UDP : OF_WS).has(title));
+  const wanted = CHARTS.filter(({ title }) => isWs || !OF_WS.has(title));
   charts = wanted.map((chart) => new Chart(chart));
   byId("charts").replaceChildren(...charts.map(({ figure }) => figure));
   for (const chart of charts) chart.draw();
@@ -300,9 +299,8 @@ function drawTiles(stats) {
   const tiles = [
     ["requests/s", formatCount(last("requests"))],
     ["responses/s", formatCount(last("responses"))],
-    ...(isWs
-      ? [["connections", formatCount(last("connections"))]]
-      : [["latency, 99 %", formatSeconds(last("latency_p99"))]]),
+    ["latency, 99 %", formatSeconds(last("latency_p99"))],
+    ...(isWs ? [["connections", formatCount(last("connections"))]] : []),
     ["peers", formatCount(sum("peers"))],
     ["seeders", formatCount(sum("seeders"))],
     ["torrents", formatCount(sum("torrents"))],
@@ -340,8 +338,7 @@ function drawSizes({ swarms: { distribution, percentiles } }) {
       : `Torrents by number of peers: median ${p50}, 99 % at most ${p99}, largest ${whole.format(max)}.`;
 }
 
-function drawClients({ clients, program }) {
-  byId("clients-panel").hidden = program === "aquatic-ws";
+function drawClients({ clients }) {
   const most = clients[0]?.share ?? 1;
   const entries = clients.map(({ name, share }) => [name, share / most, formatPercent(share)]);
   drawBars(byId("clients"), entries, "No announces have been sampled yet.");
