@@ -25,6 +25,13 @@ const DROPS = {
   help: "Requests and responses refused or lost, by reason",
 } as const;
 
+const CLOSES = {
+  name: "aquatic_connection_closes_total",
+  kind: "counter",
+  help: "Connections that ended or were refused, by reason",
+  of: "ws",
+} as const;
+
 /** Seconds: 10 µs to a quarter second, three for each power of ten. */
 export const LATENCY_BOUNDS = [
   1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25,
@@ -116,6 +123,40 @@ export const METRICS = {
     help: "Open connections",
     of: "ws",
   },
+  /** The client closed the connection, or is gone. */
+  closedByClient: { ...CLOSES, labels: { reason: "client" } },
+  /** The client violated the protocol of WebSockets: code 1002. */
+  protocolError: { ...CLOSES, labels: { reason: "protocol error" } },
+  /** A message was not UTF-8, or its compressed data invalid: code 1007. */
+  invalidText: { ...CLOSES, labels: { reason: "invalid text" } },
+  /** Code 1009. */
+  messageTooBig: { ...CLOSES, labels: { reason: "message too big" } },
+  /** Too many messages could not be answered: code 1008. */
+  badMessages: { ...CLOSES, labels: { reason: "bad messages" } },
+  /** The client kept sending while its address was over its rate: code 1008. */
+  flood: { ...CLOSES, labels: { reason: "flood" } },
+  /** More waited for the client than max_queued_bytes, offers aside. */
+  outboxFull: { ...CLOSES, labels: { reason: "queue full" } },
+  /** The client read nothing of what waited for it. */
+  stalled: { ...CLOSES, labels: { reason: "not reading" } },
+  /** No sign of life for max_connection_age. */
+  silent: { ...CLOSES, labels: { reason: "ping timeout" } },
+  /** No answer to a ping when another connection used the same peer ID. */
+  replaced: { ...CLOSES, labels: { reason: "peer reconnected" } },
+  /** A mistake of the tracker: code 1011. */
+  failed: { ...CLOSES, labels: { reason: "internal error" } },
+  /** Refused: the worker had max_connections. */
+  noRoom: { ...CLOSES, labels: { reason: "connection limit" } },
+  /** Refused: the address had max_connections_per_ip. */
+  noRoomForAddress: { ...CLOSES, labels: { reason: "address limit" } },
+  /** Refused: see allowed_origins. */
+  forbiddenOrigin: { ...CLOSES, labels: { reason: "forbidden origin" } },
+  /** Refused: the request was invalid, or no handshake that the tracker knows. */
+  badHandshake: { ...CLOSES, labels: { reason: "bad handshake" } },
+  /** Ended: the request did not come as a whole in time. */
+  handshakeTimeout: { ...CLOSES, labels: { reason: "handshake timeout" } },
+  /** Ended: the client and the tracker did not agree on TLS. */
+  tlsFailed: { ...CLOSES, labels: { reason: "tls failure" } },
   /** See pulse.ts. */
   cpuSeconds: {
     name: "aquatic_worker_cpu_seconds_total",
@@ -162,6 +203,14 @@ export function listMetrics(tracker: "udp" | "ws"): [counter: Counter, metric: M
   return KEYS.flatMap((key): [Counter, Metric][] => {
     const metric: Metric = METRICS[key];
     return metric.of === "both" || metric.of === tracker ? [[COUNTER[key], metric]] : [];
+  });
+}
+
+/** Reasons for which connections of the WebTorrent tracker end, in the order of the table. */
+export function listCloses(): [reason: string, counter: Counter][] {
+  return listMetrics("ws").flatMap(([counter, { labels, name }]): [string, Counter][] => {
+    const reason = labels?.["reason"];
+    return name === CLOSES.name && reason !== undefined ? [[reason, counter]] : [];
   });
 }
 

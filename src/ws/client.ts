@@ -1,5 +1,6 @@
 // One connection as its worker knows it, and the state of what is sent to it.
 
+import { COUNTER, type Counter } from "../app/metrics.ts";
 import type { ConnectionName } from "./connections.ts";
 import type { Sender } from "./handler.ts";
 import type { Outbox } from "./outbox.ts";
@@ -43,6 +44,8 @@ export class Client implements Sender, Chain {
   blockedSince = 0;
   /** Messages that could not be answered. */
   badMessages = 0;
+  /** What counts its end, unless the backend knows better: see `closeFor`. */
+  closeCounter: Counter = COUNTER.closedByClient;
   /** Messages dropped one after the other, because the address sends too many. */
   dropped = 0;
 
@@ -57,4 +60,9 @@ export class Client implements Sender, Chain {
     /** The second of its last sign of life: a message or a pong. */
     public heardAt: number,
   ) {}
+
+  /** Notes why the tracker is about to close the connection. The first reason counts. */
+  closeFor(counter: Counter): void {
+    if (this.closeCounter === COUNTER.closedByClient) this.closeCounter = counter;
+  }
 }

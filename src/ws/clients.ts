@@ -36,10 +36,15 @@ export class Clients {
     return client?.generation === generation ? client : undefined;
   }
 
+  /** Whether there are as many connections as there may be. */
+  get isFull(): boolean {
+    return !this.connections.hasRoom;
+  }
+
   /** Whether the client at `address` may open another connection. */
   hasRoom(address: string): boolean {
     readAddressWords(address, this.#address);
-    return this.connections.hasRoom && this.limits.hasRoom(this.limits.hash(this.#address));
+    return !this.isFull && this.limits.hasRoom(this.limits.hash(this.#address));
   }
 
   /** Adds a connection of the client at `address`, for which there is room, at second `now`. */
@@ -69,6 +74,7 @@ export class Clients {
     this.limits.removeConnection(client.addressHash);
     this.connections.close(slot);
     this.counters.add(COUNTER.connections, -1);
+    this.counters.add(client.closeCounter, 1);
     return true;
   }
 }

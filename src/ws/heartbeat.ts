@@ -1,6 +1,7 @@
 // Pings the connections of a worker, because proxies cut those that carry nothing, and closes those
 // that are silent or do not read.
 
+import { COUNTER } from "../app/metrics.ts";
 import { type Client, SENDING } from "./client.ts";
 import type { Clients } from "./clients.ts";
 import type { Outgoing } from "./outgoing.ts";
@@ -66,7 +67,10 @@ export class Heartbeat {
     const { maxAge, pingInterval } = this.settings;
     for (const client of this.#silent) {
       const silence = now - client.heardAt;
-      if (silence > maxAge && client.sending !== SENDING.closing) client.socket.terminate();
+      if (silence > maxAge && client.sending !== SENDING.closing) {
+        client.closeFor(COUNTER.silent);
+        client.socket.terminate();
+      }
       if (silence > maxAge || silence <= maxAge - pingInterval) this.#silent.delete(client);
     }
   }

@@ -3,7 +3,7 @@
 
 import type { Counters } from "../app/counters.ts";
 import { log } from "../app/log.ts";
-import { COUNTER } from "../app/metrics.ts";
+import { COUNTER, type Counter } from "../app/metrics.ts";
 import { TOKEN } from "../memory/token-buckets.ts";
 import type { AddressLimits } from "./address-limits.ts";
 import { type Client, SENDING } from "./client.ts";
@@ -15,7 +15,7 @@ import type { Heartbeat } from "./heartbeat.ts";
 import type { Latency } from "./latency.ts";
 import type { Inbox } from "./message/inbox.ts";
 import type { Outgoing } from "./outgoing.ts";
-import type { Socket, SocketEvents } from "./socket/backend.ts";
+import type { Refusal, Socket, SocketEvents } from "./socket/backend.ts";
 import { CLOSE } from "./socket/close-code.ts";
 import type { Takeovers } from "./takeovers.ts";
 import type { TrackerClock } from "./tracker-clock.ts";
@@ -24,6 +24,13 @@ import type { TrackerClock } from "./tracker-clock.ts";
 const MAX_DROPPED = 256;
 /** Messages of one connection that cannot be answered, before it is closed. */
 const MAX_BAD_MESSAGES = 16;
+
+const REFUSALS: Readonly<Record<Refusal, Counter>> = {
+  origin: COUNTER.forbiddenOrigin,
+  handshake: COUNTER.badHandshake,
+  late: COUNTER.handshakeTimeout,
+  tls: COUNTER.tlsFailed,
+};
 
 /** What this works with. */
 export interface IncomingParts {
@@ -47,7 +54,10 @@ export class Incoming implements SocketEvents {
   constructor(private readonly parts: IncomingParts) {}
 
   hasRoom(address: string): boolean {
-    return this.parts.clients.hasRoom(address);
+    const { clients, counters } = this.parts;
+    if (clients.hasRoom(address)) return true;
+    counters.add(clients.isFull ? COUNTER.noRoom : COUNTER.noRoomForAddress, 1);
+    return false;
   }
 
   open(socket: Socket, address: string): Client {
@@ -100,7 +110,12 @@ export class Incoming implements SocketEvents {
     this.parts.delivery.scheduleFlush();
   }
 
-  close(client: Client): void {
+  refuse(reason: Refusal): void {
+    this.parts.counters.add(REFUSALS[reason], 1);
+  }
+
+  close(client: Client, violation?: number): void {
+    if (violation !== undefined) client.closeFor(countViolation(violation));
     const { clients, handler, heartbeat, outgoing, takeovers } = this.parts;
     const isFirst = clients.close(client, () => {
       outgoing.end(client);
@@ -113,7 +128,10 @@ export class Incoming implements SocketEvents {
   fail(socket: Socket, client: Client | undefined, error: unknown): void {
     if (!this.#hasFailed) log(`a connection had to be closed: ${String(error)}`);
     this.#hasFailed = true;
-    if (client !== undefined) this.parts.outgoing.end(client);
+    if (client !== undefined) {
+      client.closeFor(COUNTER.failed);
+      this.parts.outgoing.end(client);
+    }
     socket.close(CLOSE.internalError, "");
   }
 
@@ -127,17 +145,24 @@ export class Incoming implements SocketEvents {
     if (token === TOKEN.none) return handler.refuseRate(client);
     counters.add(COUNTER.rateLimited, 1);
     client.dropped++;
-    if (client.dropped >= MAX_DROPPED) this.#end(client, "too many messages");
+    if (client.dropped >= MAX_DROPPED) this.#end(client, COUNTER.flood, "too many messages");
   }
 
   #noteBad(client: Client): void {
     this.parts.counters.add(COUNTER.malformed, 1);
     client.badMessages++;
-    if (client.badMessages >= MAX_BAD_MESSAGES) this.#end(client, "too many bad messages");
+    if (client.badMessages >= MAX_BAD_MESSAGES)
+      this.#end(client, COUNTER.badMessages, "too many bad messages");
   }
 
-  #end(client: Client, reason: string): void {
+  #end(client: Client, counter: Counter, reason: string): void {
+    client.closeFor(counter);
     this.parts.outgoing.end(client);
     client.socket.close(CLOSE.policyViolation, reason);
   }
+}
+
+function countViolation(code: number): Counter {
+  if (code === CLOSE.invalidText) return COUNTER.invalidText;
+  return code === CLOSE.messageTooBig ? COUNTER.messageTooBig : COUNTER.protocolError;
 }

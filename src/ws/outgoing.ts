@@ -90,7 +90,9 @@ export class Outgoing {
       this.connections.setFull(slotOf(client.name), false);
     } else {
       this.#block(client, now);
-      if (!this.#limit(client, client.outbox!)) client.socket.terminate();
+      if (this.#limit(client, client.outbox!)) return;
+      client.closeFor(COUNTER.outboxFull);
+      client.socket.terminate();
     }
   }
 
@@ -109,7 +111,9 @@ export class Outgoing {
   /** Closes the clients that have read nothing for too long by second `now`. */
   closeStalled(now: number): void {
     for (const client of this.#blocked) {
-      if (now - client.blockedSince > this.settings.stallSeconds) client.socket.terminate();
+      if (now - client.blockedSince <= this.settings.stallSeconds) continue;
+      client.closeFor(COUNTER.stalled);
+      client.socket.terminate();
     }
   }
 
@@ -140,6 +144,7 @@ export class Outgoing {
     const outbox = (client.outbox ??= new Outbox(this.settings.maxQueued));
     outbox.add(kind, frame, 0, frame.length);
     if (this.#limit(client, outbox)) return;
+    client.closeFor(COUNTER.outboxFull);
     this.end(client);
     this.#doomed.push(client);
   }

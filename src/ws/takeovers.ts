@@ -3,6 +3,7 @@
 // again. Clients often reconnect before the tracker notices that their old connection is dead; and
 // nobody can take the place of a peer whose connection lives.
 
+import { COUNTER } from "../app/metrics.ts";
 import type { Channels } from "./channel.ts";
 import type { Client } from "./client.ts";
 import type { Clients } from "./clients.ts";
@@ -67,7 +68,10 @@ export class Takeovers {
     if (client === undefined) return this.#tell(asker, name, generation, false);
     const probe = this.#probes.get(client);
     if (probe !== undefined) return void probe.askers.add(asker);
-    const timer = setTimeout(() => client.socket.terminate(), PONG_MILLISECONDS);
+    const timer = setTimeout(() => {
+      client.closeFor(COUNTER.replaced);
+      client.socket.terminate();
+    }, PONG_MILLISECONDS);
     this.#probes.set(client, { askers: new Set([asker]), timer });
     client.socket.ping();
   }

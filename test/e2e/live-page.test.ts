@@ -7,6 +7,7 @@ import { CHROMIUM } from "../support/browser.ts";
 import { announceThree, PAGES, pagesOf } from "../support/operator.ts";
 import { testWith } from "../support/requirements.ts";
 import { startTracker } from "../support/tracker.ts";
+import { announce, connectWs, say } from "../support/ws-client.ts";
 
 const TIMEOUT_MS = 60_000;
 
@@ -72,6 +73,32 @@ await testWith(
     await page.clock.fastForward(5000);
     await page.getByText(/The tracker has not answered since/).waitFor();
     expect(await page.locator("#tiles div", { hasText: "peers" }).innerText()).toContain("3");
+  },
+  TIMEOUT_MS,
+);
+
+await testWith(
+  ["chromium"],
+  "shows the clients and the ends of connections of the WebTorrent tracker",
+  async () => {
+    await using tracker = await startTracker({ program: "ws", config: PAGES });
+    const pages = await pagesOf(tracker);
+    await using client = await connectWs(`ws://127.0.0.1:${tracker.ports[0]}/`);
+    await say(client, announce("t", "-WW0205-a"));
+    await client.close();
+    const browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: ["--no-sandbox", "--disable-dev-shm-usage"],
+    });
+    await using _ = { [Symbol.asyncDispose]: () => browser.close() };
+    const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+    await page.clock.install();
+    await page.goto(pages);
+    await page.locator("#clients li", { hasText: "WebTorrent" }).getByText("100 %").waitFor();
+    await page.locator("#charts figure", { hasText: "Latency of responses" }).waitFor();
+    const ends = page.locator("#closes li", { hasText: "client" });
+    while (!(await ends.isVisible())) await page.clock.fastForward(5000);
+    expect(await ends.innerText()).toContain("1");
   },
   TIMEOUT_MS,
 );

@@ -64,13 +64,15 @@ test.each([0, 1])("with %d request workers, all workers are alive and counted", 
 });
 
 test.each(["epoll", "bytes", "bun"])(
-  "with '%s', WebTorrent messages are counted",
+  "with '%s', messages and connections of WebTorrent are counted",
   async (backend) => {
     const network = `socket_backend = '${backend}'\n[statistics]`;
-    const config = `socket_workers = 2\n${PAGES.replace("[statistics]", network)}`;
+    const limits = "[limits]\nmax_connections_per_ip = 1";
+    const config = `socket_workers = 2\n${limits}\n${PAGES.replace("[statistics]", network)}`;
     await using tracker = await startTracker({ program: "ws", config });
     const pages = await pagesOf(tracker);
-    await using a = await connectWs(`ws://127.0.0.1:${tracker.ports[0]}/`);
+    const url = `ws://127.0.0.1:${tracker.ports[0]}/`;
+    await using a = await connectWs(url);
     await say(a, announce("t", "-WW0205-a"));
     for (const action of ["scrape", "else"]) {
       a.send({ action, info_hash: announce("t", "a")["info_hash"] });
@@ -84,6 +86,15 @@ test.each(["epoll", "bytes", "bun"])(
     expect(await readMetric(pages, "aquatic_peer_clients", ['client="WebTorrent"'])).toBe(1);
     const stats = await (await fetch(`${pages}stats.json`)).json();
     expect(stats).toMatchObject({ clients: [{ name: "WebTorrent", share: 1 }] });
+    const rejected: unknown = await connectWs(url).catch((error: unknown) => error);
+    expect(rejected).toBeInstanceOf(Error);
+    await a.close();
+    while ((await readMetric(pages, "aquatic_active_connections")) > 0) await Bun.sleep(20);
+    const closes = (reason: string) => {
+      return readMetric(pages, "aquatic_connection_closes_total", [`reason="${reason}"`]);
+    };
+    expect([await closes("client"), await closes("address limit")]).toEqual([1, 1]);
+    expect(await readMetric(pages, "aquatic_connection_closes_total")).toBe(2);
   },
 );
 

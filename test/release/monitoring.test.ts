@@ -18,7 +18,7 @@ function promtool(...args: string[]): { code: number; output: string } {
 
 await testWith(["prometheus"], "promtool accepts the scrape configuration and the rules", () => {
   const config = promtool("check", "config", join(MONITORING, "prometheus/scrape.yml"));
-  expect(config).toMatchObject({ code: 0, output: expect.stringContaining("SUCCESS: 7 rules") });
+  expect(config).toMatchObject({ code: 0, output: expect.stringContaining("SUCCESS: 8 rules") });
 });
 
 await testWith(["prometheus"], "the alerts fire when they should", () => {

@@ -1,10 +1,18 @@
 // What happens with what a backend reports. What clients are sent is in outgoing.test.ts.
 
 import { beforeEach, describe, expect, spyOn, test } from "bun:test";
+import { type COUNTER, METRICS } from "../../src/app/metrics.ts";
 import { standardError } from "../../src/app/output.ts";
 import { OPCODE } from "../../src/ws/socket/frame.ts";
 import { readFrames } from "./frames.ts";
-import { announce, endOfTurn, type FakeSocket, id, WorkerHarness } from "./worker-harness.ts";
+import {
+  announce,
+  endOfTurn,
+  type FakeSocket,
+  id,
+  MAX_AGE,
+  WorkerHarness,
+} from "./worker-harness.ts";
 
 let harness: WorkerHarness;
 
@@ -167,6 +175,7 @@ test("a flood gets errors, then nothing, and then its end with 1008", async () =
   expect(flood.closeCode).toBe(1008);
   expect(sent).toBeGreaterThanOrEqual(40 + 256);
   expect(harness.count("rateLimited")).toBe(sent - 40);
+  expect(countEnds()).toEqual(["flood"]);
   neighbour.say(announce("t", "b"));
   await endOfTurn();
   expect(neighbour.take()).toMatchObject([{ incomplete: 1 }]);
@@ -186,6 +195,97 @@ test("a mistake of the tracker closes one connection with 1011, and is logged on
   expect(logged).toHaveLength(1);
   expect(logged[0]).toContain("as the test wants it");
 });
+
+describe("the end of a connection is counted by its reason:", () => {
+  test.each([
+    ["client", "closedByClient", (socket) => socket.terminate()],
+    ["client, unless it violated the protocol", "protocolError", (socket) => socket.violate(1002)],
+    ["not UTF-8", "invalidText", (socket) => socket.violate(1007)],
+    ["too long a message", "messageTooBig", (socket) => socket.violate(1009)],
+    ["bad messages", "badMessages", (socket) => repeat(16, () => socket.say("junk"))],
+    ["silence", "silent", () => harness.pass(MAX_AGE + 1)],
+    ["a mistake", "failed", (socket) => harness.worker.incoming.fail(socket, socket.client, "")],
+    [
+      "an outbox that grows",
+      "outboxFull",
+      async (socket) => {
+        socket.room = 0;
+        for (let i = 0; i < 100; i++) {
+          socket.say(announce("t", "a"));
+          await endOfTurn();
+        }
+      },
+    ],
+    [
+      "an outbox that is too large at once",
+      "outboxFull",
+      async (socket) => {
+        socket.room = 0;
+        repeat(79, () => socket.say(announce("t", "a")));
+        await endOfTurn();
+      },
+    ],
+    [
+      "a client that does not read",
+      "stalled",
+      async (socket) => {
+        socket.room = 0;
+        socket.say(announce("t", "a"));
+        await endOfTurn();
+        repeat(40, () => {
+          socket.answerPing();
+          harness.pass(1);
+        });
+      },
+    ],
+  ] as [string, keyof typeof COUNTER, (socket: FakeSocket) => void | Promise<void>][])(
+    "%s",
+    async (_, counter, end) => {
+      using _log = spyOn(standardError, "write").mockReturnValue(true);
+      const socket = harness.open();
+      expect(countEnds()).toEqual([]);
+      await end(socket);
+      expect(socket.hasEnded).toBe(true);
+      expect(countEnds()).toEqual([counter]);
+      // It is reported again.
+      socket.violate(1002);
+      expect(countEnds()).toEqual([counter]);
+    },
+  );
+
+  test("a lack of room, for all or for the address", () => {
+    harness = new WorkerHarness({ max_connections: 3, max_connections_per_ip: 2 });
+    const { incoming } = harness.worker;
+    const sockets = [harness.open(), harness.open()];
+    expect([incoming.hasRoom("192.0.2.1"), countEnds()]).toEqual([false, ["noRoomForAddress"]]);
+    sockets.push(harness.open("192.0.2.2"));
+    expect([incoming.hasRoom("192.0.2.3"), incoming.hasRoom("192.0.2.1")]).toEqual([false, false]);
+    expect(harness.count("noRoom")).toBe(2);
+  });
+
+  test("a refusal", () => {
+    for (const reason of ["origin", "handshake", "late", "tls"] as const) {
+      harness.worker.incoming.refuse(reason);
+    }
+    const refusals = ["forbiddenOrigin", "badHandshake", "handshakeTimeout", "tlsFailed"];
+    expect(countEnds()).toEqual(refusals as typeof ENDS);
+  });
+});
+
+function repeat(times: number, run: () => void): void {
+  for (let i = 0; i < times; i++) run();
+}
+
+const ENDS = (Object.keys(METRICS) as (keyof typeof METRICS)[]).filter((key) => {
+  return METRICS[key].name === "aquatic_connection_closes_total";
+});
+
+/** The counters of ends that are not 0, which are 1. */
+function countEnds(): typeof ENDS {
+  const counted = ENDS.filter((key) => harness.count(key) > 0);
+  expect(counted.map((key) => harness.count(key))).toEqual(counted.map(() => 1));
+  return counted;
+}
 
 describe("pings and pongs", () => {
   test("leave in order with messages", async () => {

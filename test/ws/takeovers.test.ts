@@ -6,6 +6,7 @@ import { Client } from "../../src/ws/client.ts";
 import { nameConnection } from "../../src/ws/connections.ts";
 import { OUTCOME, type Outcome } from "../../src/ws/handler.ts";
 import { Inbox } from "../../src/ws/message/inbox.ts";
+import { COUNTER } from "../../src/app/metrics.ts";
 import { responseCounters } from "../../src/ws/response-counters.ts";
 import type { Socket } from "../../src/ws/socket/backend.ts";
 import { type TakeoverParts, Takeovers } from "../../src/ws/takeovers.ts";
@@ -137,6 +138,7 @@ describe("a holder of this worker", () => {
     expect(happened()).toEqual(["1/0 pinged"]);
     jest.advanceTimersByTime(1);
     expect(happened()).toEqual(["1/0 terminated"]);
+    expect(old.closeCounter).toBe(COUNTER.replaced);
     close(old);
     const handled = ["2/0 handled m1 at 77", "3/0 handled m2 at 77", "2/0 handled m3 at 77"];
     expect(happened()).toEqual(handled);

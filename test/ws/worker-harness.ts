@@ -136,6 +136,12 @@ export class FakeSocket implements Socket {
     this.worker.incoming.close(this.client);
   }
 
+  /** The backend ends the connection because the client violated the protocol. */
+  violate(code: number): void {
+    this.hasEnded = true;
+    this.worker.incoming.close(this.client, code);
+  }
+
   /** The client sends a message: a value, a text or bytes. */
   say(message: object | string | Buffer): void {
     const { inbox, incoming } = this.worker;

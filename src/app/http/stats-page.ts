@@ -3,7 +3,7 @@
 import { version } from "../../../package.json" with { type: "json" };
 import { isField, type Schema } from "../config-field.ts";
 import { readCounter, sumCounter } from "../counters.ts";
-import { COUNTER, listFaults } from "../metrics.ts";
+import { COUNTER, type Counter, listCloses, listFaults } from "../metrics.ts";
 import { PROCESS } from "../process-stats.ts";
 import { PERCENTILES } from "../statistics.ts";
 import { checkWorkers } from "./health.ts";
@@ -15,6 +15,9 @@ import type { Subject } from "./subject.ts";
 export async function statsPage(subject: Subject, history: History, since: number): Promise<Page> {
   const { clients, clock, counters, program, tracker } = subject;
   clients?.collect(clock.second);
+  const describeReason = ([reason, counter]: [string, Counter]): object => {
+    return { reason, total: sumCounter(counters, counter) };
+  };
   const { maxFiles, openFiles, residentBytes } = PROCESS.read();
   const stats = {
     program,
@@ -31,9 +34,8 @@ export async function statsPage(subject: Subject, history: History, since: numbe
       requests: sumCounter(counters, COUNTER.requests),
       responses: sumCounter(counters, COUNTER.responses),
     },
-    not_served: listFaults(tracker).map(([reason, counter]) => {
-      return { reason, total: sumCounter(counters, counter) };
-    }),
+    not_served: listFaults(tracker).map(describeReason),
+    closes: tracker === "ws" ? listCloses().map(describeReason) : [],
     process: { resident_bytes: residentBytes, open_files: openFiles, max_files: maxFiles },
     cleaning: { passes: subject.cleaning.passes, last_seconds: subject.cleaning.lastSeconds },
     configuration: withoutSecrets(subject.schema, subject.config),

@@ -31,6 +31,17 @@ export interface Socket {
   terminate(): void;
 }
 
+/** Why a backend lets no connection open, or ends it before. */
+export type Refusal =
+  /** The page's origin is not allowed. */
+  | "origin"
+  /** The request is invalid, or no handshake that the tracker knows. */
+  | "handshake"
+  /** The request did not come as a whole in time. */
+  | "late"
+  /** The client and the tracker did not agree on TLS. */
+  | "tls";
+
 /** What a backend reports. */
 export interface SocketEvents {
   /** Whether the client at `address` may open another connection. */
@@ -47,8 +58,10 @@ export interface SocketEvents {
   flush(client: Client): void;
   /** The client has read something after `write` returned false. */
   drain(client: Client): void;
-  /** The connection has closed. */
-  close(client: Client): void;
+  /** A client was refused for another reason than a lack of room. 'bun' does not see all of them. */
+  refuse(reason: Refusal): void;
+  /** The connection has closed; `violation` is the code if the client violated the protocol. */
+  close(client: Client, violation?: number): void;
   /** A mistake of the tracker: the connection must close, and only that connection. */
   fail(socket: Socket, client: Client | undefined, error: unknown): void;
   /** About so many bytes were allocated that are garbage soon. */

@@ -23,6 +23,10 @@ const MAX_IDLE_SECONDS = 960;
 const PONG_GARBAGE = 256;
 const REQUEST_GARBAGE = 4096;
 
+/** How the runtime reports a violation: see `findViolation`. */
+const ABNORMAL = 1006;
+const VIOLATION = "Received ";
+
 /** The address of a client until its connection is open, then the connection. */
 type Data = string | Connection;
 
@@ -60,7 +64,9 @@ export const listen: Listen = ({ host, port }, settings, inbox, events) => {
         events.noteGarbage(PONG_GARBAGE + payload.length);
         events.receivePong(connectionOf(socket).client);
       },
-      close: (socket) => events.close(connectionOf(socket).client),
+      close(socket, code, reason) {
+        events.close(connectionOf(socket).client, findViolation(code, reason));
+      },
       // Without this, an exception in any of these would end the process.
       error(error, socket) {
         const connection = connectionOf(socket);
@@ -73,6 +79,16 @@ export const listen: Listen = ({ host, port }, settings, inbox, events) => {
     stop: (closeConnections) => void server.stop(closeConnections),
   };
 };
+
+/**
+ * The code of a client's violation for which the runtime has closed a connection. It reports 1006, which
+ * no client can send, and what was wrong.
+ */
+function findViolation(code: number, reason: string): number | undefined {
+  if (code !== ABNORMAL || !reason.startsWith(VIOLATION)) return undefined;
+  if (reason.includes("too big")) return CLOSE.messageTooBig;
+  return /UTF-8|compressed/.test(reason) ? CLOSE.invalidText : CLOSE.protocolError;
+}
 
 function connectionOf(socket: WebSocket): Connection {
   return socket.data as Connection;
@@ -142,13 +158,17 @@ function respond(
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return writeResponse(plainResponse(request.url));
   }
-  if (!origins.has(request.headers.get("origin"))) return writeResponse(RESPONSES.forbiddenOrigin);
+  if (!origins.has(request.headers.get("origin"))) {
+    events.refuse("origin");
+    return writeResponse(RESPONSES.forbiddenOrigin);
+  }
   const remoteAddress = server.requestIP(request)?.address;
   // The client has gone already.
   if (!remoteAddress) return writeResponse(RESPONSES.badRequest);
   const address = addresses.find(remoteAddress, request.headers);
   if (!events.hasRoom(address)) return writeResponse(RESPONSES.noRoom);
   if (server.upgrade(request, { data: address })) return undefined;
+  events.refuse("handshake");
   return writeResponse(RESPONSES.noHandshake);
 }
 

@@ -28,13 +28,15 @@ export const listen: Listen = ({ host, port }, settings, inbox, events) => {
       },
       // Without this, the runtime would call `open` only after the handshake of TLS, and a client that
       // never completes one would stay connected for ever.
-      handshake() {},
+      handshake(_socket, isDone, error) {
+        if (!isDone && !hasLeft(error)) events.refuse("tls");
+      },
       data(socket, chunk) {
         events.noteGarbage(chunk.length + CHUNK_GARBAGE);
         socket.data.read(chunk, chunk.length);
       },
       drain: (socket) => socket.data.drain(),
-      timeout: (socket) => socket.data.terminate(),
+      timeout: (socket) => socket.data.expire(),
       close: (socket) => (socket.data as Connection | undefined)?.end(),
       // `close` follows.
       error() {},
@@ -43,3 +45,8 @@ export const listen: Listen = ({ host, port }, settings, inbox, events) => {
   const listener = Bun.listen(options);
   return { port: listener.port, stop: (closeConnections) => listener.stop(closeConnections) };
 };
+
+/** Whether the client of a TLS handshake has closed its connection before the end. */
+function hasLeft(error: Error | null): boolean {
+  return error !== null && "code" in error && error.code === "ECONNRESET";
+}

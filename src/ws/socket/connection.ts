@@ -3,7 +3,7 @@
 
 import { type Client, SENDING } from "../client.ts";
 import type { Inbox } from "../message/inbox.ts";
-import type { ListenSettings, Socket, SocketEvents } from "./backend.ts";
+import type { ListenSettings, Refusal, Socket, SocketEvents } from "./backend.ts";
 import { closePayload } from "./close-code.ts";
 import { deflateMessage } from "./deflate.ts";
 import { FRAME_HEAD_BYTES, OPCODE, writeFrameHead } from "./frame.ts";
@@ -116,6 +116,10 @@ export class Connection implements Socket, FrameReceiver {
   }
 
   close(code: number, reason: string): void {
+    this.#close(code, reason);
+  }
+
+  #close(code: number, reason: string, violation?: number): void {
     if (this.#reader === undefined) return this.terminate();
     const payload = closePayload(code, reason);
     const frame = Buffer.allocUnsafeSlow(FRAME_HEAD_BYTES + payload.length);
@@ -123,7 +127,7 @@ export class Connection implements Socket, FrameReceiver {
     payload.copy(frame, start);
     // Without a frame in between, there is no way but to cut it off.
     const isPossible = !this.#isMidFrame;
-    this.end();
+    this.end(violation);
     if (!isPossible) return this.terminate();
     this.#closeAfter(frame.subarray(0, start + payload.length));
   }
@@ -133,14 +137,20 @@ export class Connection implements Socket, FrameReceiver {
     this.tcp.terminate();
   }
 
-  /** Reports, once, that the connection is closed. */
-  end(): void {
+  /** The time for the request, or for the client to close its side, is up. */
+  expire(): void {
+    if (this.#head !== undefined) this.context.events.refuse("late");
+    this.terminate();
+  }
+
+  /** Reports, once, that the connection is closed: with the code of a violation, if there was one. */
+  end(violation?: number): void {
     const client = this.#client;
     this.#head = undefined;
     this.#client = undefined;
     this.#reader = undefined;
     this.#ping = undefined;
-    if (client !== undefined) this.context.events.close(client);
+    if (client !== undefined) this.context.events.close(client, violation);
   }
 
   // --- frames --------------------------------------------------------------------------------------
@@ -166,13 +176,13 @@ export class Connection implements Socket, FrameReceiver {
   }
 
   receiveViolation(code: number, reason: string): void {
-    this.#endFrames(code, reason);
+    this.#endFrames(code, reason, code);
   }
 
   // The client may wait for the responses to what it has sent before.
-  #endFrames(code: number, reason: string): void {
+  #endFrames(code: number, reason: string, violation?: number): void {
     if (this.#client !== undefined) this.context.events.flush(this.#client);
-    this.close(code, reason);
+    this.#close(code, reason, violation);
   }
 
   #answerPing(client: Client, payload: Buffer): void {
@@ -183,25 +193,27 @@ export class Connection implements Socket, FrameReceiver {
   // --- the request ---------------------------------------------------------------------------------
 
   #readHead(chunk: Buffer): void {
-    if (performance.now() / 1000 > this.#deadline) return this.terminate();
+    if (performance.now() / 1000 > this.#deadline) return this.expire();
     const head = Buffer.concat([this.#head!, chunk]);
     const end = head.indexOf(HEAD_END);
     const length = end < 0 ? head.length : end;
-    if (length > MAX_HEAD_BYTES) return this.#refuse(RESPONSES.headTooLong);
+    if (length > MAX_HEAD_BYTES) return this.#refuse("handshake", RESPONSES.headTooLong);
     this.#head = head;
     if (end < 0) return;
     this.context.events.noteGarbage(HANDSHAKE_GARBAGE);
     const request = parseRequest(head.toString("latin1", 0, end));
-    if (request === undefined) return this.#refuse(RESPONSES.badRequest);
+    if (request === undefined) return this.#refuse("handshake", RESPONSES.badRequest);
     if (!isUpgrade(request)) return this.#closeAfter(Buffer.from(answerPlainRequest(request)));
     const { addresses, acceptCompressed, origins } = this.context.settings;
-    if (!origins.has(request.headers.get("origin"))) return this.#refuse(RESPONSES.forbiddenOrigin);
+    if (!origins.has(request.headers.get("origin"))) {
+      return this.#refuse("origin", RESPONSES.forbiddenOrigin);
+    }
     const { remoteAddress } = this.tcp;
     if (remoteAddress === undefined) return this.terminate();
     const address = addresses.find(remoteAddress, request.headers);
-    if (!this.context.events.hasRoom(address)) return this.#refuse(RESPONSES.noRoom);
+    if (!this.context.events.hasRoom(address)) return this.#respond(RESPONSES.noRoom);
     const handshake = shakeHands(request, acceptCompressed);
-    if ("status" in handshake) return this.#refuse(handshake);
+    if ("status" in handshake) return this.#refuse("handshake", handshake);
     this.#open(address, handshake.response, handshake.windowBits);
     const rest = end + HEAD_END.length;
     if (rest < head.length) this.read(head.subarray(rest), head.length - rest);
@@ -222,7 +234,12 @@ export class Connection implements Socket, FrameReceiver {
     this.tcp.timeout(0);
   }
 
-  #refuse(response: HttpResponse): void {
+  #refuse(reason: Refusal, response: HttpResponse): void {
+    this.context.events.refuse(reason);
+    this.#respond(response);
+  }
+
+  #respond(response: HttpResponse): void {
     this.#closeAfter(Buffer.from(writeResponse(response)));
   }
 

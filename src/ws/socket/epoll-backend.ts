@@ -95,7 +95,7 @@ export class EpollSet {
   /** Terminates the sockets whose time is up. Call this about every second. */
   tick(): void {
     const now = performance.now();
-    for (const socket of this.timed) if (socket.deadline <= now) socket.connection.terminate();
+    for (const socket of this.timed) if (socket.deadline <= now) socket.connection.expire();
   }
 
   /** Asks for `drained` when there is room to send, or no longer. */

@@ -25,6 +25,7 @@ beforeEach(() => {
   const events: Partial<SocketEvents> = {
     hasRoom: () => hasRoom,
     noteGarbage: () => undefined,
+    refuse: (reason) => log.push(`refused: ${reason}`),
     open(_socket, address) {
       log.push(`open ${address}`);
       return {} as Client;

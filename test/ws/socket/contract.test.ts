@@ -128,7 +128,7 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       const response = await exchange(server.port, request, tls);
       expect(response).toStartWith(`HTTP/1.1 ${status} `);
       if (status === 426) expect(response).toMatch(/\r\nsec-websocket-version: 13\r\n/i);
-      expect(server.opened).toEqual([]);
+      expect([server.opened, server.refusals]).toEqual([[], ["handshake"]]);
     });
 
     test("is refused with 503 when there is no room", async () => {
@@ -137,7 +137,8 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       const response = await exchange(server.port, handshake(), tls);
       expect(response).toStartWith("HTTP/1.1 503 Service Unavailable\r\n");
       expect(response).toEndWith("\r\n\r\ntoo many connections\n");
-      expect(server.opened).toEqual([]);
+      // `hasRoom` has been asked, and knows.
+      expect([server.opened, server.refusals]).toEqual([[], []]);
     });
 
     test("is refused with 403 to pages of origins that are not allowed", async () => {
@@ -156,6 +157,7 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
         expect(response).toStartWith(`HTTP/1.1 ${status} `);
       }
       expect(server.opened).toHaveLength(3);
+      expect(server.refusals).toEqual(["origin", "origin", "origin", "origin"]);
     });
 
     test("names the client behind a trusted proxy", async () => {
@@ -186,7 +188,8 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
 
     // The runtime's own limit of 'bun' is 16 KiB.
     test("with a head that is too long is answered 431", async () => {
-      const { port } = serve();
+      const server = serve();
+      const { port } = server;
       const tooLong = `X: ${"x".repeat(isBytes ? 8192 : 2 ** 16)}`;
       const response = await exchange(port, handshake(tooLong), tls);
       expect(response).toStartWith("HTTP/1.1 431 ");
@@ -196,8 +199,24 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       expect(await receiveAll(socket)).toStartWith("HTTP/1.1 431 ");
       const fits = await exchange(port, handshake(`X: ${"x".repeat(7500)}`), tls);
       expect(fits).toStartWith("HTTP/1.1 101 ");
+      expect(server.refusals).toEqual(isBytes ? ["handshake", "handshake"] : []);
     });
   });
+
+  // The runtime does not report what happens to TLS in 'bun'.
+  if (backend === "bytes" && tls) {
+    test("a client without TLS is refused, unlike one that leaves", async () => {
+      const server = serve();
+      const leaving = await openTcp(server.port);
+      leaving.end();
+      await receiveAll(leaving);
+      const socket = await openTcp(server.port);
+      socket.write(handshake());
+      await receiveAll(socket);
+      await server.waitUntil(() => server.refusals.length > 0);
+      expect(server.refusals).toEqual(["tls"]);
+    });
+  }
 
   describe("plain HTTP", () => {
     test.each([
@@ -216,6 +235,7 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       expect(response).toMatch(/\r\ncontent-length: [1-9]/i);
       if (status === 426) expect(response).toMatch(/\r\nupgrade: websocket\r\n/i);
       expect(server.garbage).toBeGreaterThan(0);
+      expect(server.refusals).toEqual([]);
     });
 
     test.each([
@@ -313,6 +333,7 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       expect(await endOf(raw)).toBe(code);
       await server.waitUntil(() => server.clients.size === 0);
       expect(texts(raw)).toEqual([]);
+      expect(server.violations).toEqual([code]);
     });
 
     test("of one connection make it fail alone", async () => {
@@ -370,25 +391,29 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       ["invalid data", Buffer.of(0xff, 0xff), 1007],
       ["what is not UTF-8", deflate(Buffer.of(0xff)), 1007],
     ])("of %s ends the connection", async (_, payload, code) => {
-      const { raw } = await pair({ acceptCompressed: true }, DEFLATE);
+      const { raw, server } = await pair({ acceptCompressed: true }, DEFLATE);
       raw.socket.write(clientFrame(text, payload, compressed));
       expect(await endOf(raw)).toBe(code);
+      await server.waitUntil(() => server.clients.size === 0);
+      expect(server.violations).toEqual([code]);
     });
   });
 
   describe("closing", () => {
     test.each([
-      ["1000", closePayload(1000, "good-bye"), 1000],
-      ["1001", closePayload(1001), 1001],
-      ["4321", closePayload(4321), 4321],
-      ["1005", closePayload(1005), 1002],
-      ["half a code", Buffer.of(3), 1002],
-      ["a reason that is not UTF-8", closePayload(1000, Buffer.of(0xff)), 1007],
-    ])("by a client with %s is answered", async (_, payload, code) => {
+      ["1000", closePayload(1000, "good-bye"), 1000, undefined],
+      ["1001", closePayload(1001), 1001, undefined],
+      ["1002", closePayload(1002, "Received invalid data"), 1002, undefined],
+      ["4321", closePayload(4321), 4321, undefined],
+      ["1005", closePayload(1005), 1002, 1002],
+      ["half a code", Buffer.of(3), 1002, 1002],
+      ["a reason that is not UTF-8", closePayload(1000, Buffer.of(0xff)), 1007, 1007],
+    ])("by a client with %s is answered", async (_, payload, code, violation) => {
       const { raw, server } = await pair();
       raw.socket.write(clientFrame(close, payload));
       expect(await endOf(raw)).toBe(code);
       await server.waitUntil(() => server.clients.size === 0);
+      expect(server.violations).toEqual([violation]);
     });
 
     test("by a client without a code is answered", async () => {
@@ -410,6 +435,7 @@ describe.each(CASES)("the backend '%s' over %s", (backend, scheme) => {
       expect(raw.frames[0].payload.toString("latin1", 2)).toBe("too much");
       expect(texts(raw)).toEqual([]);
       await server.waitUntil(() => server.clients.size === 0);
+      expect(server.violations).toEqual([undefined]);
     });
 
     test("at once is reported at once", async () => {

@@ -16,6 +16,7 @@ import type {
   Listen,
   Listener,
   ListenSettings,
+  Refusal,
   Socket,
   SocketEvents,
 } from "../../../src/ws/socket/backend.ts";
@@ -49,6 +50,9 @@ export class EchoServer implements SocketEvents, Disposable {
   readonly opened: string[] = [];
   readonly clients = new Set<Client>();
   readonly failures: unknown[] = [];
+  readonly refusals: Refusal[] = [];
+  /** Of each connection that has closed: the code of its violation, or undefined. */
+  readonly violations: (number | undefined)[] = [];
   pongs = 0;
   drains = 0;
   garbage = 0;
@@ -178,7 +182,13 @@ export class EchoServer implements SocketEvents, Disposable {
     this.#report();
   }
 
-  close(client: Client): void {
+  refuse(reason: Refusal): void {
+    this.refusals.push(reason);
+    this.#report();
+  }
+
+  close(client: Client, violation?: number): void {
+    if (this.clients.has(client)) this.violations.push(violation);
     if (!this.clients.delete(client)) return;
     this.#outgoing.end(client);
     this.#connections.close(client.name);

@@ -299,8 +299,9 @@ function drawTiles(stats) {
   const tiles = [
     ["requests/s", formatCount(last("requests"))],
     ["responses/s", formatCount(last("responses"))],
-    ["latency, 99 %", formatSeconds(last("latency_p99"))],
-    ...(isWs ? [["connections", formatCount(last("connections"))]] : []),
+    ...(isWs
+      ? [["connections", formatCount(last("connections"))]]
+      : [["latency, 99 %", formatSeconds(last("latency_p99"))]]),
     ["peers", formatCount(sum("peers"))],
     ["seeders", formatCount(sum("seeders"))],
     ["torrents", formatCount(sum("torrents"))],
@@ -315,11 +316,17 @@ function drawTiles(stats) {
   );
 }
 
-function drawFaults({ not_served }) {
-  const lost = not_served.filter(({ total }) => total > 0).toSorted((a, b) => b.total - a.total);
-  const most = lost[0]?.total ?? 1;
-  const entries = lost.map(({ reason, total }) => [reason, total / most, whole.format(total)]);
-  drawBars(byId("faults"), entries, "Nothing has been refused or lost.");
+function drawReasons(list, reasons, whenEmpty) {
+  const counted = reasons.filter(({ total }) => total > 0).toSorted((a, b) => b.total - a.total);
+  const most = counted[0]?.total ?? 1;
+  const entries = counted.map(({ reason, total }) => [reason, total / most, whole.format(total)]);
+  drawBars(list, entries, whenEmpty);
+}
+
+function drawFaults({ closes, not_served, program }) {
+  drawReasons(byId("faults"), not_served, "Nothing has been refused or lost.");
+  byId("closes-panel").hidden = program !== "aquatic-ws";
+  drawReasons(byId("closes"), closes, "No connection has ended or been refused.");
 }
 
 function drawSizes({ swarms: { distribution, percentiles } }) {
