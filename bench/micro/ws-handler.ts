@@ -159,7 +159,7 @@ group("a message", () => {
 });
 
 group("reading", () => {
-  const reader = new MessageReader(inbox, { ...settings, offerKey: pending.key });
+  const reader = new MessageReader(inbox, settings, pending.key);
   const read = (message: Buffer): unknown => {
     receive(message);
     return do_not_optimize(reader.read());

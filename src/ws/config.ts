@@ -10,6 +10,7 @@ import {
 } from "../app/config-sections.ts";
 import type { Config } from "../app/config.ts";
 import { checkHeaderName, normalizeProxy } from "./client-address.ts";
+import { MOST_INFO_HASHES, MOST_OFFERS } from "./message/walk.ts";
 import { normalizeOrigin } from "./origin.ts";
 
 export type WsConfig = Config<typeof wsSchema>;
@@ -76,13 +77,15 @@ last address that is not a trusted proxy is used.`,
     max_scrape_torrents: integer({
       value: 255,
       min: 1,
-      max: 10000,
+      max: MOST_INFO_HASHES,
+      isLive: true,
       prose: `Maximum number of torrents in one scrape. Further info hashes are ignored.`,
     }),
     max_offers: integer({
       value: 10,
       min: 0,
-      max: 100,
+      max: MOST_OFFERS,
+      isLive: true,
       prose: `Maximum number of offers of one announce that are relayed, each to a different peer.`,
     }),
     peer_announce_interval: integer({

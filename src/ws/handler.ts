@@ -17,6 +17,7 @@ import { copyId, ID_WORDS } from "./message/id.ts";
 import type { Inbox } from "./message/inbox.ts";
 import { KEY } from "./message/keys.ts";
 import { ACTION, MessageReader, type Part } from "./message/reader.ts";
+import { MOST_OFFERS } from "./message/walk.ts";
 import { EMPTY_LITERAL, MessageWriter } from "./message/writer.ts";
 import { OFFER, type PendingOffers } from "./pending-offers.ts";
 import type { ResponseCounters } from "./response-counters.ts";
@@ -46,6 +47,7 @@ export interface Sender {
   readonly responses: ResponseCounters;
 }
 
+/** May change at any time. */
 export interface HandlerSettings {
   readonly maxScrapeTorrents: number;
   readonly maxOffers: number;
@@ -114,7 +116,7 @@ export class Handler {
   readonly #request = new Int32Array(ANNOUNCE.words);
   readonly #offer = new Int32Array(OFFER.words);
   readonly #checked = new Int32Array(ANNOUNCE.words);
-  readonly #handedOut: Uint16Array;
+  readonly #handedOut = new Uint16Array(MOST_OFFERS * CANDIDATES * PEER_HALVES);
   readonly #infoHash: Part = { start: 0, end: 0 };
   readonly #peerId: Part = { start: 0, end: 0 };
   readonly #sdp: Part = { start: 0, end: 0 };
@@ -125,9 +127,8 @@ export class Handler {
     private readonly parts: HandlerParts,
   ) {
     const { draft, inbox, pendingOffers } = parts;
-    this.#message = new MessageReader(inbox, { ...settings, offerKey: pendingOffers.key });
+    this.#message = new MessageReader(inbox, settings, pendingOffers.key);
     this.#writer = new MessageWriter(draft, inbox);
-    this.#handedOut = new Uint16Array(settings.maxOffers * CANDIDATES * PEER_HALVES);
   }
 
   /** Handles the message in the inbox, which `from` sent, at second `now`. */

@@ -198,10 +198,14 @@ function createHandler(setup: SocketWorkerSetup, needs: HandlerNeeds): Handler {
   const { delivery, ...parts } = needs;
   return new Handler(
     {
-      maxScrapeTorrents: network.max_scrape_torrents,
-      maxOffers: network.max_offers,
       access: new AccessList(setup.accessList),
-      // May change, see live-config.ts.
+      // These may change, see live-config.ts.
+      get maxScrapeTorrents() {
+        return network.max_scrape_torrents;
+      },
+      get maxOffers() {
+        return network.max_offers;
+      },
       get announceInterval() {
         return network.peer_announce_interval;
       },

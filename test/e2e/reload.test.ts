@@ -106,17 +106,24 @@ test("aquatic-ws applies what may change to open connections", async () => {
   await using a = await connectWs(`ws://127.0.0.1:${tracker.ports[0]}/`);
   await using b = await connectWs(`ws://127.0.0.1:${tracker.ports[0]}/`);
   expect(await say(a, announce("t", "a"))).toMatchObject({ interval: 120 });
-  const next = configure("peer_announce_interval = 30", "max_peers_per_ip = 1");
+  const network = "peer_announce_interval = 30\nmax_offers = 1\nmax_scrape_torrents = 1";
+  const next = configure(network, "max_peers_per_ip = 1");
   const log = await reload(tracker, next, /\n/);
   expect(log).toBe(
-    "aquatic-ws: the configuration has been reloaded: network.peer_announce_interval, " +
-      "limits.max_peers_per_ip changed\n",
+    "aquatic-ws: the configuration has been reloaded: network.max_scrape_torrents, " +
+      "network.max_offers, network.peer_announce_interval, limits.max_peers_per_ip changed\n",
   );
   // A worker takes the change over when its event loop turns.
   for (;;) {
     const response = await say(a, announce("t", "a"));
     if (response["interval"] === 30) break;
   }
+  a.send({
+    action: "scrape",
+    info_hash: ["t", "u"].map((name) => announce(name, "a")["info_hash"]),
+  });
+  const { files } = await a.take((message) => "files" in message);
+  expect(Object.keys(files as object)).toHaveLength(1);
   for (;;) {
     const response = await say(b, announce("t", "b"));
     if ("failure reason" in response) break;

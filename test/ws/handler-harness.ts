@@ -61,7 +61,7 @@ const MAX_MESSAGE_BYTES = 2 ** 16;
 // The same for all harnesses: a new one for each case of a property would keep the collector busy. So
 // the rest of an earlier message is behind each message.
 const inboxes = Array.from({ length: WORKERS }, () => new Inbox(MAX_MESSAGE_BYTES));
-const MOST_CONNECTIONS = 50;
+const MOST_CONNECTIONS = 150;
 
 /** The errors that clients receive, as text. */
 export const REASON = Object.fromEntries(
@@ -101,6 +101,8 @@ export class HandlerHarness {
   readonly handlers: readonly Handler[];
   readonly own: readonly OwnConnections[];
   readonly sockets = new Set<Socket>();
+  /** Both handlers have these, and see each change. */
+  readonly settings: { -readonly [Key in keyof HandlerSettings]: HandlerSettings[Key] };
   readonly #counters: SharedArrayBuffer;
   #delivered: Delivery[] = [];
 
@@ -108,6 +110,7 @@ export class HandlerHarness {
     const { limits = { maxTorrents: 100, maxPeers: 1000 }, mostPeersEach = 50, seed = 1 } = options;
     const { maxPeersPerAddress = 0 } = options;
     const { announceInterval = 120, maxOffers = 10, maxScrapeTorrents = 5 } = options;
+    this.settings = { announceInterval, maxOffers, maxScrapeTorrents };
     const tableMemory = createTable(20, limits, new Int32Array([seed, 2]));
     const connections = allocateConnections(WORKERS, MOST_CONNECTIONS);
     const pendingOffers = allocatePendingOffers(20_000, new Int32Array([seed, 3, 4, 5]));
@@ -118,25 +121,22 @@ export class HandlerHarness {
     this.own = connections.map((buffer) => new OwnConnections(buffer));
     this.handlers = inboxes.map((inbox, worker) => {
       const draft = new Draft();
-      return new Handler(
-        { announceInterval, maxOffers, maxScrapeTorrents },
-        {
-          table: new Table(tableMemory, new Random(seed, 2, worker)),
-          connections: new Connections(connections),
-          memberships: new Memberships(mostPeersEach, new Int32Array([seed, 6])),
-          limits: new AddressLimits(addressLimits, {
-            ...NO_LIMITS,
-            max_peers_per_ip: maxPeersPerAddress,
-          }),
-          pendingOffers: new PendingOffers(pendingOffers),
-          counters: new Counters(this.#counters, worker),
-          inbox,
-          draft,
-          deliveries: {
-            deliver: (name, generation, kind) => this.#deliver(name, generation, kind, draft),
-          },
+      return new Handler(this.settings, {
+        table: new Table(tableMemory, new Random(seed, 2, worker)),
+        connections: new Connections(connections),
+        memberships: new Memberships(mostPeersEach, new Int32Array([seed, 6])),
+        limits: new AddressLimits(addressLimits, {
+          ...NO_LIMITS,
+          max_peers_per_ip: maxPeersPerAddress,
+        }),
+        pendingOffers: new PendingOffers(pendingOffers),
+        counters: new Counters(this.#counters, worker),
+        inbox,
+        draft,
+        deliveries: {
+          deliver: (name, generation, kind) => this.#deliver(name, generation, kind, draft),
         },
-      );
+      });
     });
   }
 

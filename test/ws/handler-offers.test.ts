@@ -71,6 +71,17 @@ describe("offers", () => {
     }
   });
 
+  test("are more, or fewer, from the moment on when max_offers changes", () => {
+    harness = new HandlerHarness({ maxOffers: 1 });
+    const sender = harness.open(1);
+    for (let n = 0; n < 100; n++) harness.ask(harness.open(2 + n), announce(`peer ${n}`));
+    for (const maxOffers of [1, 100, 0, 5]) {
+      harness.settings.maxOffers = maxOffers;
+      const reached = harness.offerTo(sender, "a", { offers: makeOffers(101) });
+      expect(new Set(reached).size).toBe(maxOffers);
+    }
+  });
+
   test("go nowhere when none are allowed", () => {
     harness = new HandlerHarness({ maxOffers: 0 });
     harness.ask(harness.open(1), announce("a"));

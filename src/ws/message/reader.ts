@@ -45,11 +45,6 @@ const ZERO = 48;
 const NINE = 57;
 const LETTER_N = 110;
 
-export interface ReaderSettings extends WalkLimits {
-  /** Four random words for IDs of offers, see readOfferId. */
-  readonly offerKey: Int32Array;
-}
-
 /** Reads one message at a time. */
 export class MessageReader {
   readonly #walk: MessageWalk;
@@ -57,9 +52,12 @@ export class MessageReader {
 
   constructor(
     inbox: Inbox,
-    private readonly settings: ReaderSettings,
+    /** May change at any time. */
+    limits: WalkLimits,
+    /** Four random words for IDs of offers, see readOfferId. */
+    private readonly offerKey: Int32Array,
   ) {
-    this.#walk = new MessageWalk(inbox, settings);
+    this.#walk = new MessageWalk(inbox, limits);
     this.#bytes = inbox.bytes;
   }
 
@@ -89,7 +87,7 @@ export class MessageReader {
     const start = values[KEY.offer_id * 2];
     const end = values[KEY.offer_id * 2 + 1];
     if (!this.#isString(start)) return false;
-    return readOfferId(this.#bytes, start, end, this.settings.offerKey, words, word);
+    return readOfferId(this.#bytes, start, end, this.offerKey, words, word);
   }
 
   /** The number of info hashes in a scrape, up to the limit. */
@@ -163,7 +161,7 @@ export class MessageReader {
     const { offers } = this.#walk;
     const start = offers[index * 4 + 2];
     const end = offers[index * 4 + 3];
-    readOfferId(this.#bytes, start, end, this.settings.offerKey, words, word);
+    readOfferId(this.#bytes, start, end, this.offerKey, words, word);
   }
 
   // --- values --------------------------------------------------------------------------------------

@@ -48,7 +48,11 @@ const NAMES = [text("true"), text("false"), text("null")];
 const OFFER_HEAD = text('{"offer":{"type":"offer","sdp":');
 const OFFER_MIDDLE = text('},"offer_id":');
 
-/** How much of a message is noted. */
+/** The highest limits: memory is reserved for them, so that a limit may change at any time. */
+export const MOST_OFFERS = 100;
+export const MOST_INFO_HASHES = 10_000;
+
+/** How much of a message is noted. Read anew for each message. */
 export interface WalkLimits {
   /** Offers of one announce. */
   readonly maxOffers: number;
@@ -60,16 +64,18 @@ export class MessageWalk {
   /** For each key of the message: where its value begins and ends. Both are 0 if it has none. */
   readonly values = new Int32Array(KEYS.length * 2);
   /** For each valid offer: where its SDP begins and ends, and where its ID does. */
-  readonly offers: Int32Array;
+  readonly offers = new Int32Array(MOST_OFFERS * 4);
   offerCount = 0;
   /** Whether an offer was skipped only because of its ID. */
   hasBadOfferId = false;
   /** For each info hash of a scrape, in an array or not: where it begins and ends. */
-  readonly infoHashes: Int32Array;
+  readonly infoHashes = new Int32Array(MOST_INFO_HASHES * 2);
   infoHashCount = 0;
   /** Where the SDP of the answer begins and ends. The end is 0 if there is none. */
   answerSdpStart = 0;
   answerSdpEnd = 0;
+  #maxOffers = 0;
+  #maxInfoHashes = 0;
   // The same for the description, and for the ID of the offer, that was scanned last.
   #sdpStart = 0;
   #sdpEnd = 0;
@@ -79,10 +85,7 @@ export class MessageWalk {
   constructor(
     readonly inbox: Inbox,
     private readonly limits: WalkLimits,
-  ) {
-    this.offers = new Int32Array(limits.maxOffers * 4);
-    this.infoHashes = new Int32Array(limits.maxScrapeTorrents * 2);
-  }
+  ) {}
 
   /**
    * Walks through the message in the inbox. Returns false if it is not a JSON object in valid UTF-8, or
@@ -94,6 +97,8 @@ export class MessageWalk {
     this.offerCount = 0;
     this.hasBadOfferId = false;
     this.infoHashCount = 0;
+    this.#maxOffers = this.limits.maxOffers;
+    this.#maxInfoHashes = this.limits.maxScrapeTorrents;
     const { bytes, isUtf8, length } = this.inbox;
     const start = this.#skipSpaces(0);
     if (!isUtf8 || bytes[start] !== BRACE) return false;
@@ -203,7 +208,7 @@ export class MessageWalk {
   }
 
   #noteInfoHash(start: number, end: number): void {
-    if (this.infoHashCount === this.limits.maxScrapeTorrents) return;
+    if (this.infoHashCount === this.#maxInfoHashes) return;
     const place = this.infoHashCount++ * 2;
     this.infoHashes[place] = start;
     this.infoHashes[place + 1] = end;
@@ -225,7 +230,7 @@ export class MessageWalk {
     let end = this.#scanUsualOffer(at);
     if (end === NO_JSON) end = this.#scanObject(at, OBJECT.offer, depth + 1);
     if (end === NO_JSON || this.#sdpEnd === 0) return end;
-    if (this.offerCount === this.limits.maxOffers) return end;
+    if (this.offerCount === this.#maxOffers) return end;
     const isGood =
       bytes[this.#offerIdStart] === QUOTE && isOfferId(bytes, this.#offerIdStart, this.#offerIdEnd);
     if (!isGood) {

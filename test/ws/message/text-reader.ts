@@ -14,8 +14,8 @@ export class TextReader {
 
   constructor(maxOffers: number) {
     const offerKey = new Int32Array([1, 2, 3, 4]);
-    const settings = { maxOffers, maxScrapeTorrents: MOST_HASHES, offerKey };
-    this.reader = new MessageReader(inbox, settings);
+    const limits = { maxOffers, maxScrapeTorrents: MOST_HASHES };
+    this.reader = new MessageReader(inbox, limits, offerKey);
   }
 
   read(message: string | Uint8Array): Action {
