@@ -7,7 +7,7 @@ import { runCli, type Start } from "./app/cli.ts";
 import { ClientTally } from "./app/client-samples.ts";
 import { Clock } from "./app/clock.ts";
 import { LiveConfigWriter } from "./app/live-config.ts";
-import { log } from "./app/log.ts";
+import { log, setLogLevel } from "./app/log.ts";
 import { listFaults } from "./app/metrics.ts";
 import { reloadConfig } from "./app/reload.ts";
 import { limitSocketWorkers } from "./app/reuse-port.ts";
@@ -36,6 +36,7 @@ await runCli({
 const KEEPS_ZERO = ["limits.max_peers_per_ip"];
 
 async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema>): Promise<void> {
+  setLogLevel(wanted.log_level);
   const config = { ...wanted, socket_workers: limitSocketWorkers(wanted.socket_workers) };
   const tracker = new Tracker(config);
   const backend = chooseBackend(config.network.socket_backend, tracker.addresses);
@@ -138,7 +139,7 @@ async function startSocketWorkers(
 
 function reportReceiveBuffer(wanted: number, granted: number | undefined): void {
   if (granted === undefined || granted >= wanted) return;
-  log(
+  log.warn(
     `network.socket_recv_buffer_size: the kernel granted ${granted} of ${wanted} bytes; ` +
       "raise net.core.rmem_max to get more",
   );

@@ -8,7 +8,7 @@ import { ClientTally } from "./app/client-samples.ts";
 import { Clock } from "./app/clock.ts";
 import { readFileLimit } from "./app/file-limit.ts";
 import { LiveConfigWriter } from "./app/live-config.ts";
-import { log } from "./app/log.ts";
+import { log, setLogLevel } from "./app/log.ts";
 import { reloadConfig } from "./app/reload.ts";
 import { limitSocketWorkers } from "./app/reuse-port.ts";
 import { Tracker } from "./app/tracker.ts";
@@ -35,6 +35,7 @@ await runCli({
 });
 
 async function serve(wanted: WsConfig, { path, reread }: Start<typeof wsSchema>): Promise<void> {
+  setLogLevel(wanted.log_level);
   const given = { ...wanted, socket_workers: limitSocketWorkers(wanted.socket_workers) };
   const tracker = new Tracker(given);
   reportUnusedKeys(given);
@@ -78,7 +79,7 @@ async function serve(wanted: WsConfig, { path, reread }: Start<typeof wsSchema>)
   gate.keep();
   const { max_connections } = config.limits;
   if (max_connections !== given.limits.max_connections) {
-    log(
+    log.warn(
       `limits.max_connections: ${max_connections} fit the ${fileLimit} files that may be open ` +
         "(ulimit -n)",
     );
@@ -86,7 +87,7 @@ async function serve(wanted: WsConfig, { path, reread }: Start<typeof wsSchema>)
 }
 
 function reportUnusedKeys(config: WsConfig): void {
-  for (const name of listUnusedKeys(config)) log(`${name}: has no effect on this tracker`);
+  for (const name of listUnusedKeys(config)) log.warn(`${name}: has no effect on this tracker`);
 }
 
 function limitConnections(config: WsConfig, fileLimit: number): WsConfig {

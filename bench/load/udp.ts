@@ -4,7 +4,7 @@
 
 import { once } from "node:events";
 import { runCli } from "../../src/app/cli.ts";
-import { log } from "../../src/app/log.ts";
+import { printLine } from "../../src/app/log.ts";
 import { StartupError } from "../../src/app/startup-error.ts";
 import { hasSystemCalls } from "../../src/udp/socket/system-calls.ts";
 import { Control, PART, PHASE, STATE } from "./control.ts";
@@ -90,7 +90,7 @@ async function setUp(
   const goal = config.setup.prefill ? config.requests.number_of_peers : 0;
   const say = (): void => {
     const { responses, lost } = reportPart(session, PART.setup);
-    log(`setting up: ${responses.announce} of ${goal} announced, lost ${lost}`);
+    printLine(`setting up: ${responses.announce} of ${goal} announced, lost ${lost}`);
   };
   await lookUntil(() => isInterrupted() || control.haveAllReached(STATE.ready), say);
   if (isInterrupted()) process.exit(1);
@@ -112,7 +112,7 @@ async function watchSeconds(
     const rates = ratesBetween(last, responses, took);
     seconds.push(rates);
     last = responses;
-    log(
+    printLine(
       `${second} of ${duration} s: responses/s ${describeKinds(rates)}, ` +
         `errors ${errors}, invalid ${invalid}, lost ${lost}`,
     );

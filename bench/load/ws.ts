@@ -3,7 +3,7 @@
 // starts the workers, says when they measure, and reports.
 
 import { runCli } from "../../src/app/cli.ts";
-import { log } from "../../src/app/log.ts";
+import { printLine } from "../../src/app/log.ts";
 import { StartupError } from "../../src/app/startup-error.ts";
 import { Control, PART, PHASE, STATE } from "./control.ts";
 import { catchInterrupts, lookUntil, passingSeconds, startWorkers } from "./main-thread.ts";
@@ -65,7 +65,9 @@ async function setUp(
   await startWorkers(session, createWorker);
   const say = (): void => {
     const { opened, refused, responses } = reportPart(session, PART.setup);
-    log(`setting up: ${opened} of ${connections} open, ${responses} announced, refused ${refused}`);
+    printLine(
+      `setting up: ${opened} of ${connections} open, ${responses} announced, refused ${refused}`,
+    );
   };
   await lookUntil(() => isInterrupted() || control.haveAllReached(STATE.ready), say);
   if (isInterrupted()) process.exit(1);
@@ -87,7 +89,7 @@ async function watchSeconds(
     const rates = ratesBetween(last, flow, took);
     seconds.push(rates);
     last = flow;
-    log(
+    printLine(
       `${second} of ${duration} s: ${describeFlow(rates)}, failures ${part.failures}, ` +
         `invalid ${part.invalid}, closed ${part.closed}`,
     );

@@ -70,10 +70,10 @@ export async function reloadAccessList(
   if (settings.mode === "off" && list.size === 0) return loadAccessList(list, settings);
   try {
     await loadAccessList(list, settings);
-    log(`the access list has been reloaded: ${settings.mode}, ${list.size} info hashes`);
+    log.info(`the access list has been reloaded: ${settings.mode}, ${list.size} info hashes`);
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
-    log(`the access list stays as it was: ${error.message}`);
+    log.error(`the access list stays as it was: ${error.message}`);
   }
 }
 
@@ -162,12 +162,14 @@ class Problems {
   note(line: number): void {
     this.#count++;
     if (this.#count > MAX_LOGGED) return;
-    log(`${KEY}: ${this.path}: line ${line}: is no info hash of 40 hexadecimal digits; skipped`);
+    log.warn(
+      `${KEY}: ${this.path}: line ${line}: is no info hash of 40 hexadecimal digits; skipped`,
+    );
   }
 
   conclude(): void {
     const more = this.#count - MAX_LOGGED;
-    if (more > 0) log(`${KEY}: ${this.path}: ${more} more bad lines; skipped`);
+    if (more > 0) log.warn(`${KEY}: ${this.path}: ${more} more bad lines; skipped`);
   }
 }
 

@@ -21,7 +21,7 @@ const FULL_TABLE_MILLISECONDS = 1000;
 export function reportFullTable(counters: SharedArrayBuffer): void {
   const timer = setInterval(() => {
     if (sumCounter(counters, COUNTER.tableFull) === 0) return;
-    log("limits: a table is full; new torrents or peers are being refused");
+    log.warn("limits: a table is full; new torrents or peers are being refused");
     clearInterval(timer);
   }, FULL_TABLE_MILLISECONDS);
 }

@@ -7,7 +7,7 @@ import { listFlags, readArguments, type Switches } from "./arguments.ts";
 import type { Schema } from "./config-field.ts";
 import { defaultConfig, readConfig, type Config } from "./config.ts";
 import { printConfig } from "./config-print.ts";
-import { log, setLogName } from "./log.ts";
+import { printLine, setLogName } from "./log.ts";
 import { StartupError } from "./startup-error.ts";
 import { describeVersion, version } from "./version.ts";
 
@@ -49,7 +49,7 @@ export async function runCli<S extends Schema>(
     await execute(program, rawArgs);
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
-    log(error.message);
+    printLine(error.message);
     // Workers may already be running and would keep the process alive, so the exit code alone is
     // not enough.
     process.exit(1);
@@ -76,7 +76,7 @@ async function execute<S extends Schema>(program: Program<S>, rawArgs: readonly 
   }
   if (path === undefined) {
     await run(reread(), { switches });
-    if (checkHealth !== undefined && process.stderr.isTTY) log(describeNextStep(name));
+    if (checkHealth !== undefined && process.stderr.isTTY) printLine(describeNextStep(name));
     return;
   }
   await run(reread(), { switches, reread, path });

@@ -1,6 +1,7 @@
 // The parts of the configuration that both trackers share.
 
 import { boolean, choice, integer, string, strings, type Schema } from "./config-field.ts";
+import { LOG_LEVELS } from "./log.ts";
 import { formatSocketAddress, parseSocketAddress } from "./socket-address.ts";
 
 export const addressField = strings({
@@ -11,6 +12,15 @@ export const addressField = strings({
 Listening address, 'IPv4:port' or '[IPv6]:port', or an array of up to 16 of them, such as
 ['0.0.0.0:3000', '[::]:3000']. Port 0 means any free port. An IPv6 socket accepts IPv6 clients
 only, but a single '[::]:port' accepts IPv4 clients as well.`,
+});
+
+export const logLevelField = choice({
+  value: "info",
+  among: LOG_LEVELS,
+  isLive: true,
+  prose: `\
+What is logged on standard error: 'error', also 'warn', or also 'info'. Single packets and messages
+never are.`,
 });
 
 export const statisticsSection = {

@@ -16,6 +16,8 @@ const calls = openLibc({ poll: { args: ["ptr", "u64", "i32"], returns: "i32" } }
 
 /** One of the two streams. */
 export class Output {
+  /** What is written in front of the next line if lines were lost. */
+  describeLoss = (lines: number): string => `${lines} lines were lost because nobody read them\n`;
   #lost = 0;
   readonly #pollfd: Int32Array;
   readonly #revents: Uint16Array;
@@ -31,7 +33,7 @@ export class Output {
    * in part.
    */
   write(text: string): boolean {
-    const note = this.#lost > 0 ? `${this.#lost} lines were lost because nobody read them\n` : "";
+    const note = this.#lost > 0 ? this.describeLoss(this.#lost) : "";
     const bytes = Buffer.from(note + text);
     if (!this.#writeAll(bytes)) {
       this.#lost += text.split("\n").length - 1;

@@ -4,7 +4,7 @@
 import type { Schema } from "./config-field.ts";
 import type { Config } from "./config.ts";
 import type { LiveConfigWriter } from "./live-config.ts";
-import { log } from "./log.ts";
+import { log, type LogLevel, setLogLevel } from "./log.ts";
 import { StartupError } from "./startup-error.ts";
 
 /** How to read a configuration again. */
@@ -15,22 +15,24 @@ export interface ConfigSource<S extends Schema> {
   readonly keepsZero?: readonly string[];
 }
 
-/** Reads the file again. If it has a mistake, logs it in one line, and nothing changes. */
+/** Reads the file again, and applies its log level. If it has a mistake, logs it in one line, and nothing changes. */
 export function reloadConfig<S extends Schema>(
-  live: LiveConfigWriter<S>,
+  live: LiveConfigWriter<S> & { readonly config: { readonly log_level: LogLevel } },
   { keepsZero, reread }: ConfigSource<S>,
 ): void {
-  if (reread === undefined) return log("there is no configuration file to reload");
+  if (reread === undefined) return log.warn("there is no configuration file to reload");
   let next: Config<S>;
   try {
     next = reread();
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
-    log(`the configuration stays as it was: ${error.message}`);
+    log.error(`the configuration stays as it was: ${error.message}`);
     return;
   }
   const { applied, refused } = live.change(next, keepsZero);
-  if (applied.length > 0) log(`the configuration has been reloaded: ${applied.join(", ")} changed`);
-  else log("the configuration has been reloaded: nothing has changed");
-  if (refused.length > 0) log(`restart the tracker to change ${refused.join(", ")}`);
+  setLogLevel(live.config.log_level);
+  if (applied.length > 0)
+    log.info(`the configuration has been reloaded: ${applied.join(", ")} changed`);
+  else log.info("the configuration has been reloaded: nothing has changed");
+  if (refused.length > 0) log.warn(`restart the tracker to change ${refused.join(", ")}`);
 }

@@ -29,6 +29,6 @@ export const TCP_REUSE_PORT = { reusePort: true } as const;
 /** How many sockets the clients of a port are spread over: elsewhere one socket gets them all. */
 export function limitSocketWorkers(wanted: number): number {
   if (isLinux || wanted === 1) return wanted;
-  log(`socket_workers: 1 instead of ${wanted}, as only Linux spreads clients over sockets`);
+  log.warn(`socket_workers: 1 instead of ${wanted}, as only Linux spreads clients over sockets`);
   return 1;
 }

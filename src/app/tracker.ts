@@ -144,7 +144,7 @@ export class Tracker {
     this.#privileges?.drop();
     startServing(control);
     this.#handleSignals(control, options, access);
-    for (const url of this.#listUrls(options)) log(`listening on ${url}`);
+    for (const url of this.#listUrls(options)) log.info(`listening on ${url}`);
     this.#service.notifyReady();
     const health = { clock, counters, workers: options.subject.workers };
     this.#service.keepAlive(() => checkWorkers(health).every(({ isAlive }) => isAlive));
@@ -174,7 +174,7 @@ export class Tracker {
       tables: options.tables.map((memory, index) => describeTable(memory, views.tables[index])),
     };
     const port = await serveOperatorPages(address, http_hosts, subject, options.isShared);
-    log(`statistics on http://${formatSocketAddress({ ...address, port })}/`);
+    log.info(`statistics on http://${formatSocketAddress({ ...address, port })}/`);
   }
 
   #handleSignals(

@@ -31,7 +31,7 @@ export class WorkerPool {
       const fail = (reason: string): void => {
         if (this.#isStopping) return;
         if (!isReady) return reject(new StartupError(`${name}: ${reason}`));
-        log(`${name} died: ${reason}`);
+        log.error(`${name} died: ${reason}`);
         process.exit(1);
       };
       worker.addEventListener("error", ({ message }) => fail(message));
@@ -40,6 +40,7 @@ export class WorkerPool {
       this.#stopped.push(stopped.promise);
       worker.onmessage = ({ data }: MessageEvent<WorkerMessage<Ready>>) => {
         if (data.state === "failed") fail(data.reason);
+        if (data.state === "logged") log[data.level](data.message);
         if (data.state === "stopped") stopped.resolve();
         if (data.state === "answered") this.#questions.get(worker)?.shift()?.(data.answer);
         if (data.state !== "ready") return;

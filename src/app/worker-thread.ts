@@ -1,12 +1,15 @@
 // The life of a worker as the worker sees it: the first message sets it up, it reports that it is
 // ready or why it cannot be, and it serves. worker-pool.ts is the main thread's side.
 
+import type { LogLevel } from "./log.ts";
+
 declare const self: Worker;
 
 /** Messages from a worker to the main thread. */
 export type WorkerMessage<Ready> =
   | { readonly state: "ready"; readonly ready: Ready }
   | { readonly state: "failed"; readonly reason: string }
+  | { readonly state: "logged"; readonly level: LogLevel; readonly message: string }
   | { readonly state: "answered"; readonly answer: unknown }
   | { readonly state: "stopped" };
 

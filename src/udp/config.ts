@@ -5,6 +5,7 @@ import { choice, integer, type Schema } from "../app/config-field.ts";
 import {
   accessListSection,
   addressField,
+  logLevelField,
   persistenceSection,
   privilegesSection,
   statisticsSection,
@@ -31,6 +32,7 @@ Threads that work on the torrent tables and return the responses to the socket w
 the socket workers answer requests themselves. Each pair of a socket worker and a request worker
 takes 0.75 MiB of memory; all pairs together can take at most 4 GiB.`,
   }),
+  log_level: logLevelField,
   network: {
     address: addressField,
     max_scrape_torrents: integer({

@@ -64,8 +64,8 @@ export class Ownership {
     this.#writeOwner();
     signal(this.#predecessor, "SIGTERM");
     const isOver = await poll(() => lockState(this.directory));
-    if (isOver) log(`process ${this.#predecessor} has handed over`);
-    else log(`process ${this.#predecessor} was told to stop, but still runs`);
+    if (isOver) log.info(`process ${this.#predecessor} has handed over`);
+    else log.warn(`process ${this.#predecessor} was told to stop, but still runs`);
   }
 
   #begin(path: string): void {

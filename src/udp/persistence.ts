@@ -62,9 +62,9 @@ export class Persistence {
       const text = readFileSync(fd, "utf8");
       closeSync(fd);
       if (takeOverConnectionKeys(keys, max_connection_age, clock.wallTimeOf(0), text)) return;
-      log(`persistence.path: ${KEYS_FILE} cannot be used; connection ids begin anew`);
+      log.warn(`persistence.path: ${KEYS_FILE} cannot be used; connection ids begin anew`);
     } catch (error) {
-      log(`persistence.path: cannot read ${(error as Error).message}`);
+      log.error(`persistence.path: cannot read ${(error as Error).message}`);
     }
   }
 
@@ -78,7 +78,7 @@ export class Persistence {
     try {
       replaceState(this.directory, KEYS_FILE, (fd) => void writeSync(fd, text));
     } catch (error) {
-      log(`persistence.path: cannot write ${(error as Error).message}`);
+      log.error(`persistence.path: cannot write ${(error as Error).message}`);
     }
   }
 
@@ -94,7 +94,7 @@ export class Persistence {
       const elapsed = Math.max(0, Math.round(clock.wallTimeOf(clock.second) - reader.time));
       const counts = this.#load(reader, tables, clock.second, elapsed);
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
-      log(
+      log.info(
         `${counts.peers} peers of ${counts.torrents} torrents have been restored in ${seconds} s; ` +
           `${counts.expired} have expired since`,
       );
@@ -151,9 +151,11 @@ export class Persistence {
     try {
       renameState(this.directory, SNAPSHOT_FILE, aside);
     } catch (error) {
-      log(`persistence.path: ${(error as Error).message}`);
+      log.error(`persistence.path: ${(error as Error).message}`);
     }
-    log(`persistence.path: ${SNAPSHOT_FILE} ${reason}; it is kept as ${aside}, and no swarms are`);
+    log.error(
+      `persistence.path: ${SNAPSHOT_FILE} ${reason}; it is kept as ${aside}, and no swarms are`,
+    );
   }
 }
 
@@ -163,5 +165,6 @@ export function askForNow(clock: Clock): SnapshotQuestion {
 }
 
 function report(answer: SnapshotAnswer): void {
-  if ("problem" in answer) log(`persistence.path: no snapshot was written: ${answer.problem}`);
+  if ("problem" in answer)
+    log.error(`persistence.path: no snapshot was written: ${answer.problem}`);
 }

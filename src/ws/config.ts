@@ -5,6 +5,7 @@ import { boolean, choice, integer, type Schema, string, strings } from "../app/c
 import {
   accessListSection,
   addressField,
+  logLevelField,
   privilegesSection,
   statisticsSection,
 } from "../app/config-sections.ts";
@@ -31,6 +32,7 @@ export const wsSchema = {
 Threads that serve connections. Each has its own listener on every address (SO_REUSEPORT), and
 the kernel spreads the clients.`,
   }),
+  log_level: logLevelField,
   network: {
     address: addressField,
     use_tls: boolean({

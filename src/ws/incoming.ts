@@ -126,7 +126,7 @@ export class Incoming implements SocketEvents {
   }
 
   fail(socket: Socket, client: Client | undefined, error: unknown): void {
-    if (!this.#hasFailed) log(`a connection had to be closed: ${String(error)}`);
+    if (!this.#hasFailed) log.error(`a connection had to be closed: ${String(error)}`);
     this.#hasFailed = true;
     if (client !== undefined) {
       client.closeFor(COUNTER.failed);

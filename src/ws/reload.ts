@@ -25,17 +25,17 @@ export async function reloadCertificate(
 ): Promise<Certificate | undefined> {
   if (!config.network.use_tls) return undefined;
   if (config.privileges.drop_privileges) {
-    log("the certificate cannot be reloaded after privileges were dropped: restart");
+    log.warn("the certificate cannot be reloaded after privileges were dropped: restart");
     return undefined;
   }
   try {
     const certificate = readCertificate(config.network)!;
     await exchange(certificate, ask);
-    log("the certificate has been reloaded");
+    log.info("the certificate has been reloaded");
     return certificate;
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
-    log(`the certificate stays as it was: ${error.message}`);
+    log.error(`the certificate stays as it was: ${error.message}`);
     return undefined;
   }
 }

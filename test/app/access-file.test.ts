@@ -1,25 +1,21 @@
-import { afterAll, beforeEach, expect, spyOn, test } from "bun:test";
+import { afterAll, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadAccessList } from "../../src/app/access-file.ts";
-import { standardError } from "../../src/app/output.ts";
+import { collectLog } from "./log-spy.ts";
 import { AccessListWriter, allocateAccessList } from "../../src/swarm/access-list.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "aquatic-access-"));
 const path = join(directory, "list");
-const printed = spyOn(standardError, "write").mockImplementation((line) => {
-  logged.push(line.trimEnd().replaceAll(path, "LIST"));
-  return true;
-});
+const logged: string[] = [];
+const spy = collectLog(logged);
 afterAll(() => {
-  printed.mockRestore();
+  spy[Symbol.dispose]();
   rmSync(directory, { recursive: true });
 });
-
-let logged: string[];
 beforeEach(() => {
-  logged = [];
+  logged.length = 0;
 });
 
 const hex = (n: number): string => n.toString(16).padStart(40, "0");
@@ -54,9 +50,9 @@ test("skips bad lines and names their numbers, the first few one by one", async 
   expect(list.size).toBe(2);
   const reason = "is no info hash of 40 hexadecimal digits; skipped";
   expect(logged.slice(0, 5)).toEqual(
-    [2, 3, 4, 5, 6].map((line) => `aquatic: access_list.path: LIST: line ${line}: ${reason}`),
+    [2, 3, 4, 5, 6].map((line) => `warn: access_list.path: ${path}: line ${line}: ${reason}`),
   );
-  expect(logged[5]).toMatch(/^aquatic: access_list.path: LIST: \d more bad lines; skipped$/);
+  expect(logged[5]).toMatch(/^warn: access_list.path: .*: \d more bad lines; skipped$/);
 });
 
 test("lines may be cut anywhere by the pieces that are read", async () => {

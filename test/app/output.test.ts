@@ -55,3 +55,14 @@ test("a reader that is gone causes no error", () => {
   closeSync(reader);
   expect(output.write("nobody\n")).toBe(false);
 });
+
+test("what the note about lost lines says can be changed", () => {
+  const output = new Output(writer);
+  output.describeLoss = (lines) => `lost: ${lines}\n`;
+  const line = `${"x".repeat(999)}\n`;
+  while (output.write(line));
+  readAll();
+  expect(output.write("again\n")).toBe(true);
+  expect(readAll()).toBe("lost: 1\nagain\n");
+  closeSync(reader);
+});

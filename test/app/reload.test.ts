@@ -1,25 +1,27 @@
 // What the log says when the configuration is read again; test/e2e/reload.test.ts has the rest.
 
-import { afterAll, beforeEach, expect, spyOn, test } from "bun:test";
+import { afterAll, beforeEach, expect, test } from "bun:test";
+import { logLevelField } from "../../src/app/config-sections.ts";
 import { integer } from "../../src/app/config-field.ts";
 import { type Config, defaultConfig } from "../../src/app/config.ts";
 import { allocateControl } from "../../src/app/control.ts";
 import { allocateLiveConfig, LiveConfigWriter } from "../../src/app/live-config.ts";
-import { standardError } from "../../src/app/output.ts";
 import { reloadConfig } from "../../src/app/reload.ts";
 import { StartupError } from "../../src/app/startup-error.ts";
+import { collectLog } from "./log-spy.ts";
 
 const field = { value: 1, min: 0, max: 9, prose: "" };
-const schema = { workers: integer(field), interval: integer({ ...field, isLive: true }) };
+const schema = {
+  log_level: logLevelField,
+  workers: integer(field),
+  interval: integer({ ...field, isLive: true }),
+};
 
-let logged: string[];
-const printed = spyOn(standardError, "write").mockImplementation((line) => {
-  logged.push(line.trimEnd());
-  return true;
-});
-afterAll(() => printed.mockRestore());
+const logged: string[] = [];
+const spy = collectLog(logged);
+afterAll(() => spy[Symbol.dispose]());
 beforeEach(() => {
-  logged = [];
+  logged.length = 0;
 });
 
 function reload(reread: (() => Config<typeof schema>) | undefined): number {
@@ -30,10 +32,10 @@ function reload(reread: (() => Config<typeof schema>) | undefined): number {
 }
 
 test("what changes and what needs a restart is named", () => {
-  expect(reload(() => ({ workers: 2, interval: 3 }))).toBe(3);
+  expect(reload(() => ({ log_level: "info", workers: 2, interval: 3 }))).toBe(3);
   expect(logged).toEqual([
-    "aquatic: the configuration has been reloaded: interval changed",
-    "aquatic: restart the tracker to change workers",
+    "info: the configuration has been reloaded: interval changed",
+    "warn: restart the tracker to change workers",
   ]);
 });
 
@@ -43,11 +45,11 @@ test("a mistake changes nothing", () => {
   };
   expect(reload(fail)).toBe(1);
   expect(logged).toEqual([
-    "aquatic: the configuration stays as it was: a.toml: interval: must be an integer",
+    "error: the configuration stays as it was: a.toml: interval: must be an integer",
   ]);
 });
 
 test("without a file there is nothing to reload", () => {
   expect(reload(undefined)).toBe(1);
-  expect(logged).toEqual(["aquatic: there is no configuration file to reload"]);
+  expect(logged).toEqual(["warn: there is no configuration file to reload"]);
 });

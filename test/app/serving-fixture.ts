@@ -1,9 +1,19 @@
 // A worker that does what its setup says.
 
+import { log } from "../../src/app/log.ts";
 import { serveWorker } from "../../src/app/worker-thread.ts";
 
 interface Setup {
-  act: "serve" | "refuse" | "refuse oddly" | "throw" | "exit" | "end" | "fail later" | "ignore";
+  act:
+    | "serve"
+    | "refuse"
+    | "refuse oddly"
+    | "log"
+    | "throw"
+    | "exit"
+    | "end"
+    | "fail later"
+    | "ignore";
   /** A word that is not 0 if the worker must stop, and the number of workers that have stopped. */
   memory: Int32Array;
 }
@@ -16,6 +26,7 @@ serveWorker<Setup, string>(async ({ act, memory }) => {
     ready: `ready to ${act}`,
     answer: (question) => `${act}: ${String(question)}`,
     async serve() {
+      if (act === "log") log.warn("a warning");
       if (act === "throw") throw new Error("a bug");
       if (act === "end") process.exit(0);
       if (act === "ignore") await new Promise(() => {});

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { startChild } from "../support/child.ts";
+import { readLog } from "../support/log.ts";
 
 const fixture = new URL("worker-pool-fixture.ts", import.meta.url).pathname;
 
@@ -54,12 +55,21 @@ describe("a worker", () => {
   test("that throws ends the process with the reason", async () => {
     const { code, stderr } = await run("serve", "throw", "wait");
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^fixture: worker 1 died: .*a bug/m);
+    expect(stderr).toMatch(/ level=error program=fixture msg="worker 1 died: .*a bug/);
   });
 
   test("that ends also ends the process", async () => {
     const { code, stderr } = await run("end", "wait");
-    expect([code, stderr]).toEqual([1, "fixture: worker 0 died: it ended\n"]);
+    expect(code).toBe(1);
+    expect(readLog(stderr)).toEqual([
+      { level: "error", program: "fixture", message: "worker 0 died: it ended" },
+    ]);
+  });
+
+  test("that logs something lets the main thread write the line", async () => {
+    expect(readLog((await run("patient", "log")).stderr)).toEqual([
+      { level: "warn", program: "fixture", message: "a warning" },
+    ]);
   });
 
   test("that does not stop in time is abandoned", async () => {

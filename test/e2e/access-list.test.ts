@@ -51,7 +51,7 @@ test.each([0, 1])("aquatic-udp with %d request workers", async (requestWorkers) 
   expect(await announceTo(b)).toMatchObject({ message: REASON });
 
   list.write(b, b);
-  await reload(tracker, /the access list has been reloaded: allow, 1 info hashes\n/);
+  await reload(tracker, /the access list has been reloaded: allow, 1 info hashes"\n/);
   expect(await announceTo(b)).toMatchObject({ seeders: 1 });
   expect(await announceTo(a)).toMatchObject({ message: REASON });
   // The swarm that is forbidden now goes at the next cleaning.
@@ -64,7 +64,10 @@ test.each([0, 1])("aquatic-udp with %d request workers", async (requestWorkers) 
   }
 
   rmSync(list.path);
-  await reload(tracker, /the access list stays as it was: access_list.path: ".*" does not exist\n/);
+  await reload(
+    tracker,
+    /the access list stays as it was: access_list.path: \\".*\\" does not exist"\n/,
+  );
   expect(await announceTo(b)).toMatchObject({ seeders: 1 });
 });
 
@@ -88,7 +91,7 @@ test("aquatic-ws refuses announces, offers, answers and scrapes", async () => {
     files: { [id("bad")]: { incomplete: 0 }, [id("good")]: { incomplete: 1 } },
   });
   list.write();
-  await reload(tracker, /the access list has been reloaded: deny, 0 info hashes\n/);
+  await reload(tracker, /the access list has been reloaded: deny, 0 info hashes"\n/);
   expect(await say(a, announce("bad", "a"))).toMatchObject({ incomplete: 1 });
 });
 

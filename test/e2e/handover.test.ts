@@ -52,9 +52,9 @@ test(
       while (answered < 100) await Bun.sleep(5);
       for (let round = 0; round < 3; round++) {
         const next = await startTracker({ config: state.configure("handover = true") });
-        expect(next.stderr).toContain(": 8 peers of 1 torrents have been restored");
+        expect(next.stderr).toContain('"8 peers of 1 torrents have been restored');
         expect(await tracker.exited).toBe(0);
-        await next.waitForLine(new RegExp(`process ${tracker.pid} has handed over$`));
+        await next.waitForLine(new RegExp(`process ${tracker.pid} has handed over"$`));
         tracker = next;
         const before = answered;
         while (answered < before + 50) await Bun.sleep(5);

@@ -18,6 +18,7 @@ import { buildAnnounce, buildScrape, parseResponse } from "../support/bep15.ts";
 import { testWith } from "../support/requirements.ts";
 import { runTracker, startTracker, type Tracker } from "../support/tracker.ts";
 import { openUdpClient, type UdpClient } from "../support/udp-client.ts";
+import { readMessages } from "../support/log.ts";
 
 function openDirectory() {
   const path = mkdtempSync(join(tmpdir(), "aquatic-state-"));
@@ -61,7 +62,7 @@ describe.each([
     }
     await using tracker = await directory.start(more, top);
     expect(tracker.stderr).toMatch(
-      /: 100 peers of 1 torrents have been restored in \d\.\d s; 0 have/,
+      /"100 peers of 1 torrents have been restored in \d\.\d s; 0 have/,
     );
     await using client = await openClient(tracker);
     // The id of the first process.
@@ -89,7 +90,7 @@ test("a snapshot is written after each interval, and kill -9 leaves the last one
     await tracker.stop("SIGKILL");
   }
   await using tracker = await directory.start();
-  expect(tracker.stderr).toContain(": 1 peers of 1 torrents have been restored");
+  expect(tracker.stderr).toContain('"1 peers of 1 torrents have been restored');
   for (const file of readdirSync(directory.path).filter((name) => name !== "owner")) {
     expect(statSync(join(directory.path, file)).mode & 0o777).toBe(0o600);
   }
@@ -111,7 +112,7 @@ test("peers that have expired meanwhile stay away", async () => {
   bytes.writeUInt32LE(Bun.hash.crc32(bytes.subarray(0, 24)), 24);
   writeFileSync(directory.snapshot, bytes);
   await using tracker = await directory.start(age);
-  expect(tracker.stderr).toContain(": 0 peers of 0 torrents have been restored");
+  expect(tracker.stderr).toContain('"0 peers of 0 torrents have been restored');
   expect(tracker.stderr).toContain("; 1 have expired since");
 });
 
@@ -129,10 +130,12 @@ test.each([
   writeFileSync(directory.snapshot, spoilt);
   writeFileSync(join(directory.path, "connection-keys"), "{}");
   await using tracker = await directory.start();
-  const warnings = tracker.stderr.split("\n").filter((line) => line.includes("persistence.path"));
+  const warnings = readMessages(tracker.stderr).filter((message) =>
+    message.includes("persistence.path"),
+  );
   expect(warnings).toEqual([
-    "aquatic-udp: persistence.path: connection-keys cannot be used; connection ids begin anew",
-    `aquatic-udp: persistence.path: swarms.snapshot ${reason}; it is kept as ` +
+    "persistence.path: connection-keys cannot be used; connection ids begin anew",
+    `persistence.path: swarms.snapshot ${reason}; it is kept as ` +
       "swarms.snapshot.unusable, and no swarms are",
   ]);
   expect(readFileSync(`${directory.snapshot}.unusable`)).toEqual(spoilt);
@@ -169,5 +172,5 @@ await testWith(["root"], "works after chroot and as another user", async () => {
     expect(tracker.stderr).not.toContain("persistence.path");
   }
   await using tracker = await directory.start(privileges);
-  expect(tracker.stderr).toContain(": 1 peers of 1 torrents have been restored");
+  expect(tracker.stderr).toContain('"1 peers of 1 torrents have been restored');
 });

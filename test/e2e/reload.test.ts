@@ -10,6 +10,7 @@ import { testWith } from "../support/requirements.ts";
 import { runTracker, startTracker, type Tracker } from "../support/tracker.ts";
 import { openUdpClient } from "../support/udp-client.ts";
 import { announce, connectWs, say } from "../support/ws-client.ts";
+import { readLog, readMessages } from "../support/log.ts";
 
 /** Sends the signal and returns the lines that the tracker logs, up to the `pattern` in the last. */
 async function reload(
@@ -17,7 +18,7 @@ async function reload(
   config: string,
   pattern: RegExp,
   signal: "SIGHUP" | "SIGUSR1" = "SIGHUP",
-): Promise<string> {
+): Promise<string[]> {
   const before = tracker.stderr.length;
   tracker.rewriteConfig(config);
   process.kill(tracker.pid, signal);
@@ -26,7 +27,7 @@ async function reload(
     undefined,
     `${pattern}`,
   );
-  return tracker.stderr.slice(before);
+  return readMessages(tracker.stderr.slice(before));
 }
 
 test.each([
@@ -59,11 +60,11 @@ test.each([
     "max_peers_per_ip = 3",
   );
   const log = await reload(tracker, changed, /\n/);
-  expect(log).toBe(
-    "aquatic-udp: the configuration has been reloaded: network.max_scrape_torrents, " +
+  expect(log).toEqual([
+    "the configuration has been reloaded: network.max_scrape_torrents, " +
       "network.max_response_peers, network.peer_announce_interval, limits.max_peers_per_ip " +
-      "changed\n",
-  );
+      "changed",
+  ]);
   expect(await ask(leech)).toMatchObject({ interval: 60, peers: [{}] });
   const infoHashes = [infoHash, infoHash, infoHash];
   expect(await ask(buildScrape({ connectionId, infoHashes }))).toMatchObject({
@@ -73,7 +74,7 @@ test.each([
 
   const limited = configure("", "max_requests_per_ip_per_second = 1\nmax_torrents = 5");
   const both = await reload(tracker, limited, /restart/, "SIGUSR1");
-  expect(both).toContain("restart the tracker to change limits.max_torrents\n");
+  expect(both).toContain("restart the tracker to change limits.max_torrents");
   expect(await ask(leech)).toMatchObject({ interval: 900 });
   for (;;) {
     const response = await client.request(leech);
@@ -88,10 +89,31 @@ test("a file with a mistake changes nothing, and is logged in one line", async (
   const config = "[network]\naddress = '127.0.0.1:0'\npeer_announce_interval = 50\n";
   await using tracker = await startTracker({ config });
   const broken = await reload(tracker, `${config}peer_announce_intervall = 5\n`, /\n/);
-  expect(broken).toMatch(/^aquatic-udp: the configuration stays as it was: .*: unknown key, did/);
-  expect(broken.trimEnd().split("\n")).toHaveLength(1);
+  expect(broken).toEqual([
+    expect.stringMatching(/^the configuration stays as it was: .*: unknown key, did/),
+  ]);
   const same = await reload(tracker, config, /\n/);
-  expect(same).toBe("aquatic-udp: the configuration has been reloaded: nothing has changed\n");
+  expect(same).toEqual(["the configuration has been reloaded: nothing has changed"]);
+});
+
+test.each(["udp", "ws"] as const)("aquatic-%s changes its log level", async (program) => {
+  const configure = (level: string, port = 0) =>
+    `
+    log_level = '${level}'
+    network = { address = '127.0.0.1:${port}' }
+    limits = ${program === "ws" ? "{ max_connections = 10 }" : "{}"}`;
+  await using tracker = await startTracker({ program, config: configure("info") });
+  // Of the lines about this reload, only the warning is important enough.
+  expect(await reload(tracker, configure("warn", 1), /\n/)).toEqual([
+    "restart the tracker to change network.address",
+  ]);
+  expect(await reload(tracker, configure("info"), /\n/)).toEqual([
+    "the configuration has been reloaded: log_level changed",
+  ]);
+  expect(await reload(tracker, "typo = 1", /\n/)).toHaveLength(1);
+  expect(new Set(readLog(tracker.stderr).map(({ level }) => level))).toEqual(
+    new Set(["info", "warn", "error"]),
+  );
 });
 
 test("aquatic-ws applies what may change to open connections", async () => {
@@ -109,10 +131,10 @@ test("aquatic-ws applies what may change to open connections", async () => {
   const network = "peer_announce_interval = 30\nmax_offers = 1\nmax_scrape_torrents = 1";
   const next = configure(network, "max_peers_per_ip = 1");
   const log = await reload(tracker, next, /\n/);
-  expect(log).toBe(
-    "aquatic-ws: the configuration has been reloaded: network.max_scrape_torrents, " +
-      "network.max_offers, network.peer_announce_interval, limits.max_peers_per_ip changed\n",
-  );
+  expect(log).toEqual([
+    "the configuration has been reloaded: network.max_scrape_torrents, " +
+      "network.max_offers, network.peer_announce_interval, limits.max_peers_per_ip changed",
+  ]);
   // A worker takes the change over when its event loop turns.
   for (;;) {
     const response = await say(a, announce("t", "a"));
@@ -153,12 +175,12 @@ await testWith(["root"], "works after chroot and as another user", async () => {
   configure("peer_announce_interval = 60");
   writeFileSync(join(directory, "list"), `${"ab".repeat(20)}\n`);
   process.kill(tracker.pid, "SIGHUP");
-  await tracker.waitForLine(/reloaded: network.peer_announce_interval changed$/);
-  await tracker.waitForLine(/the access list has been reloaded: deny, 1 info hashes$/);
+  await tracker.waitForLine(/reloaded: network.peer_announce_interval changed"$/);
+  await tracker.waitForLine(/the access list has been reloaded: deny, 1 info hashes"$/);
   // A file that only root may read is not read.
   chmodSync(path, 0o600);
   process.kill(tracker.pid, "SIGHUP");
-  await tracker.waitForLine(/the configuration stays as it was: .*udp.toml: permission denied$/);
+  await tracker.waitForLine(/the configuration stays as it was: .*udp.toml: permission denied"$/);
 });
 
 test("--check-config checks without starting", async () => {

@@ -9,6 +9,7 @@ import { trackers } from "../../release/programs.ts";
 import { buildAnnounce, parseResponse } from "../support/bep15.ts";
 import { runTracker, startTracker } from "../support/tracker.ts";
 import { openUdpClient } from "../support/udp-client.ts";
+import { readMessages } from "../support/log.ts";
 
 describe.each(["win32", "darwin"])("on %s", (platform) => {
   let directory: string;
@@ -38,8 +39,8 @@ describe.each(["win32", "darwin"])("on %s", (platform) => {
       command: command("udp"),
       config: "socket_workers = 3\nrequest_workers = 2\n[network]\naddress = '127.0.0.1:0'",
     });
-    expect(tracker.stderr.split("\n")[0]).toBe(
-      "aquatic-udp: socket_workers: 1 instead of 3, as only Linux spreads clients over sockets",
+    expect(readMessages(tracker.stderr)[0]).toBe(
+      "socket_workers: 1 instead of 3, as only Linux spreads clients over sockets",
     );
     await using client = await openUdpClient({ address: "127.0.0.1", port: tracker.ports[0] });
     const connectionId = await client.connect();
@@ -69,8 +70,8 @@ describe.each(["win32", "darwin"])("on %s", (platform) => {
       command: command("ws"),
       config: "socket_workers = 2\n[network]\naddress = '127.0.0.1:0'",
     });
-    expect(tracker.stderr.split("\n")[0]).toBe(
-      "aquatic-ws: socket_workers: 1 instead of 2, as only Linux spreads clients over sockets",
+    expect(readMessages(tracker.stderr)[0]).toBe(
+      "socket_workers: 1 instead of 2, as only Linux spreads clients over sockets",
     );
     const socket = new WebSocket(`ws://127.0.0.1:${tracker.ports[0]}`);
     const answer = Promise.withResolvers<string>();

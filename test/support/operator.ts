@@ -13,7 +13,7 @@ export const PAGES = `
 
 /** The address of the pages, with a slash at its end. */
 export async function pagesOf(tracker: Tracker): Promise<string> {
-  const [, url] = await tracker.waitForLine(/statistics on (http:\S+)$/);
+  const [, url] = await tracker.waitForLine(/statistics on (http:[^\s"]+)"$/);
   return url;
 }
 

@@ -41,7 +41,7 @@ export interface Tracker extends Child {
 }
 
 const START_TIMEOUT_MS = 15_000;
-const LISTENING = /^aquatic-(?:udp|ws): listening on .*:(\d+)$/gm;
+const LISTENING = / program=aquatic-(?:udp|ws) msg="listening on .*:(\d+)"$/gm;
 
 /** Rejects with the tracker's output if it ends, or takes too long, before it listens. */
 export async function startTracker(options: TrackerOptions = {}): Promise<Tracker> {

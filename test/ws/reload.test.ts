@@ -1,25 +1,22 @@
 // What the main thread asks of the workers for a new certificate, and what it logs.
 
-import { afterAll, beforeEach, expect, spyOn, test } from "bun:test";
+import { afterAll, beforeEach, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
-import { standardError } from "../../src/app/output.ts";
 import { defaultConfig } from "../../src/app/config.ts";
 import { type WsConfig, wsSchema } from "../../src/ws/config.ts";
 import { type Reload, type ReloadAnswer, reloadCertificate } from "../../src/ws/reload.ts";
 import { makeCertificate } from "../support/certificate.ts";
+import { collectLog } from "../app/log-spy.ts";
 import { testWith } from "../support/requirements.ts";
 
 const files = await makeCertificate().catch(() => undefined);
 afterAll(() => files?.[Symbol.dispose]());
 
-let logged: string[];
-const printed = spyOn(standardError, "write").mockImplementation((line) => {
-  logged.push(line.trimEnd());
-  return true;
-});
-afterAll(() => printed.mockRestore());
+const logged: string[] = [];
+const spy = collectLog(logged);
+afterAll(() => spy[Symbol.dispose]());
 beforeEach(() => {
-  logged = [];
+  logged.length = 0;
 });
 
 function configure(more: Partial<WsConfig["network"]>): WsConfig {
@@ -48,13 +45,13 @@ async function reload(config: WsConfig, prepared: ReloadAnswer[]): Promise<Reloa
 await testWith(["openssl"], "when all workers are prepared, all take the certificate", async () => {
   const steps = await reload(configure(pemFiles), [undefined, undefined]);
   expect(steps).toEqual(["prepare", "commit"]);
-  expect(logged).toEqual(["aquatic: the certificate has been reloaded"]);
+  expect(logged).toEqual(["info: the certificate has been reloaded"]);
 });
 
 await testWith(["openssl"], "when one worker is not, none does, and the log says why", async () => {
   const steps = await reload(configure(pemFiles), [undefined, "the port is taken", "another"]);
   expect(steps).toEqual(["prepare", "abort"]);
-  expect(logged).toEqual(["aquatic: the certificate stays as it was: the port is taken"]);
+  expect(logged).toEqual(["error: the certificate stays as it was: the port is taken"]);
 });
 
 await testWith(["openssl"], "a file that cannot be used is no question to them", async () => {

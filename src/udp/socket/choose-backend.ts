@@ -21,10 +21,10 @@ export function chooseBackend(
     const obstacle = findObstacle();
     if (obstacle === undefined) return "mmsg";
     if (choice === "mmsg") throw new StartupError(`network.socket_backend: no 'mmsg': ${obstacle}`);
-    log(`network.socket_backend: 'bun', because 'mmsg' does not work here: ${obstacle}`);
+    log.warn(`network.socket_backend: 'bun', because 'mmsg' does not work here: ${obstacle}`);
   }
   if (addresses.some(isWildcard)) {
-    log(
+    log.warn(
       "network.socket_backend: at a wildcard address, 'bun' may respond from an address other " +
         "than the one the client asked; if this host has several, list them in network.address",
     );

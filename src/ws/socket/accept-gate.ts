@@ -72,7 +72,9 @@ export class AcceptGate {
     if (!isFull && this.#shutFor > 0) this.#set(true);
     this.#shutFor = isFull ? SHUT_CHECKS : 0;
     if (!isFull || this.#hasLogged) return;
-    log(`nearly all of ${this.limit} files are open (ulimit -n): new connections have to wait`);
+    log.warn(
+      `nearly all of ${this.limit} files are open (ulimit -n): new connections have to wait`,
+    );
     this.#hasLogged = true;
   }
 

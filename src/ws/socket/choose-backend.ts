@@ -24,6 +24,6 @@ export function chooseBackend({ socket_backend: choice, use_tls }: BackendSettin
       : "it requires Linux on x64 or arm64 and its C library";
   if (obstacle === undefined) return "epoll";
   if (choice === "epoll") throw new StartupError(`network.socket_backend: no 'epoll': ${obstacle}`);
-  log(`network.socket_backend: 'bytes', because 'epoll' does not work here: ${obstacle}`);
+  log.warn(`network.socket_backend: 'bytes', because 'epoll' does not work here: ${obstacle}`);
   return "bytes";
 }
