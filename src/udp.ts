@@ -21,6 +21,7 @@ import { askForNow, Persistence } from "./udp/persistence.ts";
 import type { SnapshotAnswer } from "./udp/snapshot-question.ts";
 import { collectUdpMetrics, listWorkers } from "./udp/operator-metrics.ts";
 import { chooseBackend } from "./udp/socket/choose-backend.ts";
+import { listStartFacts } from "./udp/start-facts.ts";
 
 const NAME = "aquatic-udp";
 
@@ -67,6 +68,8 @@ async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema
       collectMore: () => collectUdpMetrics(setup, fds),
     },
     statistics: { faults: listFaults("udp") },
+    facts: listStartFacts(setup),
+    hasConfig: path !== undefined,
     wakeWorkers: () => wakeWorkers(setup),
     afterStop: async () => ask && persistence?.finish(ask),
     reloaded: [path ?? "", config.access_list.path],

@@ -20,6 +20,7 @@ import { chooseBackend } from "./ws/socket/choose-backend.ts";
 import { fitConnections } from "./ws/socket/file-budget.ts";
 import { reloadCertificate } from "./ws/reload.ts";
 import { allocateSetup, type Bound, type Setup, wakeWorkers } from "./ws/setup.ts";
+import { listStartFacts } from "./ws/start-facts.ts";
 import { wsStatistics } from "./ws/statistics-line.ts";
 import { readCertificate } from "./ws/socket/tls.ts";
 
@@ -65,6 +66,8 @@ async function serve(wanted: WsConfig, { path, reread }: Start<typeof wsSchema>)
       collectMore: () => collectWsMetrics(config, certificate),
     },
     statistics: wsStatistics,
+    facts: listStartFacts(setup),
+    hasConfig: path !== undefined,
     wakeWorkers: () => wakeWorkers(setup),
     beforeStop: () => gate.release(),
     reloaded: [path ?? "", config.access_list.path],

@@ -74,11 +74,7 @@ async function execute<S extends Schema>(program: Program<S>, rawArgs: readonly 
     program.check?.(config);
     return console.log(`${path ?? "the default configuration"} is valid`);
   }
-  if (path === undefined) {
-    await run(reread(), { switches });
-    if (checkHealth !== undefined && process.stderr.isTTY) printLine(describeNextStep(name));
-    return;
-  }
+  if (path === undefined) return run(reread(), { switches });
   await run(reread(), { switches, reread, path });
 }
 
@@ -89,10 +85,4 @@ async function renderHelp<S extends Schema>(program: Program<S>): Promise<string
   const usage = await renderUsage(defineCommand({ meta: { name, description, version }, args }));
   const text = process.stdout.isTTY ? usage : stripVTControlCharacters(usage);
   return text.replace(/ +$/gm, "");
-}
-
-/** The defaults serve this machine only. */
-function describeNextStep(name: string): string {
-  const file = `${name}.toml`;
-  return `to serve other machines: ${name} -p > ${file}, set network.address in it, ${name} -c ${file}`;
 }

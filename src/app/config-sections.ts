@@ -29,7 +29,9 @@ export const statisticsSection = {
     min: 0,
     max: 86400,
     isLive: true,
-    prose: `Seconds between statistics reports on standard output. 0 disables them.`,
+    prose: `\
+Seconds between statistics reports on standard output. 0 disables them. On a terminal, they are one
+line that is updated every second.`,
   }),
   http_address: string({
     value: "",

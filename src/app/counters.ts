@@ -44,6 +44,21 @@ export function sumCounter(buffer: SharedArrayBuffer, counter: Counter): number 
   return readCounter(buffer, counter).reduce((sum, count) => sum + count, 0);
 }
 
+/** What counters that only grow have gained. */
+export class CounterGains {
+  readonly #last = new Map<Counter, number>();
+
+  constructor(private readonly counters: SharedArrayBuffer) {}
+
+  /** Returns what all workers together have counted since the last call for this counter. */
+  take(counter: Counter): number {
+    const sum = sumCounter(this.counters, counter);
+    const gain = sum - (this.#last.get(counter) ?? 0);
+    this.#last.set(counter, sum);
+    return gain;
+  }
+}
+
 /** Returns one word of a counter as each worker counted it. `word` is for histograms. */
 export function readCounter(buffer: SharedArrayBuffer, counter: Counter, word = 0): number[] {
   const counts = new Float64Array(buffer);

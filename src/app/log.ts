@@ -4,11 +4,15 @@
 
 import { isatty } from "node:tty";
 import { standardError } from "./output.ts";
+import { statusLine } from "./terminal/status-line.ts";
+import { paint } from "./terminal/style.ts";
 import type { WorkerMessage } from "./worker-thread.ts";
 
 /** From the most to the least important. */
 export const LOG_LEVELS = ["error", "warn", "info"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const STYLES = { error: "red", warn: "yellow", info: "plain" } as const;
 
 declare const self: Worker;
 
@@ -26,6 +30,11 @@ export function setLogLevel(level: LogLevel): void {
   lowest = LOG_LEVELS.indexOf(level);
 }
 
+/** Whether lines of this level are written. */
+export function isLogged(level: LogLevel): boolean {
+  return LOG_LEVELS.indexOf(level) <= lowest;
+}
+
 /** Each writes one line, without waiting for its reader. */
 export const log = {
   /** Something does not work, and stays so until the operator does something. */
@@ -40,7 +49,7 @@ export const log = {
  * cannot start, or how far it is.
  */
 export function printLine(message: string): void {
-  standardError.write(formatPlainLine(message));
+  print(formatPlainLine(message));
 }
 
 /** One line of key=value, as journald, Loki and logfmt readers take it. */
@@ -59,19 +68,24 @@ standardError.describeLoss = (lines) =>
 function write(level: LogLevel, message: string): void {
   if (!Bun.isMainThread) {
     self.postMessage({ state: "logged", level, message } satisfies WorkerMessage<never>);
-  } else if (LOG_LEVELS.indexOf(level) <= lowest) {
-    standardError.write(format(level, message));
+  } else if (isLogged(level)) {
+    print(format(level, message));
   }
 }
 
 function format(level: LogLevel, message: string): string {
-  if (isTerminal) return formatPlainLine(message);
+  if (isTerminal) return paint(STYLES[level], formatPlainLine(message));
   return formatLogLine({ level, program: programName, time: new Date() }, message);
 }
 
 /** Control characters become spaces. */
 function formatPlainLine(message: string): string {
   return `${programName}: ${message.replace(/\p{Cc}+/gu, " ")}\n`;
+}
+
+function print(line: string): void {
+  if (isTerminal) statusLine.writeAbove(() => standardError.write(line));
+  else standardError.write(line);
 }
 
 // JSON leaves DEL, the control characters after it and two line separators as they are.

@@ -2,7 +2,8 @@
 // would otherwise block the main thread, and with it the clock, the cleaning and the signals. A
 // line that does not fit is lost, and the next one reports how many were. Main thread only.
 
-import { writeSync } from "node:fs";
+import { constants, openSync, writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import { ptr } from "bun:ffi";
 import { openLibc } from "./libc.ts";
 
@@ -19,12 +20,14 @@ export class Output {
   /** What is written in front of the next line if lines were lost. */
   describeLoss = (lines: number): string => `${lines} lines were lost because nobody read them\n`;
   #lost = 0;
+  readonly #fd: number;
   readonly #pollfd: Int32Array;
   readonly #revents: Uint16Array;
 
-  constructor(private readonly fd: number) {
+  constructor(fd: number) {
+    this.#fd = openTerminal(fd) ?? fd;
     // struct pollfd: fd, then events and revents of 16 bits each.
-    this.#pollfd = new Int32Array([fd, POLLOUT]);
+    this.#pollfd = new Int32Array([this.#fd, POLLOUT]);
     this.#revents = new Uint16Array(this.#pollfd.buffer);
   }
 
@@ -47,7 +50,8 @@ export class Output {
     for (let start = 0; start < bytes.length; start += MAX_WRITE_BYTES) {
       if (!this.#isReady()) return false;
       try {
-        writeSync(this.fd, bytes, start, Math.min(MAX_WRITE_BYTES, bytes.length - start));
+        const length = Math.min(MAX_WRITE_BYTES, bytes.length - start);
+        if (writeSync(this.#fd, bytes, start, length) < length) return false;
       } catch {
         // The reader is gone (EPIPE), or the descriptor is non-blocking and full (EAGAIN).
         return false;
@@ -60,6 +64,21 @@ export class Output {
     if (calls === undefined) return true;
     this.#revents[3] = 0;
     return calls.poll(ptr(this.#pollfd), 1, 0) === 1 && (this.#revents[3] & POLLOUT) !== 0;
+  }
+}
+
+/**
+ * Opens the terminal behind `fd` once more, to write without waiting: one that was stopped (Ctrl-S)
+ * or hangs accepts less than `poll` promises, and `fd` itself is shared with the shell. Returns
+ * undefined if it is no terminal, or on systems where this cannot be done.
+ */
+function openTerminal(fd: number): number | undefined {
+  if (process.platform !== "linux" || !Bun.isMainThread || !isatty(fd)) return undefined;
+  try {
+    const { O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
+    return openSync(`/proc/self/fd/${fd}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  } catch {
+    return undefined;
   }
 }
 

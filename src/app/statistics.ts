@@ -2,7 +2,7 @@
 // only if something was dropped or refused. Written by the main thread.
 
 import type { Census } from "../swarm/census.ts";
-import { sumCounter } from "./counters.ts";
+import { CounterGains, sumCounter } from "./counters.ts";
 import { COUNTER, type Counter } from "./metrics.ts";
 
 /** The percentiles of sizes of swarms that are reported: names and fractions. */
@@ -29,16 +29,18 @@ export interface StatisticsOptions {
 
 /** Turns counters that only grow into lines about the time since the last report. */
 export class Statistics {
-  readonly #last = new Map<Counter, number>();
+  readonly #gains: CounterGains;
 
   constructor(
     private readonly counters: SharedArrayBuffer,
     private readonly options: StatisticsOptions,
-  ) {}
+  ) {
+    this.#gains = new CounterGains(counters);
+  }
 
   /** Returns the lines for the `seconds` since the last call. */
   report(seconds: number, census: Census): string[] {
-    const rate = (counter: Counter): number => this.#take(counter) / seconds;
+    const rate = (counter: Counter): number => this.#gains.take(counter) / seconds;
     const requests = rate(COUNTER.requests);
     const batches = rate(COUNTER.batches);
     const lines = [
@@ -53,20 +55,13 @@ export class Statistics {
       lines.push(describe(rate, (counter) => sumCounter(this.counters, counter)));
     }
     const faults = this.options.faults.map(
-      ([name, counter]) => [name, this.#take(counter)] as const,
+      ([name, counter]) => [name, this.#gains.take(counter)] as const,
     );
     if (faults.some(([, count]) => count > 0)) {
       const list = faults.map(([name, count]) => `${name} ${count}`).join(", ");
       lines.push(`not served: ${list}`);
     }
     return lines;
-  }
-
-  #take(counter: Counter): number {
-    const sum = sumCounter(this.counters, counter);
-    const since = sum - (this.#last.get(counter) ?? 0);
-    this.#last.set(counter, sum);
-    return since;
   }
 }
 

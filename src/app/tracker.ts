@@ -19,13 +19,14 @@ import { checkWorkers } from "./http/health.ts";
 import { serveOperatorPages } from "./http/operator-pages.ts";
 import type { Subject, TableSubject } from "./http/subject.ts";
 import { keepDirectories } from "./kept-directory.ts";
-import { log } from "./log.ts";
 import { createPageReturner } from "./pages.ts";
 import { type PrivilegeDrop, type PrivilegeSettings, resolvePrivileges } from "./privileges.ts";
 import { ServiceManager } from "./service-manager.ts";
 import { formatSocketAddress, parseSocketAddress, type SocketAddress } from "./socket-address.ts";
 import type { StatisticsOptions } from "./statistics.ts";
 import { StopSignals } from "./stop-signals.ts";
+import { hasStatusLine, keepStatusLine, openTerminals, reportStart } from "./terminal/presence.ts";
+import type { StartFacts } from "./terminal/start-block.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** The part of a configuration that each tracker has. */
@@ -63,6 +64,10 @@ export interface ServeOptions {
   readonly isShared?: boolean;
   readonly tables: readonly TableMemory[];
   readonly statistics: StatisticsOptions;
+  /** What it says about itself on a terminal. */
+  readonly facts: StartFacts;
+  /** Whether it was started with a configuration file. */
+  readonly hasConfig: boolean;
   /** What the operator's pages show of this tracker alone. */
   readonly subject: Pick<
     Subject,
@@ -91,6 +96,7 @@ export class Tracker {
 
   /** Throws a StartupError if the privileges cannot be dropped as configured. */
   constructor(private readonly config: TrackerConfig) {
+    openTerminals();
     this.#privileges = resolvePrivileges(config.privileges);
     this.addresses = config.network.address.map(parseSocketAddress);
   }
@@ -127,7 +133,7 @@ export class Tracker {
 
   /** Drops the privileges, lets the workers serve, and does the main thread's work from now on. */
   async serve(options: ServeOptions): Promise<void> {
-    const { clock, live, statistics } = options;
+    const { clock, live } = options;
     const { counters } = options.memory;
     const control = new Int32Array(options.memory.control);
     const tables = options.tables.map((memory) => new Table(memory));
@@ -140,29 +146,43 @@ export class Tracker {
     );
     await loadAccessList(access, this.config.access_list);
     if (this.#privileges !== undefined) keepDirectories(options.reloaded);
-    await this.#serveOperator(options, { access, tables, censuses, cleaning });
+    const pagesUrl = await this.#serveOperator(options, { access, tables, censuses, cleaning });
     this.#privileges?.drop();
     startServing(control);
     this.#handleSignals(control, options, access);
-    for (const url of this.#listUrls(options)) log.info(`listening on ${url}`);
+    const urls = this.#listUrls(options);
+    const { facts, hasConfig } = options;
+    reportStart(options.subject.program, facts, { urls, pagesUrl, hasConfig });
     this.#service.notifyReady();
     const health = { clock, counters, workers: options.subject.workers };
     this.#service.keepAlive(() => checkWorkers(health).every(({ isAlive }) => isAlive));
     void keepClean(live, tables, clock, cleaning, access);
     reportFullTable(counters);
-    void keepStatistics(live, censuses, counters, statistics);
+    this.#keepStatistics(options, tables, censuses);
+  }
+
+  #keepStatistics(
+    { live, memory: { counters }, statistics, subject }: ServeOptions,
+    tables: readonly Table[],
+    censuses: Censuses,
+  ): void {
+    if (!hasStatusLine()) return void keepStatistics(live, censuses, counters, statistics);
+    const hasConnections = subject.tracker === "ws";
+    const sources = { counters, tables, faults: statistics.faults, hasConnections };
+    keepStatusLine(sources, () => live.config.statistics.interval > 0);
   }
 
   #listUrls({ scheme }: ServeOptions): string[] {
     return this.addresses.map((address) => scheme + formatSocketAddress(address));
   }
 
+  // Returns the URL of the pages, if they are served.
   async #serveOperator(
     options: ServeOptions,
     views: Pick<Subject, "access" | "censuses" | "cleaning"> & { tables: readonly Table[] },
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     const { http_address, http_hosts } = this.config.statistics;
-    if (http_address === "") return;
+    if (http_address === "") return undefined;
     const address = parseSocketAddress(http_address);
     const subject: Subject = {
       ...options.subject,
@@ -174,7 +194,7 @@ export class Tracker {
       tables: options.tables.map((memory, index) => describeTable(memory, views.tables[index])),
     };
     const port = await serveOperatorPages(address, http_hosts, subject, options.isShared);
-    log.info(`statistics on http://${formatSocketAddress({ ...address, port })}/`);
+    return `http://${formatSocketAddress({ ...address, port })}/`;
   }
 
   #handleSignals(

@@ -1,9 +1,11 @@
-// Writes lines to a pipe with a reader, without one, and with a reader that is gone.
+// Writes lines to a pipe with a reader, without one, and with a reader that is gone; and to a terminal.
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CString } from "bun:ffi";
+import { openLibc } from "../../src/app/libc.ts";
 import { Output } from "../../src/app/output.ts";
 
 let directory: string;
@@ -66,3 +68,27 @@ test("what the note about lost lines says can be changed", () => {
   expect(readAll()).toBe("lost: 1\nagain\n");
   closeSync(reader);
 });
+
+// It accepts a part of a line and would block for the rest, whatever poll says.
+test.if(process.platform === "linux")("a terminal that hangs loses lines without blocking", () => {
+  const { terminal, master } = openTerminal();
+  const output = new Output(terminal);
+  let written = 0;
+  while (output.write(`${"x".repeat(written % 997)}\n`)) written++;
+  expect(written).toBeGreaterThan(10);
+  expect(output.write("lost\n")).toBe(false);
+  for (const fd of [terminal, master]) closeSync(fd);
+  closeSync(reader);
+});
+
+function openTerminal(): { terminal: number; master: number } {
+  const flags = constants.O_RDWR | constants.O_NOCTTY;
+  const libc = openLibc({
+    unlockpt: { args: ["i32"], returns: "i32" },
+    ptsname: { args: ["i32"], returns: "ptr" },
+  })!;
+  const master = openSync("/dev/ptmx", flags);
+  libc.unlockpt(master);
+  const path = String(new CString(libc.ptsname(master)!));
+  return { terminal: openSync(path, flags), master };
+}

@@ -9,8 +9,10 @@ export interface ChildOptions {
   cwd?: string;
   /** Added to the environment of the test process. */
   env?: Record<string, string>;
-  /** Starts the program on a terminal of 100 columns. Its output is all in `stdout`. */
+  /** Starts the program on a terminal. Its output is all in `stdout`. */
   terminal?: boolean;
+  /** The width of the terminal, 100 by default. */
+  columns?: number;
 }
 
 export interface Child extends AsyncDisposable {
@@ -26,6 +28,8 @@ export interface Child extends AsyncDisposable {
    * message.
    */
   waitForOutput(isEnough: () => boolean, timeoutMs?: number, what?: string): Promise<void>;
+  /** Types on the terminal, and may make it wider or narrower before. */
+  type(keys: string, columns?: number): void;
   /** Resolves with the first line of either stream that matches, including earlier lines. */
   waitForLine(pattern: RegExp, timeoutMs?: number): Promise<RegExpMatchArray>;
   /** Sends the signal and returns the exit code. SIGKILL follows after the grace period. */
@@ -63,7 +67,13 @@ export function startChild(argv: string[], options: ChildOptions = {}): Child {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     ...(options.terminal === true
-      ? { terminal: { cols: 100, rows: 30, data: (_: unknown, chunk: Uint8Array) => add(chunk) } }
+      ? {
+          terminal: {
+            cols: options.columns ?? 100,
+            rows: 30,
+            data: (_: unknown, chunk: Uint8Array) => add(chunk),
+          },
+        }
       : { stdin: "ignore", stdout: "pipe", stderr: "pipe" }),
   });
   running.add(subprocess);
@@ -117,6 +127,10 @@ export function startChild(argv: string[], options: ChildOptions = {}): Child {
     },
     exited,
     stop,
+    type(keys, columns) {
+      if (columns !== undefined) subprocess.terminal!.resize(columns, 30);
+      subprocess.terminal!.write(keys);
+    },
     waitForOutput,
     async waitForLine(pattern, timeoutMs) {
       const find = () => findLine(output.stdout, pattern) ?? findLine(output.stderr, pattern);
