@@ -19,8 +19,8 @@ export const logLevelField = choice({
   among: LOG_LEVELS,
   isLive: true,
   prose: `\
-What is logged on standard error: 'error', also 'warn', or also 'info'. Single packets and messages
-never are.`,
+What is logged on standard error: 'error', also 'warn', or also 'info'. Single packets and
+messages never are.`,
 });
 
 export const statisticsSection = {
@@ -30,8 +30,8 @@ export const statisticsSection = {
     max: 86400,
     isLive: true,
     prose: `\
-Seconds between statistics reports on standard output. 0 disables them. On a terminal, they are one
-line that is updated every second.`,
+Seconds between statistics reports on standard output. 0 disables them. On a terminal, they are
+one line that is updated every second.`,
   }),
   http_address: string({
     value: "",

@@ -36,6 +36,7 @@ user = 'nobody'
 
 /** The additional lines, by section. */
 const newLines = {
+  "": ["log_level = 'info'"],
   "[statistics]": ["http_address = ''", "http_hosts = []"],
   "[network]": ["batch_wait_microseconds = 200", "socket_backend = 'auto'"],
   "[access_list]": ["mode = 'off'", "path = ''"],

@@ -35,6 +35,7 @@ user = 'nobody'
 
 /** What is there beside it, by section. */
 const newLines = {
+  "": ["log_level = 'info'"],
   "[network]": [
     "tls_certificate_path = ''",
     "tls_private_key_path = ''",
