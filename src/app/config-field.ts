@@ -123,12 +123,14 @@ export function strings(field: {
   min?: number;
   max: number;
   normalize: (text: string) => string;
+  isSecret?: boolean;
   prose: string;
 }): Field<readonly string[]> {
-  const { value, min = 1, max, normalize, prose } = field;
+  const { value, min = 1, max, normalize, isSecret, prose } = field;
   return {
     value,
     prose,
+    isSecret,
     read(given, refuse) {
       const texts: unknown[] = Array.isArray(given) ? given : [given];
       if (texts.length < min || texts.length > max) {
@@ -142,7 +144,7 @@ export function strings(field: {
           return refuse(`must be a string or an array of strings, not ${describeValue(text)}`);
         }
         const canonical = attemptOrRefuse(() => normalize(text), refuse);
-        if (seen.has(canonical)) return refuse(`contains ${describeValue(text)} twice`);
+        if (seen.has(canonical)) return refuse(`contains ${describeValue(isSecret ? canonical : text)} twice`);
         seen.add(canonical);
         return text;
       });
