@@ -13,6 +13,7 @@ import { reloadConfig } from "./app/reload.ts";
 import { limitSocketWorkers } from "./app/reuse-port.ts";
 import { Tracker } from "./app/tracker.ts";
 import type { WorkerPool } from "./app/worker-pool.ts";
+import { checkCluster } from "./cluster/config.ts";
 import { type UdpConfig, udpSchema } from "./udp/config.ts";
 import { checkHealth } from "./udp/health.ts";
 import { renewConnectionKeys } from "./udp/connection-id.ts";
@@ -30,6 +31,7 @@ await runCli({
   description: "A multi-threaded UDP BitTorrent tracker",
   schema: udpSchema,
   checkHealth,
+  check: ({ cluster }) => checkCluster(cluster),
   run: serve,
 });
 
@@ -38,6 +40,7 @@ const KEEPS_ZERO = ["limits.max_peers_per_ip"];
 
 async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema>): Promise<void> {
   setLogLevel(wanted.log_level);
+  checkCluster(wanted.cluster);
   const config = { ...wanted, socket_workers: limitSocketWorkers(wanted.socket_workers) };
   const tracker = new Tracker(config);
   const backend = chooseBackend(config.network.socket_backend, tracker.addresses);

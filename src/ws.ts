@@ -12,6 +12,7 @@ import { log, setLogLevel } from "./app/log.ts";
 import { reloadConfig } from "./app/reload.ts";
 import { limitSocketWorkers } from "./app/reuse-port.ts";
 import { Tracker } from "./app/tracker.ts";
+import { checkCluster } from "./cluster/config.ts";
 import { AcceptGate } from "./ws/socket/accept-gate.ts";
 import { listUnusedKeys, type WsConfig, wsSchema } from "./ws/config.ts";
 import { checkHealth } from "./ws/health.ts";
@@ -30,13 +31,17 @@ await runCli({
   name: NAME,
   description: "A multi-threaded WebTorrent tracker",
   schema: wsSchema,
-  check: ({ network }) => void readCertificate(network),
+  check({ cluster, network }) {
+    checkCluster(cluster);
+    readCertificate(network);
+  },
   checkHealth,
   run: serve,
 });
 
 async function serve(wanted: WsConfig, { path, reread }: Start<typeof wsSchema>): Promise<void> {
   setLogLevel(wanted.log_level);
+  checkCluster(wanted.cluster);
   const given = { ...wanted, socket_workers: limitSocketWorkers(wanted.socket_workers) };
   const tracker = new Tracker(given);
   reportUnusedKeys(given);

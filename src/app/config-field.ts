@@ -144,7 +144,8 @@ export function strings(field: {
           return refuse(`must be a string or an array of strings, not ${describeValue(text)}`);
         }
         const canonical = attemptOrRefuse(() => normalize(text), refuse);
-        if (seen.has(canonical)) return refuse(`contains ${describeValue(isSecret ? canonical : text)} twice`);
+        if (seen.has(canonical))
+          return refuse(`contains ${describeValue(isSecret ? canonical : text)} twice`);
         seen.add(canonical);
         return text;
       });

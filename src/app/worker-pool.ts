@@ -18,13 +18,13 @@ export class WorkerPool {
   /**
    * Sets up a new worker and resolves with its result once it is ready. Throws a StartupError with
    * the name and the reason if setting it up fails. If the worker ends after that, the process
-   * ends. `transfer` lists the ports in `setup`, which move to the worker.
+   * ends. `takeNews` receives what the worker tells at any time.
    */
   start<Ready>(
     name: string,
     worker: Worker,
     setup: unknown,
-    transfer: Bun.Transferable[] = [],
+    takeNews: (news: unknown) => void = () => {},
   ): Promise<Ready> {
     return new Promise((resolve, reject) => {
       let isReady = false;
@@ -42,13 +42,14 @@ export class WorkerPool {
         if (data.state === "failed") fail(data.reason);
         if (data.state === "logged") log[data.level](data.message);
         if (data.state === "stopped") stopped.resolve();
+        if (data.state === "told") takeNews(data.news);
         if (data.state === "answered") this.#questions.get(worker)?.shift()?.(data.answer);
         if (data.state !== "ready") return;
         isReady = true;
         this.#questions.set(worker, []);
         resolve(data.ready);
       };
-      worker.postMessage(setup, transfer);
+      worker.postMessage(setup);
     });
   }
 

@@ -11,6 +11,7 @@ export type WorkerMessage<Ready> =
   | { readonly state: "failed"; readonly reason: string }
   | { readonly state: "logged"; readonly level: LogLevel; readonly message: string }
   | { readonly state: "answered"; readonly answer: unknown }
+  | { readonly state: "told"; readonly news: unknown }
   | { readonly state: "stopped" };
 
 /** A worker that has been set up. */
@@ -23,13 +24,18 @@ export interface Serving<Ready> {
   answer?(question: unknown): unknown;
 }
 
-/** Runs this thread as a worker that `setUp` prepares. A worker's entry calls this once. */
-export function serveWorker<Setup, Ready>(setUp: (setup: Setup) => Promise<Serving<Ready>>): void {
+/**
+ * Runs this thread as a worker that `setUp` prepares. A worker's entry calls this once. `tell` passes
+ * something to the main thread at any time.
+ */
+export function serveWorker<Setup, Ready>(
+  setUp: (setup: Setup, tell: (news: unknown) => void) => Promise<Serving<Ready>>,
+): void {
   const post = (message: WorkerMessage<Ready>): void => self.postMessage(message);
   self.onmessage = async ({ data }: MessageEvent<Setup>) => {
     let serving: Serving<Ready>;
     try {
-      serving = await setUp(data);
+      serving = await setUp(data, (news) => post({ state: "told", news }));
     } catch (error) {
       post({ state: "failed", reason: error instanceof Error ? error.message : String(error) });
       return;

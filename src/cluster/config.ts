@@ -34,8 +34,8 @@ aquatic-ws never mix.`,
     value: "",
     isSecret: true,
     prose: `\
-What only trackers of the cluster know, of at least ${MIN_SECRET_LENGTH} characters. It signs what they send, and gives
-all of them the same keys. 'openssl rand -base64 24' makes one.`,
+What only trackers of the cluster know, of at least ${MIN_SECRET_LENGTH} characters. It signs what they send,
+and gives all of them the same keys. 'openssl rand -base64 24' makes one.`,
   }),
   node: string({
     value: "",

@@ -11,6 +11,7 @@ import {
   statisticsSection,
 } from "../app/config-sections.ts";
 import type { Config } from "../app/config.ts";
+import { clusterSection } from "../cluster/config.ts";
 
 export type UdpConfig = Config<typeof udpSchema>;
 
@@ -146,6 +147,7 @@ for longer. The secret key of the ids changes every hour, or at this age if it i
   },
   access_list: accessListSection,
   persistence: persistenceSection,
+  cluster: clusterSection,
   privileges: privilegesSection,
   limits: {
     max_torrents: integer({

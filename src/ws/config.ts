@@ -10,6 +10,7 @@ import {
   statisticsSection,
 } from "../app/config-sections.ts";
 import type { Config } from "../app/config.ts";
+import { clusterSection } from "../cluster/config.ts";
 import { checkHeaderName, normalizeProxy } from "./client-address.ts";
 import { MOST_INFO_HASHES, MOST_OFFERS } from "./message/walk.ts";
 import { normalizeOrigin } from "./origin.ts";
@@ -194,6 +195,7 @@ Seconds between two pings to a silent connection, at most half of max_connection
 silent connections, many after 60 seconds.`,
     }),
   },
+  cluster: clusterSection,
   access_list: {
     ...accessListSection,
     allowed_origins: strings({

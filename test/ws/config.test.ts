@@ -48,6 +48,7 @@ const newLines = {
   ],
   "[statistics]": ["interval = 5", "http_address = ''", "http_hosts = []"],
   "[cleaning]": ["ping_interval = 25"],
+  "[cluster]": ["servers = []", "name = 'aquatic'", "secret = ''", "node = ''"],
   "[access_list]": ["mode = 'off'", "path = ''", "allowed_origins = []"],
   "[limits]": [
     "max_torrents = 2000000",
