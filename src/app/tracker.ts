@@ -71,7 +71,7 @@ export interface ServeOptions {
   /** What the operator's pages show of this tracker alone. */
   readonly subject: Pick<
     Subject,
-    "tracker" | "program" | "workers" | "clients" | "schema" | "collectMore"
+    "tracker" | "program" | "workers" | "clients" | "schema" | "collectMore" | "describeCluster"
   >;
   /** Wakes all workers that sleep, because a control word has changed. */
   readonly wakeWorkers: () => void;

@@ -16,6 +16,25 @@ export class ClusterObserver {
     else this.#status = told.status;
   };
 
+  /** What the live page shows; undefined before the link thread has told anything. */
+  readonly describe = (): object | undefined => {
+    if (this.#status === undefined) return undefined;
+    const { counts, node, nodes, servers } = this.#status;
+    const { duplicates, lost, rejected, unsent } = counts;
+    return {
+      node,
+      servers: servers.map(({ isUp, server }) => ({ server, is_up: isUp })),
+      nodes: nodes.map(({ name, peers }) => ({ name, peers: peers ?? null })),
+      lag: { p50: percentile(counts, 0.5), p99: percentile(counts, 0.99) },
+      batches: { in: counts.batchesIn, out: counts.batchesOut },
+      bytes: { in: counts.bytesIn, out: counts.bytesOut },
+      lost,
+      unsent,
+      duplicates,
+      rejected: Object.values(rejected).reduce((sum, count) => sum + count, 0),
+    };
+  };
+
   /** The metrics of the cluster, empty before the link thread has told anything. */
   collect(): Family[] {
     if (this.#status === undefined) return [];
@@ -98,4 +117,13 @@ function collectLag({ lag }: ClusterCounts): Family {
       { suffix: "_count", labels: {}, value: count },
     ],
   };
+}
+
+/** An upper bound of the lag of a share of all messages, in seconds; null if there were none. */
+function percentile({ lag }: ClusterCounts, share: number): number | null {
+  const total = lag.buckets.reduce((sum, count) => sum + count, 0);
+  if (total === 0) return null;
+  let count = 0;
+  const bucket = lag.buckets.findIndex((inBucket) => (count += inBucket) >= total * share);
+  return LATENCY_BOUNDS[bucket] ?? LATENCY_BOUNDS.at(-1)!;
 }

@@ -37,6 +37,7 @@ export async function statsPage(subject: Subject, history: History, since: numbe
     not_served: listFaults(tracker).map(describeReason),
     closes: tracker === "ws" ? listCloses().map(describeReason) : [],
     process: { resident_bytes: residentBytes, open_files: openFiles, max_files: maxFiles },
+    cluster: subject.describeCluster?.() ?? null,
     cleaning: { passes: subject.cleaning.passes, last_seconds: subject.cleaning.lastSeconds },
     configuration: withoutSecrets(subject.schema, subject.config),
     history: { sample_seconds: SAMPLE_SECONDS, columns: COLUMNS, rows: history.after(since) },

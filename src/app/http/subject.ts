@@ -37,4 +37,6 @@ export interface Subject {
   readonly config: object;
   /** Further metrics of this tracker alone. */
   readonly collectMore?: () => Family[];
+  /** The cluster as this node sees it, if it belongs to one. */
+  readonly describeCluster?: () => object | undefined;
 }

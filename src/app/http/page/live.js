@@ -405,6 +405,43 @@ function drawWorkers({ now, workers }) {
   if (seconds > 0 || lastWorkers === undefined) lastWorkers = { now, workers };
 }
 
+function drawCluster({ cluster }) {
+  byId("cluster-panel").hidden = cluster === null;
+  if (cluster === null) return;
+  const { lag, lost, node, nodes, rejected, servers } = cluster;
+  const lags =
+    lag.p99 === null
+      ? "nothing received yet"
+      : `lag at most ${formatSeconds(lag.p50)} for half of the batches, ${formatSeconds(lag.p99)} for 99 %`;
+  byId("cluster-note").textContent =
+    `This node is ${node}; ${lags}; ${whole.format(lost)} lost, ${whole.format(rejected)} rejected.`;
+  const lines = [
+    ...servers.map(({ is_up, server }) => [
+      server,
+      "",
+      is_up ? "connected" : "not connected",
+      is_up,
+    ]),
+    ...nodes.map(({ name, peers }) => [
+      name,
+      peers === null ? "–" : formatCount(peers),
+      "here",
+      true,
+    ]),
+  ];
+  byId("cluster").replaceChildren(
+    ...lines.map(([name, peers, state, isGood]) => {
+      const row = document.createElement("tr");
+      row.append(
+        create("td", "", name),
+        create("td", "", peers),
+        create("td", isGood ? "" : "bad-text", state),
+      );
+      return row;
+    }),
+  );
+}
+
 function drawConfiguration({ configuration }) {
   const list = (section, path) =>
     Object.entries(section).flatMap(([key, value]) => {
@@ -487,6 +524,7 @@ function draw(stats) {
   drawClients(stats);
   drawLimits(stats);
   drawWorkers(stats);
+  drawCluster(stats);
   drawConfiguration(stats);
 }
 
