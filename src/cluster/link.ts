@@ -10,7 +10,7 @@ const CONNECT_MILLISECONDS = 3000;
 const PING_INTERVAL_MILLISECONDS = 1000;
 const PING_MILLISECONDS = 3000;
 const MIN_PAUSE_MILLISECONDS = 200;
-const MAX_PAUSE_MILLISECONDS = 5000;
+const MAX_PAUSE_MILLISECONDS = 2000;
 /** Bytes on their way to one server. More is dropped. */
 const MAX_BYTES_IN_FLIGHT = 2 ** 22;
 

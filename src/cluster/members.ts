@@ -31,6 +31,8 @@ export class Member implements Node {
   heardAt: number;
   /** -1 before it was here for the first time. */
   joinedAt = -1;
+  /** When it was last heard before it was lost. */
+  missedSince = 0;
   /** By channel. */
   readonly sequences = new Map<string, Sequence>();
   /** Clock here less clock there, and the time of the fastest message: the least seen of late. */
@@ -103,16 +105,14 @@ export class Members {
     member.name = name;
     if (member.isHere) return;
     member.isHere = true;
-    const silence = member.joinedAt < 0 ? Infinity : (now - member.heardAt) / 1000;
+    const silence = member.joinedAt < 0 ? Infinity : (now - member.missedSince) / 1000;
     member.joinedAt = now;
     this.events.join(member, silence);
   }
 
   /** Takes the goodbye of a node. */
   leave(member: Member): void {
-    if (!member.isHere) return;
-    member.isHere = false;
-    this.events.lose(member, "goodbye");
+    if (member.isHere) this.#lose(member, "goodbye");
   }
 
   /** Notices nodes that have been silent for too long, and gives up messages that do not come. */
@@ -122,13 +122,19 @@ export class Members {
       const silence = now - member.heardAt;
       if (silence > MEMORY_MILLISECONDS) this.#members.delete(member.session);
       if (silence <= MAX_SILENCE_MILLISECONDS || !member.isHere) continue;
-      member.isHere = false;
-      this.events.lose(member, "silent");
+      this.#lose(member, "silent");
     }
   }
 
   /** Does not count so many milliseconds, in which this node could not listen, as silence. */
   excuse(milliseconds: number): void {
     for (const member of this.#members.values()) member.heardAt += milliseconds;
+  }
+
+  #lose(member: Member, reason: "silent" | "goodbye"): void {
+    member.isHere = false;
+    // Later messages of it may come before a heartbeat.
+    member.missedSince = member.heardAt;
+    this.events.lose(member, reason);
   }
 }
