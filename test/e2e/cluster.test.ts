@@ -247,10 +247,10 @@ await describeWith(["redis-server"], "a cluster", () => {
       await awaitCounts(nodes, [[0, 10]]);
       for (const node of [b, c]) {
         // The link thread tells the main thread every second.
-      await poll("duplicates", async () => {
-        const count = await node.readMetric("aquatic_cluster_duplicates_total");
-        return [count > 0, count];
-      });
+        await poll("duplicates", async () => {
+          const count = await node.readMetric("aquatic_cluster_duplicates_total");
+          return [count > 0, count];
+        });
         expect(await node.readMetric("aquatic_cluster_lost_total")).toBe(0);
       }
     },

