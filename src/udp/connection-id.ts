@@ -10,7 +10,8 @@
 //   then    the age of the keys when the tracker started, in seconds
 //
 // Ids count from the first second of the keys, which is before the start of this process if it has
-// taken over the keys of an earlier one: that one's ids stay valid.
+// taken over the keys of an earlier one: that one's ids stay valid. In a cluster, they count from a
+// time that all nodes share: see shared-keys.ts.
 
 import { halfSipHash24 } from "../memory/hash.ts";
 
@@ -21,7 +22,8 @@ const HASH = 1;
 const KEYS = 3;
 const KEY = { period: 0, key: 1, words: 4 } as const;
 
-const AGE = KEYS * KEY.words;
+/** The word of the age of the keys when the tracker started. */
+export const AGE = KEYS * KEY.words;
 
 /** Words of shared memory for the keys. */
 export const CONNECTION_KEY_WORDS = AGE + 1;
@@ -36,12 +38,20 @@ export function keyPeriod(maxAge: number): number {
 /** Creates random keys for the period of second `now` and the next one, unless they exist. */
 export function renewConnectionKeys(keys: Int32Array, maxAge: number, now: number): void {
   const current = Math.floor((now + keys[AGE]) / keyPeriod(maxAge));
-  for (const period of [current, current + 1]) {
-    const slotWord = (period % KEYS) * KEY.words;
-    if (keys[slotWord + KEY.period] === period + 1) continue;
-    keys.set(crypto.getRandomValues(new Int32Array(2)), slotWord + KEY.key);
-    keys[slotWord + KEY.period] = period + 1;
-  }
+  const createKey = (): Int32Array => crypto.getRandomValues(new Int32Array(2));
+  for (const period of [current, current + 1]) setConnectionKey(keys, period, createKey);
+}
+
+/** Stores the key of a period, two words that `createKey` returns, unless it is there. */
+export function setConnectionKey(
+  keys: Int32Array,
+  period: number,
+  createKey: (period: number) => Int32Array,
+): void {
+  const slotWord = (period % KEYS) * KEY.words;
+  if (keys[slotWord + KEY.period] === period + 1) return;
+  keys.set(createKey(period), slotWord + KEY.key);
+  keys[slotWord + KEY.period] = period + 1;
 }
 
 /**
@@ -93,22 +103,31 @@ function parseKeys(text: string): SavedKeys | undefined {
 export class ConnectionIds {
   readonly #message = new Int32Array(5);
   readonly #period: number;
-  /** The age of the keys when the tracker started. */
-  readonly #age: number;
+  readonly #maxAge: number;
+  /** The age of the keys when the tracker started. In a cluster, the wall clock may step. */
+  #age = 0;
+  /** The same for the check, which lets clocks differ. */
+  #lenientAge = 0;
   #now = -1;
-  /** The first second of the current period, and the words of its key and of the last one's. */
+  /** The first seconds of the current period and of the next one, and the words of three keys. */
   #periodStart = 0;
-  #currentKey = 0;
+  #nextStart = 0;
   #lastKey = 0;
+  #currentKey = 0;
+  #nextKey = 0;
 
+  /**
+   * `maxAge` is for how many seconds an id is valid. With a `maxSkew`, ids from clocks that differ by
+   * up to so many seconds are valid too.
+   */
   constructor(
     /** CONNECTION_KEY_WORDS words, see above. */
     private readonly keys: Int32Array,
-    /** Seconds for which an id is valid. */
-    private readonly maxAge: number,
+    maxAge: number,
+    private readonly maxSkew = 0,
   ) {
-    this.#period = keyPeriod(maxAge);
-    this.#age = keys[AGE];
+    this.#maxAge = maxAge + 2 * maxSkew;
+    this.#period = keyPeriod(maxAge + maxSkew);
   }
 
   /**
@@ -140,10 +159,10 @@ export class ConnectionIds {
   ): boolean {
     if (now !== this.#now) this.#passTime(now);
     const time = input[inputWord + TIME];
-    const age = (now + this.#age - time) | 0;
+    const age = (now + this.#lenientAge - time) | 0;
     // The sign bit is set if the age is negative or above the maximum. Without a branch, the timing
     // does not reveal which part of a guess was wrong.
-    const stale = (age | (this.maxAge - age)) >>> 31;
+    const stale = (age | (this.#maxAge - age)) >>> 31;
     return (
       ((input[inputWord + HASH] ^ this.#hash(address, addressWord, addressWords, time)) | stale) ===
       0
@@ -155,17 +174,22 @@ export class ConnectionIds {
     for (let i = 0; i < addressWords; i++) message[i] = address[addressWord + i];
     message[addressWords] = time;
     // An id from before the last period has expired, whatever its hash.
-    const keyWord = time >= this.#periodStart ? this.#currentKey : this.#lastKey;
+    let keyWord = time >= this.#periodStart ? this.#currentKey : this.#lastKey;
+    if (time >= this.#nextStart) keyWord = this.#nextKey;
     return halfSipHash24(this.keys, keyWord, message, 0, addressWords + 1);
   }
 
   // A division for each id would cost as much as a round of the hash.
   #passTime(now: number): void {
-    const period = Math.floor((now + this.#age) / this.#period);
     this.#now = now;
+    this.#age = this.keys[AGE];
+    this.#lenientAge = this.#age + this.maxSkew;
+    const period = Math.floor((now + this.#age) / this.#period);
     this.#periodStart = period * this.#period;
-    this.#currentKey = keyWord(period);
+    this.#nextStart = this.#periodStart + this.#period;
     this.#lastKey = keyWord(period + KEYS - 1);
+    this.#currentKey = keyWord(period);
+    this.#nextKey = keyWord(period + 1);
   }
 }
 
