@@ -20,6 +20,11 @@ export function tickOf(second: number): number {
   return second & 0xffff;
 }
 
+/** Whether `tick` is later than `other`. They differ by less than 9 hours. */
+export function isLater(tick: number, other: number): boolean {
+  return (tick - other) << 16 > 0;
+}
+
 /**
  * Returns the seconds from `tick` to the later tick `now`. They differ by less than 18 hours; a tick
  * that seems to lie slightly in the future has age 0.

@@ -123,6 +123,11 @@ export const FLAG_SEEDER = 1;
 export const FLAG_STOPPED = 2;
 /** Gives the peer to the announcing connection, whichever connection held it. */
 export const FLAG_TAKE_OVER = 4;
+/**
+ * The announce was to another node of the cluster, some time ago: it changes nothing if the table
+ * knows a later one of the peer.
+ */
+export const FLAG_MERGE = 8;
 
 /**
  * Bytes that identify a peer. 4 and 16: its address, together with its port (UDP tracker). 20: its

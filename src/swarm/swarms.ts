@@ -61,13 +61,14 @@ export class Swarms {
 
   /**
    * Records the announce of `peer`, which `find` returned, and returns its word, which may have
-   * changed. Returns 0 if memory is used up; the peer then keeps its old status.
+   * changed. Returns 0 if memory is used up; the peer then keeps its old status. In either case,
+   * `announcer.foundStatus` is that status.
    */
   update(record: number, peer: number, announcer: Announcer): number {
     const { status, foundStatus } = announcer;
     let word = peer;
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
-      word = this.#setStatus(record, peer, status);
+      word = this.#setStatus(record, peer, announcer);
     } else if (foundStatus !== status) {
       word = this.#addToSet(record, announcer);
       if (word === 0) return 0;
@@ -218,10 +219,12 @@ export class Swarms {
   }
 
   // Moves a peer of a small swarm across the boundary between leechers and seeders.
-  #setStatus(record: number, peer: number, status: number): number {
+  #setStatus(record: number, peer: number, announcer: Announcer): number {
     const { words, blocks } = this;
+    const { status } = announcer;
     const boundary = this.#boundary(record);
     const was = peer < boundary ? LEECHERS : SEEDERS;
+    announcer.foundStatus = was;
     if (was === status) return peer;
     const target = status === SEEDERS ? boundary - blocks.stride : boundary;
     if (peer !== target) blocks.exchange(peer, target);

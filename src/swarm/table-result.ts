@@ -11,6 +11,12 @@ export class TableResult {
   seeders = 0;
   /** Whether the peer is new or belonged to another connection. Set by `announce`. */
   isNewcomer = false;
+  /** Unless the peer is new: the tick of its announce before. Set by `announce`. */
+  lastTick = 0;
+  /** Unless the peer is new: its status before, 0 for a leecher, 1 for a seeder. Set by `announce`. */
+  lastStatus = 0;
+  /** Whether a stopped peer was in the swarm. Set by `announce`. */
+  wasRemoved = false;
   /** The connection that holds the peer. Set by `findPeer`, and by `announce` with PEER_HELD. */
   connection = 0;
   /** The generation of that connection. */

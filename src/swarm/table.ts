@@ -2,6 +2,7 @@
 // view of its own; a lock for each shard keeps the workers apart.
 
 import { Draws } from "../memory/draws.ts";
+import { isLater } from "../memory/clock.ts";
 import { halfSipHash13 } from "../memory/hash.ts";
 import { acquire, release } from "../memory/lock.ts";
 import { Random } from "../memory/random.ts";
@@ -11,6 +12,7 @@ import { Arena } from "./arena.ts";
 import { Handout } from "./handout.ts";
 import {
   ANNOUNCE,
+  FLAG_MERGE,
   FLAG_SEEDER,
   FLAG_STOPPED,
   FLAG_TAKE_OVER,
@@ -152,7 +154,8 @@ export class Table {
     let peers = 0;
     this.#readAnnouncer(request, requestWord, tick);
     if ((flags & FLAG_STOPPED) !== 0) {
-      if (record !== 0) record = this.#removePeer(record);
+      this.result.wasRemoved = false;
+      if (record !== 0) record = this.#removePeer(record, flags);
     } else {
       const isNew = record === 0;
       if (isNew) record = torrents.add(hash, request, infoHashWord);
@@ -243,7 +246,11 @@ export class Table {
         this.#readHolder(known);
         return PEER_HELD;
       }
-      return swarms.update(record, known, announcer) || TABLE_FULL;
+      result.lastTick = this.blocks.tickOf(known);
+      if ((flags & FLAG_MERGE) !== 0 && this.#isSuperseded(result.lastTick)) return known;
+      const peer = swarms.update(record, known, announcer);
+      result.lastStatus = announcer.foundStatus;
+      return peer || TABLE_FULL;
     }
     result.isNewcomer = true;
     if (this.#addresses?.add(key, keyWord) === false) return ADDRESS_FULL;
@@ -257,17 +264,28 @@ export class Table {
   }
 
   // Returns the record, or 0 if the torrent was removed with its last peer.
-  #removePeer(record: number): number {
+  #removePeer(record: number, flags: number): number {
     const { words, swarms } = this;
     const announcer = this.#announcer;
     const peer = swarms.find(record, announcer);
     if (peer === 0 || !this.blocks.isHeldBy(peer, announcer.key, announcer.keyWord)) return record;
+    if ((flags & FLAG_MERGE) !== 0 && isLater(this.blocks.tickOf(peer), announcer.tick)) {
+      return record;
+    }
+    this.result.wasRemoved = true;
     this.#addresses?.remove(words, peer);
     swarms.remove(record, peer, announcer);
     Atomics.sub(words, HEADER.peers, 1);
     if (swarms.count(record) > 0) return record;
     this.removeTorrent(record);
     return 0;
+  }
+
+  // Whether an announce of the peer at `tick` is later than the announcing one, or says more in the same
+  // second: peers become seeders, and hardly ever leechers again.
+  #isSuperseded(tick: number): boolean {
+    const announcer = this.#announcer;
+    return isLater(tick, announcer.tick) || (tick === announcer.tick && announcer.status === 0);
   }
 
   #readHolder(peer: number): void {

@@ -2,13 +2,21 @@
 // obvious code to compare it with.
 
 import { Random } from "../../src/memory/random.ts";
-import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, type IdentityBytes } from "../../src/swarm/layout.ts";
+import {
+  ANNOUNCE,
+  FLAG_MERGE,
+  FLAG_SEEDER,
+  FLAG_STOPPED,
+  type IdentityBytes,
+} from "../../src/swarm/layout.ts";
 import { createTable, Table, TABLE_FULL, type TableMemory } from "../../src/swarm/table.ts";
 
 export interface AnnounceArguments {
   torrent: number;
   peer: number;
   status?: "leecher" | "seeder" | "stopped";
+  /** Whether it was made at another node, see FLAG_MERGE. */
+  isMerged?: boolean;
   wanted?: number;
   tick?: number;
 }
@@ -49,11 +57,13 @@ export class TableHarness {
 
   /** Returns undefined if the table is full. */
   announce(args: AnnounceArguments): AnnounceResult | undefined {
-    const { status = "leecher", wanted = 50, tick = 0 } = args;
+    const { isMerged = false, status = "leecher", wanted = 50, tick = 0 } = args;
     const request = this.#request;
     request[ANNOUNCE.numwant] = wanted;
     request[ANNOUNCE.flags] =
-      (status === "seeder" ? FLAG_SEEDER : 0) | (status === "stopped" ? FLAG_STOPPED : 0);
+      (status === "seeder" ? FLAG_SEEDER : 0) |
+      (status === "stopped" ? FLAG_STOPPED : 0) |
+      (isMerged ? FLAG_MERGE : 0);
     request.fill(args.torrent, ANNOUNCE.infoHash, ANNOUNCE.peer);
     request.set(peerKey(args.peer, this.identityBytes), ANNOUNCE.peer);
     this.table.hashAnnounce(request, 0);
