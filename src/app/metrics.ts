@@ -32,6 +32,13 @@ const CLOSES = {
   of: "ws",
 } as const;
 
+const CHANGES = {
+  name: "aquatic_cluster_peers_total",
+  kind: "counter",
+  help: "Announces that were told to other nodes or came from them, by fate",
+  of: "udp",
+} as const;
+
 /** Seconds: 10 µs to a quarter second, three for each power of ten. */
 export const LATENCY_BOUNDS = [
   1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25,
@@ -157,6 +164,14 @@ export const METRICS = {
   handshakeTimeout: { ...CLOSES, labels: { reason: "handshake timeout" } },
   /** Ended: the client and the tracker did not agree on TLS. */
   tlsFailed: { ...CLOSES, labels: { reason: "tls failure" } },
+  changesSent: { ...CHANGES, labels: { fate: "sent" } },
+  /** Workers had more changes than the link worker reads. */
+  changesDropped: { ...CHANGES, labels: { fate: "dropped" } },
+  changesApplied: { ...CHANGES, labels: { fate: "applied" } },
+  /** The table knew a later announce of the peer, or did not know a stopped one. */
+  changesKnown: { ...CHANGES, labels: { fate: "known" } },
+  /** The peer had expired, the torrent is forbidden, or there was no room. */
+  changesRefused: { ...CHANGES, labels: { fate: "refused" } },
   /** See pulse.ts. */
   cpuSeconds: {
     name: "aquatic_worker_cpu_seconds_total",

@@ -8,23 +8,47 @@
 // A large swarm may be in several parts, and a peer in two of them.
 
 import { tickAge, tickOf } from "../memory/clock.ts";
-import { ANNOUNCE, FLAG_SEEDER, INFO_HASH_WORDS, STORAGE_INLINE, TORRENT } from "./layout.ts";
+import {
+  ANNOUNCE,
+  CHUNK_SLOTS,
+  FLAG_SEEDER,
+  INFO_HASH_WORDS,
+  STORAGE_INLINE,
+  TORRENT,
+} from "./layout.ts";
+import { MAX_SIZE_CLASS } from "./peer-blocks.ts";
 import type { Table } from "./table.ts";
-import { TableWalk } from "./walk.ts";
+import { MAX_PEERS_PER_STEP, TableWalk } from "./walk.ts";
 
 const HEAD_WORDS = INFO_HASH_WORDS + 1;
-const MAX_AGE = 0x7fff;
-const SEEDER_BIT = 0x8000;
+/** The bits of a peer's age in the upper half of its last word. Older peers have this age. */
+export const SNAPSHOT_MAX_AGE = 0x7fff;
+/** The bit of a seeder there. */
+export const SNAPSHOT_SEEDER = 0x8000;
 
-/** Words of one part of a snapshot, after which it is passed on … */
+/** Words of one part of a snapshot, after which it is passed on. */
 const PART_WORDS = 1 << 16;
-/** … and room for what one step of the walk may add. */
-const STEP_WORDS = 1 << 14;
+
+/**
+ * Words that one step of the walk may add to a part, for peers of `stride` words: its last bucket may
+ * go beyond its budget, and each of its torrents needs a head.
+ */
+export function snapshotStepWords(stride: number): number {
+  return (MAX_PEERS_PER_STEP + (1 << MAX_SIZE_CLASS)) * stride + CHUNK_SLOTS * HEAD_WORDS;
+}
+
+/** What of a table is written, and how much at a time. */
+export interface SnapshotOptions {
+  /** Words of one part, after which it is passed on. It has fewer than snapshotStepWords more. */
+  readonly partWords?: number;
+  /** Peers whose last announce is longer ago, in seconds, are left out. */
+  readonly maxAge?: number;
+}
 
 /** Writes the swarms of one table, part by part. */
 export class SnapshotEncoder {
   /** The part that is being written, up to `length`. */
-  readonly words = new Int32Array(PART_WORDS + STEP_WORDS);
+  readonly words: Int32Array;
   length = 0;
   /** Peers written so far. */
   peers = 0;
@@ -32,12 +56,18 @@ export class SnapshotEncoder {
   #head = -1;
   #record = 0;
   readonly #walk: TableWalk;
+  readonly #partWords: number;
+  readonly #maxAge: number;
 
   constructor(
     private readonly table: Table,
-    /** The tick at which all ages are taken. */
-    private readonly tick: number,
+    /** The tick at which ages are taken. */
+    public tick: number,
+    { maxAge = Infinity, partWords = PART_WORDS }: SnapshotOptions = {},
   ) {
+    this.#partWords = partWords;
+    this.#maxAge = maxAge;
+    this.words = new Int32Array(partWords + snapshotStepWords(table.blocks.stride));
     this.#walk = new TableWalk(table, {
       visitBlock: (record) => this.#addBlock(record),
       visitBucket: (record, status, bucket) => {
@@ -46,14 +76,17 @@ export class SnapshotEncoder {
     });
   }
 
-  /** Starts a new part, and fills it. Returns true if it is the last one. */
-  next(): boolean {
+  /**
+   * Starts a new part, and fills it in at most `maxSteps` steps of the walk. Returns true if it is the
+   * last one.
+   */
+  next(maxSteps = Infinity): boolean {
     this.length = 0;
-    for (;;) {
+    for (let steps = 1; ; steps++) {
       const isOver = this.#walk.step();
       // Between steps, the record may go to another torrent.
       this.#head = -1;
-      if (isOver || this.length >= PART_WORDS) return isOver;
+      if (isOver || this.length >= this.#partWords || steps >= maxSteps) return isOver;
     }
   }
 
@@ -71,11 +104,12 @@ export class SnapshotEncoder {
   #add(record: number, peer: number, status: number): void {
     const { blocks, words: from } = this.table;
     const { words } = this;
+    const age = Math.min(SNAPSHOT_MAX_AGE, tickAge(blocks.tickOf(peer), this.tick));
+    if (age > this.#maxAge) return;
     if (this.#head < 0 || this.#record !== record) this.#begin(record);
     const last = blocks.stride - 1;
     for (let i = 0; i < last; i++) words[this.length + i] = from[peer + i];
-    const age = Math.min(MAX_AGE, tickAge(blocks.tickOf(peer), this.tick));
-    const state = age | (status === 0 ? 0 : SEEDER_BIT);
+    const state = age | (status === 0 ? 0 : SNAPSHOT_SEEDER);
     words[this.length + last] = (from[peer + last] & 0xffff) | (state << 16);
     this.length += blocks.stride;
     words[this.#head + INFO_HASH_WORDS]++;
@@ -114,6 +148,26 @@ export interface SnapshotAge {
   readonly maxAge: number;
 }
 
+/**
+ * Visits the peers of a part, of `stride` words each: calls `visit` with the words of the swarm's info
+ * hash and of the peer. Returns false, at the first word that is wrong, if the part is not whole.
+ */
+export function readSnapshotPart(
+  words: Int32Array,
+  stride: number,
+  visit: (headWord: number, peerWord: number) => void,
+): boolean {
+  let word = 0;
+  while (word + HEAD_WORDS <= words.length) {
+    const count = words[word + INFO_HASH_WORDS];
+    const end = word + HEAD_WORDS + count * stride;
+    if (count < 1 || end > words.length) return false;
+    for (let peer = word + HEAD_WORDS; peer < end; peer += stride) visit(word, peer);
+    word = end;
+  }
+  return word === words.length;
+}
+
 /** Reads parts of a snapshot into a table. */
 export class SnapshotDecoder {
   readonly restored: Restored = { peers: 0, expired: 0, refused: 0 };
@@ -127,35 +181,26 @@ export class SnapshotDecoder {
 
   /** Reads one part. Returns false if it is not one of a table of this kind. */
   read(words: Int32Array): boolean {
-    const { stride } = this.table.blocks;
-    let word = 0;
-    while (word + HEAD_WORDS <= words.length) {
-      const count = words[word + INFO_HASH_WORDS];
-      const end = word + HEAD_WORDS + count * stride;
-      if (count < 1 || end > words.length) return false;
-      for (let i = 0; i < INFO_HASH_WORDS; i++) {
-        this.#request[ANNOUNCE.infoHash + i] = words[word + i];
-      }
-      for (let peer = word + HEAD_WORDS; peer < end; peer += stride) this.#readPeer(words, peer);
-      word = end;
-    }
-    return word === words.length;
+    return readSnapshotPart(words, this.table.blocks.stride, (head, peer) => {
+      this.#readPeer(words, head, peer);
+    });
   }
 
-  #readPeer(words: Int32Array, peer: number): void {
+  #readPeer(words: Int32Array, head: number, peer: number): void {
     const { restored, table } = this;
     const { elapsed, maxAge, now } = this.age;
     const request = this.#request;
     const last = table.blocks.stride - 1;
     const state = words[peer + last] >>> 16;
-    const age = (state & MAX_AGE) + elapsed;
+    const age = (state & SNAPSHOT_MAX_AGE) + elapsed;
     if (age > maxAge) {
       restored.expired++;
       return;
     }
+    for (let i = 0; i < INFO_HASH_WORDS; i++) request[ANNOUNCE.infoHash + i] = words[head + i];
     for (let i = 0; i < last; i++) request[ANNOUNCE.peer + i] = words[peer + i];
     request[ANNOUNCE.peer + last] = words[peer + last] & 0xffff;
-    request[ANNOUNCE.flags] = (state & SEEDER_BIT) === 0 ? 0 : FLAG_SEEDER;
+    request[ANNOUNCE.flags] = (state & SNAPSHOT_SEEDER) === 0 ? 0 : FLAG_SEEDER;
     request[ANNOUNCE.numwant] = 0;
     table.hashAnnounce(request, 0);
     const result = table.announce(request, 0, tickOf(now - age), this.#none, 0);

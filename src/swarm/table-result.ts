@@ -15,6 +15,8 @@ export class TableResult {
   lastTick = 0;
   /** Unless the peer is new: its status before, 0 for a leecher, 1 for a seeder. Set by `announce`. */
   lastStatus = 0;
+  /** Unless the peer is new: whether the announce counted. Set by `announce`; see FLAG_MERGE. */
+  wasUpdated = false;
   /** Whether a stopped peer was in the swarm. Set by `announce`. */
   wasRemoved = false;
   /** The connection that holds the peer. Set by `findPeer`, and by `announce` with PEER_HELD. */

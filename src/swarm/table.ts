@@ -247,7 +247,8 @@ export class Table {
         return PEER_HELD;
       }
       result.lastTick = this.blocks.tickOf(known);
-      if ((flags & FLAG_MERGE) !== 0 && this.#isSuperseded(result.lastTick)) return known;
+      result.wasUpdated = (flags & FLAG_MERGE) === 0 || !this.#isSuperseded(result.lastTick);
+      if (!result.wasUpdated) return known;
       const peer = swarms.update(record, known, announcer);
       result.lastStatus = announcer.foundStatus;
       return peer || TABLE_FULL;

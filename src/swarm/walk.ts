@@ -11,7 +11,7 @@ import type { Table } from "./table.ts";
 /**
  * Peers that one step visits before it releases the lock: about 10 µs, or 200 µs from cold memory.
  */
-const MAX_PEERS_PER_STEP = 256;
+export const MAX_PEERS_PER_STEP = 256;
 
 /**
  * The callbacks of a walk. All but `visitFreeChunk` run under the shard's lock, and may remove

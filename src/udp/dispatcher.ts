@@ -73,9 +73,10 @@ export class Dispatcher {
 
   /**
    * Ends a batch of datagrams: makes the requests visible to the request workers, and wakes them if
-   * they sleep.
+   * they sleep; and makes changes visible to the link worker.
    */
   flush(): void {
+    this.handler.publishChanges();
     for (const channel of this.channels) channel.flush();
   }
 

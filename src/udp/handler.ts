@@ -14,6 +14,7 @@ import {
   createAddressFamily,
   limitFamily,
 } from "./address-family.ts";
+import type { ChangeWriter } from "./changes.ts";
 import type { ConnectionIds } from "./connection-id.ts";
 import { type Exchange, OUTCOME, type Outcome } from "./exchange.ts";
 import {
@@ -63,6 +64,8 @@ export interface HandlerExtras {
   readonly access: AccessList;
   /** Where announces are sampled, if they are. */
   readonly clients?: ClientSampler;
+  /** Where announces are noted that other nodes of a cluster must know, if there is one. */
+  readonly changes?: ChangeWriter;
 }
 
 /** Reads and answers requests for one worker. */
@@ -162,6 +165,11 @@ export class Handler {
     return isAnnounce ? this.#announce(exchange) : this.#scrape(exchange);
   }
 
+  /** Ends a batch: other nodes can see what has changed. */
+  publishChanges(): void {
+    this.extras.changes?.publish();
+  }
+
   #readRequest(exchange: Exchange, action: number, family: AddressFamily): Outcome {
     const { inputBytes, request, requestWord } = exchange;
     let problem: Uint8Array = ERRORS.action;
@@ -243,6 +251,10 @@ export class Handler {
       return writeError(output, outputWord, transaction, message, this.maxResponseBytes);
     }
     this.counters.add(counters.announces, 1);
+    const { changes } = this.extras;
+    if (changes !== undefined) {
+      changes.add(request, announce, table.blocks.stride, table.result, exchange.now);
+    }
     const { announceInterval } = this.settings;
     const { leechers, seeders } = table.result;
     writeAnnounceHead(output, outputWord, transaction, announceInterval, leechers, seeders);

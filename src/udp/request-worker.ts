@@ -107,6 +107,7 @@ class RequestWorker {
     }
     if (count > 0) {
       requests.release();
+      handler.publishChanges();
       end.publish(count, performance.now());
     }
     return count;

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { Random } from "../../src/memory/random.ts";
-import { SnapshotDecoder, SnapshotEncoder } from "../../src/swarm/snapshot.ts";
+import {
+  readSnapshotPart,
+  SNAPSHOT_MAX_AGE,
+  SnapshotDecoder,
+  SnapshotEncoder,
+  snapshotStepWords,
+} from "../../src/swarm/snapshot.ts";
 import type { Table } from "../../src/swarm/table.ts";
 import { TableHarness } from "./harness.ts";
 
@@ -55,6 +61,34 @@ describe.each([4, 16] as const)("peers of %i-byte addresses", (identityBytes) =>
     expect(again.peers.toSorted((a, b) => a - b)).toEqual(
       harness.announce({ torrent: 2, peer: 7, wanted: 2000 })!.peers.toSorted((a, b) => a - b),
     );
+  });
+
+  test("small parts are small, and have everything that is young enough", () => {
+    const random = new Random(identityBytes, 5, 6);
+    const harness = open();
+    for (let i = 0; i < 15_000; i++) {
+      const torrent = random.below(2) * random.below(300);
+      const tick = 9000 - random.below(200);
+      harness.announce({ torrent, peer: random.below(5000), wanted: 0, tick });
+    }
+    const other = open();
+    const decoder = new SnapshotDecoder(other.table, { ...FRESH, now: 9000 });
+    const encoder = new SnapshotEncoder(harness.table, 9000, { partWords: 600, maxAge: 100 });
+    let parts = 0;
+    for (let isLast = false; !isLast; parts++) {
+      isLast = encoder.next(3);
+      expect(encoder.length).toBeLessThan(600 + snapshotStepWords(harness.table.blocks.stride));
+      expect(decoder.read(encoder.words.slice(0, encoder.length))).toBe(true);
+    }
+    expect(parts).toBeGreaterThan(10);
+    let young = 0;
+    for (const part of encode(harness.table, 9000)) {
+      readSnapshotPart(part, harness.table.blocks.stride, (_, peer) => {
+        const last = part[peer + harness.table.blocks.stride - 1];
+        if (((last >>> 16) & SNAPSHOT_MAX_AGE) <= 100) young++;
+      });
+    }
+    expect([decoder.restored.peers, other.table.peerCount]).toEqual([young, young]);
   });
 
   test("ages go on, and peers that have expired stay away", () => {

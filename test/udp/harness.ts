@@ -9,6 +9,7 @@ import { AccessList, allocateAccessList } from "../../src/swarm/access-list.ts";
 import { Random } from "../../src/memory/random.ts";
 import type { TableLimits } from "../../src/swarm/layout.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
+import { ChangeWriter } from "../../src/udp/changes.ts";
 import { ConnectionIds } from "../../src/udp/connection-id.ts";
 import { Exchange, OUTCOME } from "../../src/udp/exchange.ts";
 import { Handler, type HandlerSettings } from "../../src/udp/handler.ts";
@@ -38,6 +39,9 @@ export interface HarnessOptions extends Partial<HandlerSettings> {
   seed?: number;
   /** Requests per second from one address; unlimited by default. */
   maxRequestsPerSecond?: number;
+  /** Where changes go, see changes.ts. */
+  changes?: SharedArrayBuffer;
+  maxPeerAge?: number;
 }
 
 /** The same key for every period. */
@@ -92,6 +96,8 @@ export class HandlerHarness {
     };
     this.tables = { 4: openTable(4), 16: openTable(16) };
     this.#counters = allocateCounters(2);
+    const { changes, maxPeerAge = 1200 } = options;
+    const counters = new Counters(this.#counters, 1);
     this.handler = new Handler(
       { announceInterval, maxResponsePeers, maxScrapeTorrents },
       new ConnectionIds(repeatKey(key), maxConnectionAge),
@@ -99,8 +105,11 @@ export class HandlerHarness {
       maxRequestsPerSecond === undefined
         ? undefined
         : new RequestLimit(new Int32Array(TOKEN_BUCKET_WORDS), tokenKey, maxRequestsPerSecond),
-      new Counters(this.#counters, 1),
-      { access: new AccessList(this.accessList) },
+      counters,
+      {
+        access: new AccessList(this.accessList),
+        changes: changes && new ChangeWriter(changes, 0, counters, maxPeerAge),
+      },
     );
     const { maxRequestBytes, maxResponseBytes } = this.handler;
     this.#input = Bytes.allocate(INPUT_WORD * 4 + maxRequestBytes);
@@ -158,6 +167,11 @@ export class HandlerHarness {
   /** Announces with a new connection id. */
   announce(from: Source, request: Omit<AnnounceRequest, "connectionId">) {
     return this.ask(buildAnnounce({ connectionId: this.connect(from), ...request }), from);
+  }
+
+  /** Announces with the connection id of an earlier connect. */
+  announceWith(from: Source, request: AnnounceRequest) {
+    return this.ask(buildAnnounce(request), from);
   }
 
   /** Scrapes with a new connection id. */

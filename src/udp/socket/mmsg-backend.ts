@@ -96,8 +96,8 @@ export class MmsgBackend implements SocketBackend {
         if (isFull[i]) isBusy = true;
         if (count > 0) hadWork = true;
       }
-      if (!dispatcher.isRelaying) continue;
       dispatcher.flush();
+      if (!dispatcher.isRelaying) continue;
       if (dispatcher.takeResponses(this.#queueRelayed, this.#sendAll) > 0) hadWork = true;
     }
     this.#drain(readClock(control, CONTROL.clock));
