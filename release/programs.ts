@@ -38,6 +38,7 @@ export const programs: readonly Program[] = [
     entrypoints: [
       "src/udp.ts",
       "src/udp/socket-worker.ts",
+      "src/udp/link-worker.ts",
       "src/udp/request-worker.ts",
       "src/udp/snapshot-worker.ts",
     ],

@@ -13,10 +13,12 @@ import { reloadConfig } from "./app/reload.ts";
 import { limitSocketWorkers } from "./app/reuse-port.ts";
 import { Tracker } from "./app/tracker.ts";
 import type { WorkerPool } from "./app/worker-pool.ts";
-import { checkCluster } from "./cluster/config.ts";
+import { checkCluster, isClustered } from "./cluster/config.ts";
+import { ClusterObserver } from "./cluster/observer.ts";
 import { type UdpConfig, udpSchema } from "./udp/config.ts";
 import { checkHealth } from "./udp/health.ts";
 import { renewConnectionKeys } from "./udp/connection-id.ts";
+import { shareConnectionKeys } from "./udp/shared-keys.ts";
 import { allocateSetup, type Bound, type Setup, wakeWorkers } from "./udp/setup.ts";
 import { askForNow, Persistence } from "./udp/persistence.ts";
 import type { SnapshotAnswer } from "./udp/snapshot-question.ts";
@@ -54,6 +56,8 @@ async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema
   await startRequestWorkers(tracker.pool, setup);
   const fds = await startSocketWorkers(tracker, setup, claim);
   const live = new LiveConfigWriter(udpSchema, config, setup);
+  const observer = new ClusterObserver();
+  if (isClustered(config.cluster)) await startLinkWorker(tracker.pool, setup, observer);
   const ask = persistence && (await startSnapshotWorker(tracker.pool, setup, clock, persistence));
   await tracker.serve({
     scheme: "",
@@ -68,7 +72,7 @@ async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema
       workers: listWorkers(config),
       schema: udpSchema,
       clients: new ClientTally(setup.clientSamples),
-      collectMore: () => collectUdpMetrics(setup, fds),
+      collectMore: () => [...collectUdpMetrics(setup, fds), ...observer.collect()],
     },
     statistics: { faults: listFaults("udp") },
     facts: listStartFacts(setup),
@@ -90,7 +94,9 @@ async function openPersistence(
 ): Promise<Persistence | undefined> {
   if (config.persistence.path === "") return undefined;
   const persistence = await Persistence.open(config);
-  persistence.restoreKeys(new Int32Array(setup.connectionKeys), clock);
+  if (!isClustered(config.cluster)) {
+    persistence.restoreKeys(new Int32Array(setup.connectionKeys), clock);
+  }
   persistence.restoreSwarms(setup.tables, clock);
   return persistence;
 }
@@ -101,8 +107,13 @@ function keepTime(
   persistence: Persistence | undefined,
 ): void {
   const keys = new Int32Array(connectionKeys);
+  const maxAge = config.cleaning.max_connection_age;
   clock.keep((second) => {
-    renewConnectionKeys(keys, config.cleaning.max_connection_age, second);
+    if (isClustered(config.cluster)) {
+      shareConnectionKeys(keys, config.cluster, maxAge, second, clock.wallTimeOf(second));
+      return;
+    }
+    renewConnectionKeys(keys, maxAge, second);
     persistence?.keepKeys(keys, clock);
   });
 }
@@ -115,6 +126,17 @@ async function startRequestWorkers(pool: WorkerPool, setup: Setup): Promise<void
     const worker = new Worker(new URL("./udp/request-worker.ts", import.meta.url));
     await pool.start(`request worker ${i}`, worker, { ...setup, worker: socket_workers + i });
   }
+}
+
+async function startLinkWorker(
+  pool: WorkerPool,
+  setup: Setup,
+  observer: ClusterObserver,
+): Promise<void> {
+  const { request_workers, socket_workers } = setup.config;
+  const worker = new Worker(new URL("./udp/link-worker.ts", import.meta.url));
+  const start = { ...setup, worker: socket_workers + request_workers };
+  await pool.start("link worker", worker, start, observer.take);
 }
 
 async function startSnapshotWorker(

@@ -33,9 +33,9 @@ const CLOSES = {
 } as const;
 
 const CHANGES = {
-  name: "aquatic_cluster_peers_total",
+  name: "aquatic_cluster_announces_total",
   kind: "counter",
-  help: "Announces that were told to other nodes or came from them, by fate",
+  help: "Announces sent to other nodes, or received from them, by fate",
   of: "udp",
 } as const;
 

@@ -38,7 +38,9 @@ export class ChangeEncoder {
     const isIpv6 = (state & CHANGE_IPV6) !== 0;
     if (this.#length + (isIpv6 ? IPV6_BYTES : IPV4_BYTES) > this.#bytes.length) return false;
     const bytes = this.#bytes;
-    const age = Math.min(MAX_AGE, tickAge(state >>> 16, now));
+    // The link worker reads a change so soon that it is another second only if the clock has just
+    // advanced.
+    const age = Math.min(MAX_AGE, Math.max(0, tickAge(state >>> 16, now) - 1));
     let offset = this.#length;
     bytes[offset++] = (state & (FLAGS | CHANGE_IPV6)) | (age << AGE_SHIFT);
     const whole = INFO_HASH_WORDS + (isIpv6 ? 4 : 1);

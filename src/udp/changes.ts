@@ -1,15 +1,16 @@
 // What the other nodes of a cluster must know of the announces of this one. The worker that answers an
-// announce appends the change to a ring in shared memory, and the link worker reads it there. Nothing
-// waits and nobody is woken: if a ring is full, the change is dropped and counted, and the peer's next
-// announce makes up for it.
+// announce appends the change to a ring in shared memory, and the link worker reads it there. The worker
+// never waits and wakes no other thread. If a ring is full, the change is dropped and counted, and the
+// peer's next announce makes up for it.
 //
-// New peers, changes between leecher and seeder, and stops are told at once. A peer that announces
-// itself again is told only if the others' entry of it would age. For that, time is divided into
-// epochs of an eighth of max_peer_age, and each peer's epochs begin at another second, so that not all
-// are told at once. An announce is told if it is the first of the peer in an epoch: if the one before,
-// whose tick the table has kept, was in an earlier epoch. If that one came from another node, all nodes
-// know it. So the others know an announce of the same epoch as the last one, and their entry is less
-// than one epoch older than it should be. It would expire by so much earlier.
+// New peers, changes between leecher and seeder, and stops are sent at once; also stops of peers that this
+// node does not know, because another one may know them. A peer that announces itself again is sent only
+// if the others' entry of it would age. Time is divided into epochs of an eighth of max_peer_age, and the
+// epochs of each peer begin at another second, so that not all are sent at once. An announce is sent if it
+// is the first of the peer in an epoch: if the announce before, whose tick the table has kept, was in an
+// earlier epoch. If that one came from another node, all nodes know it. So the others know an announce of
+// the same epoch as the last one. Their entry is less than one epoch older than it should be, and would
+// expire by so much earlier.
 
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
@@ -27,7 +28,7 @@ export const CHANGE = { state: 0, infoHash: 1, peer: 1 + INFO_HASH_WORDS } as co
 /** The peer is an IPv6 one. */
 export const CHANGE_IPV6 = 4;
 
-/** Parts of max_peer_age in which a peer is told at most once, unless it changes. */
+/** Parts of max_peer_age in which a peer is sent at most once, unless it changes. */
 const EPOCHS = 8;
 
 /** Changes of 45 ms at 300,000 a second. The link worker reads every 10 ms while there are many. */
@@ -106,7 +107,7 @@ export class ChangeWriter {
   }
 
   #isNews(flags: number, peerHash: number, result: TableResult, now: number): boolean {
-    if ((flags & FLAG_STOPPED) !== 0) return result.wasRemoved;
+    if ((flags & FLAG_STOPPED) !== 0) return true;
     if (result.isNewcomer || result.lastStatus !== (flags & FLAG_SEEDER)) return true;
     const epochAge = (now + (peerHash & 0xffff)) % this.#epochSeconds;
     return tickAge(result.lastTick, tickOf(now)) > epochAge;

@@ -1,9 +1,14 @@
-// Carries out on the link thread what other nodes tell: announces in batches, as the workers do, that
-// want no peers. The limits of this tracker hold for them, and its access list. An announce that is
+// Carries out the announces at other nodes on the link thread, in batches as the workers do. They want no
+// peers. The limits of this tracker hold for them, and its access list. An announce that is
 // older than the one that the table knows changes nothing, so batches may come late, twice, or in any
 // order.
+//
+// Of the time of an announce, only its age is known, and rounding must not change the order of two
+// announces within a second. So times have fractions until they become ticks, and a change of a node is
+// never dated before an earlier one of the same node.
 
 import type { Counters } from "../app/counters.ts";
+import { MAX_NODES } from "../cluster/members.ts";
 import { COUNTER } from "../app/metrics.ts";
 import { tickOf } from "../memory/clock.ts";
 import type { RingReader } from "../memory/ring.ts";
@@ -22,9 +27,13 @@ import type { ByFamily } from "./address-family.ts";
 import { changeAddressBytes, changeAge, hasWholeChanges, readChange } from "./change-codec.ts";
 import { CHANGE, CHANGE_IPV6 } from "./changes.ts";
 import { Departures } from "./departures.ts";
+import type { Origins } from "./origins.ts";
 
 /** Announces that are prefetched together, as in handler.ts. */
 const MAX_BATCH = 64;
+
+/** Before any second of the clock, also of announces before the start. */
+const NEVER = -(2 ** 31);
 
 const NO_PEERS = new Uint16Array(0);
 
@@ -34,6 +43,8 @@ export interface MergerSettings {
   readonly counters: Counters;
   /** Seconds after its last announce at which a peer expires. */
   readonly maxPeerAge: number;
+  /** Where the peers of each node are counted. */
+  readonly origins?: Origins;
 }
 
 export class Merger {
@@ -41,6 +52,10 @@ export class Merger {
   readonly #batches: ByFamily<Batch>;
   #maxPeerAge: number;
   #now = 0;
+  /** The index of the node that announces were made at; -1 if it is not known. */
+  #node = -1;
+  /** By the index of the node, the second of the last change that it sent. */
+  readonly #lastSeconds = new Int32Array(MAX_NODES).fill(NEVER);
 
   constructor(private readonly settings: MergerSettings) {
     const { tables } = settings;
@@ -53,33 +68,44 @@ export class Merger {
   }
 
   /**
-   * Merges changes that a node sent `age` seconds before second `now`. Returns false, and changes
-   * nothing, if the message is not valid.
+   * Merges changes that the node with the index `node` sent `age` seconds before `now`, both of them with
+   * fractions. Returns false, and changes nothing, if the message is not valid.
    */
-  mergeChanges(message: Uint8Array, age: number, now: number): boolean {
+  mergeChanges(message: Uint8Array, age: number, now: number, node: number): boolean {
     if (!hasWholeChanges(message)) return false;
     this.#now = now;
-    const sent = now - Math.floor(age);
+    this.#node = node;
+    const sent = Math.floor(now - age);
+    let second = this.#lastSeconds[node];
     for (let offset = 0; offset < message.length;) {
       const batch = this.#batches[changeAddressBytes(message, offset)];
-      const second = sent - changeAge(message, offset);
+      second = Math.max(second, sent - changeAge(message, offset));
       offset = readChange(message, offset, batch.requests, batch.count * ANNOUNCE.words);
       this.#add(batch, second);
     }
+    this.#lastSeconds[node] = second;
     this.#runAll();
     return true;
   }
 
+  /** The next node with the index `node` is another one. */
+  forget(node: number): void {
+    this.#lastSeconds[node] = NEVER;
+    this.settings.origins?.forget(node);
+  }
+
   /**
    * Merges a part of a snapshot of one family (see swarm/snapshot.ts), whose ages were right `age`
-   * seconds before second `now`. Returns false, and changes nothing, if the part is not valid.
+   * seconds before `now`. Returns false, and changes nothing, if the part is not valid.
    */
   mergePart(family: 4 | 16, part: Int32Array, age: number, now: number): boolean {
     const batch = this.#batches[family];
     const { stride } = batch.table.blocks;
     if (!readSnapshotPart(part, stride, () => {})) return false;
     this.#now = now;
-    const sent = now - Math.floor(age);
+    this.#node = -1;
+    // Ages in whole seconds may be too low by one. Changes come first.
+    const sent = Math.floor(now - age) - 1;
     readSnapshotPart(part, stride, (head, peer) => {
       const { requests } = batch;
       const announce = batch.count * ANNOUNCE.words;
@@ -170,6 +196,8 @@ export class Merger {
     const isStop = (requests[word + ANNOUNCE.flags] & FLAG_STOPPED) !== 0;
     if (isStop) this.#departures.note(torrentHash, peerHash, second);
     else if (this.#departures.hasLeftSince(torrentHash, peerHash, second)) return 0;
+    else if (this.#node >= 0)
+      this.settings.origins?.add(this.#node, torrentHash ^ peerHash, second);
     const { result } = table;
     if (table.announce(requests, word, tickOf(second), NO_PEERS, 0) < 0) return -1;
     if (isStop) return Number(result.wasRemoved);

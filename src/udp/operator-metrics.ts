@@ -2,17 +2,19 @@
 // datagrams for which the kernel had no room. Read on the main thread, whenever somebody asks.
 
 import { type Family, family } from "../app/http/series.ts";
+import { isClustered } from "../cluster/config.ts";
 import { channelFill } from "./channel.ts";
 import type { UdpConfig } from "./config.ts";
 import type { Setup } from "./setup.ts";
 import { readReceiveDrops } from "./socket/options.ts";
 
 /** The names of the workers, by their numbers. */
-export function listWorkers({ request_workers, socket_workers }: UdpConfig): string[] {
+export function listWorkers({ cluster, request_workers, socket_workers }: UdpConfig): string[] {
   const name = (kind: string, count: number): string[] => {
     return Array.from({ length: count }, (_, i) => `${kind} worker ${i}`);
   };
-  return [...name("socket", socket_workers), ...name("request", request_workers)];
+  const links = isClustered(cluster) ? ["link worker"] : [];
+  return [...name("socket", socket_workers), ...name("request", request_workers), ...links];
 }
 
 /** `fds` are the sockets of each socket worker. */

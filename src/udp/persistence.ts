@@ -13,6 +13,7 @@ import {
   replaceState,
   StateError,
 } from "../app/state-directory.ts";
+import { isClustered } from "../cluster/config.ts";
 import { SnapshotDecoder } from "../swarm/snapshot.ts";
 import { Table } from "../swarm/table.ts";
 import type { UdpConfig } from "./config.ts";
@@ -24,6 +25,8 @@ import { SNAPSHOT_FILE, type SnapshotAnswer, type SnapshotQuestion } from "./sna
 const KEYS_FILE = "connection-keys";
 /** What a file that cannot be used is renamed to, with this at its end. */
 const ASIDE = ".unusable";
+/** Makes what was restored older than what other nodes have heard since, although ages are rounded. */
+const CLUSTER_MARGIN_SECONDS = 2;
 /** Time for the last snapshot when the tracker stops. */
 const STOP_MILLISECONDS = 30_000;
 
@@ -91,7 +94,9 @@ export class Persistence {
       if (fd === undefined) return;
       const reader = new SnapshotReader(fd);
       reader.verify();
-      const elapsed = Math.max(0, Math.round(clock.wallTimeOf(clock.second) - reader.time));
+      const margin = isClustered(this.config.cluster) ? CLUSTER_MARGIN_SECONDS : 0;
+      const sinceThen = clock.wallTimeOf(clock.second) - reader.time + margin;
+      const elapsed = Math.max(0, Math.round(sinceThen));
       const counts = this.#load(reader, tables, clock.second, elapsed);
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
       log.info(

@@ -6,18 +6,21 @@ import { allocateLiveConfig, LiveConfigReader } from "../app/live-config.ts";
 import { Pulse } from "../app/pulse.ts";
 import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
+import { isClustered } from "../cluster/config.ts";
 import { Bytes } from "../memory/bytes.ts";
 import { ringDoorbell } from "../memory/doorbell.ts";
 import { TOKEN_BUCKET_WORDS } from "../memory/token-buckets.ts";
 import { AccessList, allocateAccessList, MAX_LISTED } from "../swarm/access-list.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
 import type { ByFamily } from "./address-family.ts";
+import { allocateChanges, ChangeWriter } from "./changes.ts";
 import { allocateChannels } from "./channel.ts";
 import { type UdpConfig, udpSchema } from "./config.ts";
 import { CONNECTION_KEY_WORDS, ConnectionIds } from "./connection-id.ts";
 import { allocateControl, doorbellWord } from "../app/control.ts";
 import { Handler, type HandlerSettings } from "./handler.ts";
 import { RequestLimit } from "./request-limit.ts";
+import { MAX_SKEW_SECONDS } from "./shared-keys.ts";
 import type { BackendName } from "./socket/backend.ts";
 import { openWakeEvent, signalWakeEvent } from "../app/wake-event.ts";
 
@@ -37,6 +40,8 @@ export interface Setup {
   readonly backend: BackendName;
   /** With 'mmsg', an eventfd for each socket worker, see wake-event.ts. */
   readonly wakeEvents: readonly number[];
+  /** In a cluster, a ring for each worker that answers announces: see changes.ts. */
+  readonly changes: SharedArrayBuffer;
   /** See connection-id.ts. The main thread renews them. */
   readonly connectionKeys: SharedArrayBuffer;
   /** The tokens of each address, and the two random words of the hash that finds them. */
@@ -47,7 +52,8 @@ export interface Setup {
 /** Reserves the memory of a tracker. Throws a StartupError if the limits are too high. */
 export function allocateSetup(config: UdpConfig, backend: BackendName): Setup {
   const { limits, request_workers, socket_workers } = config;
-  const workers = socket_workers + request_workers;
+  const isInCluster = isClustered(config.cluster);
+  const workers = socket_workers + request_workers + (isInCluster ? 1 : 0);
   const tableLimits = {
     maxTorrents: limits.max_torrents,
     maxPeers: limits.max_peers,
@@ -67,6 +73,7 @@ export function allocateSetup(config: UdpConfig, backend: BackendName): Setup {
     }),
     backend,
     wakeEvents: Array.from({ length: backend === "mmsg" ? socket_workers : 0 }, openWakeEvent),
+    changes: allocateChanges(isInCluster ? countAnswering(config) : 0),
     connectionKeys: new SharedArrayBuffer(CONNECTION_KEY_WORDS * 4),
     requestTokens: new SharedArrayBuffer(TOKEN_BUCKET_WORDS * 4),
     requestKey: randomWords(),
@@ -87,6 +94,11 @@ function randomWords(): Int32Array {
   return crypto.getRandomValues(new Int32Array(2));
 }
 
+/** Workers that answer announces: the request workers, or the socket workers if there are none. */
+export function countAnswering({ request_workers, socket_workers }: UdpConfig): number {
+  return request_workers || socket_workers;
+}
+
 /** Wakes all workers that sleep, because a control word has changed. */
 export function wakeWorkers({ config, control, wakeEvents }: Setup): void {
   const words = new Int32Array(control);
@@ -103,6 +115,11 @@ export interface SocketWorkerSetup extends Setup {
 
 /** What a request worker is started with. */
 export interface RequestWorkerSetup extends Setup {
+  readonly worker: number;
+}
+
+/** What the link worker of a cluster is started with. It has the highest number. */
+export interface LinkWorkerSetup extends Setup {
   readonly worker: number;
 }
 
@@ -136,21 +153,25 @@ export function viewSetup(setup: Setup, worker: number): WorkerViews {
   const tables = { 4: new Table(setup.tables[4]), 16: new Table(setup.tables[16]) };
   const requestTokens = new Int32Array(setup.requestTokens);
   const limit = new RequestLimit(requestTokens, requestKey, max_requests_per_ip_per_second);
+  const maxSkew = isClustered(config.cluster) ? MAX_SKEW_SECONDS : 0;
+  const changes = openChanges(setup, worker, counters);
   const handler = new Handler(
     handlerSettings(config),
-    new ConnectionIds(new Int32Array(setup.connectionKeys), max_connection_age),
+    new ConnectionIds(new Int32Array(setup.connectionKeys), max_connection_age, maxSkew),
     tables,
     limit,
     counters,
     {
       access: new AccessList(setup.accessList),
       clients: new ClientSampler(setup.clientSamples, worker),
+      changes,
     },
   );
-  const live = new LiveConfigReader(udpSchema, config, setup, ({ limits }) => {
+  const live = new LiveConfigReader(udpSchema, config, setup, ({ cleaning, limits }) => {
     handler.configure(handlerSettings(config));
     limit.setRate(limits.max_requests_per_ip_per_second);
     for (const table of [tables[4], tables[16]]) table.limitAddresses(limits.max_peers_per_ip);
+    changes?.configure(cleaning.max_peer_age);
   });
   const pulse = new Pulse(counters);
   return {
@@ -163,6 +184,14 @@ export function viewSetup(setup: Setup, worker: number): WorkerViews {
       pulse.beat(now);
     },
   };
+}
+
+// Where a worker notes changes; undefined without a cluster, or if it only relays requests.
+function openChanges(setup: Setup, worker: number, counters: Counters): ChangeWriter | undefined {
+  const { cleaning, cluster, request_workers, socket_workers } = setup.config;
+  const index = request_workers === 0 ? worker : worker - socket_workers;
+  if (!isClustered(cluster) || index < 0) return undefined;
+  return new ChangeWriter(setup.changes, index, counters, cleaning.max_peer_age);
 }
 
 function handlerSettings({ network }: UdpConfig): HandlerSettings {

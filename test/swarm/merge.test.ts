@@ -1,4 +1,4 @@
-// What an announce tells about the peer before, and announces that come late from another node.
+// What an announce reports of the peer before, and announces that come late from another node.
 
 import { describe, expect, test } from "bun:test";
 import { isLater } from "../../src/memory/clock.ts";

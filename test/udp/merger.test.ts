@@ -16,6 +16,10 @@ import { TableHarness } from "../swarm/harness.ts";
 
 const NOW = 5000;
 
+/** Each message is from another node. */
+let nodes = 0;
+const nextNode = (): number => nodes++ % 250;
+
 /** A change of peer `peer` of torrent `torrent`, both as TableHarness numbers them. */
 interface Told {
   torrent: number;
@@ -55,7 +59,8 @@ function wordsOf(family: 4 | 16, { age = 0, flags = 0, peer, torrent }: Told): I
 
 function messageOf(family: 4 | 16, changes: Told[]): Uint8Array {
   const encoder = new ChangeEncoder(12_000);
-  for (const change of changes) expect(encoder.add(wordsOf(family, change), 0, NOW)).toBe(true);
+  // An age of one second may be much less: see change-codec.ts.
+  for (const change of changes) expect(encoder.add(wordsOf(family, change), 0, NOW + 1)).toBe(true);
   return encoder.take();
 }
 
@@ -63,12 +68,12 @@ describe.each([4, 16] as const)("peers of %i-byte addresses", (family) => {
   test("a message adds, changes and removes peers, with their ages", () => {
     const { counts, merger, tables } = open();
     const merge = (changes: Told[], age = 0) => {
-      expect(merger.mergeChanges(messageOf(family, changes), age, NOW)).toBe(true);
+      expect(merger.mergeChanges(messageOf(family, changes), age, NOW, nextNode())).toBe(true);
     };
     const harness = tables[family];
     merge(
       Array.from({ length: 200 }, (_, peer) => ({ torrent: peer % 3, peer, age: 5 })),
-      10.9,
+      10,
     );
     expect(harness.scrape(1)).toEqual({ leechers: 67, seeders: 0 });
     harness.announce({ torrent: 1, peer: 1, tick: NOW, wanted: 0 });
@@ -86,7 +91,8 @@ describe.each([4, 16] as const)("peers of %i-byte addresses", (family) => {
 
   test("an announce from before a peer's stop does not bring it back", () => {
     const { merger, tables } = open();
-    const merge = (change: Told) => merger.mergeChanges(messageOf(family, [change]), 0, NOW);
+    const merge = (change: Told) =>
+      merger.mergeChanges(messageOf(family, [change]), 0, NOW, nextNode());
     merge({ torrent: 1, peer: 1, flags: FLAG_STOPPED, age: 3 });
     merge({ torrent: 1, peer: 1, age: 4 });
     expect(tables[family].scrape(1).leechers).toBe(0);
@@ -110,7 +116,7 @@ describe.each([4, 16] as const)("peers of %i-byte addresses", (family) => {
     };
     const merge = (age: number) => {
       const change = { torrent: 1, peer: 1, age };
-      merger.mergeChanges(messageOf(family, [change]), 0, NOW);
+      merger.mergeChanges(messageOf(family, [change]), 0, NOW, nextNode());
       return tables[family].scrape(1).leechers;
     };
     expect(merge(6)).toBe(1);
@@ -123,6 +129,24 @@ describe.each([4, 16] as const)("peers of %i-byte addresses", (family) => {
     expect(tables[family].scrape(1).leechers).toBe(1);
   });
 
+  test("a change of a node is never dated before an earlier one", () => {
+    const { merger, tables } = open();
+    const [put, stop] = [0, FLAG_STOPPED].map((flags) => ({ torrent: 1, peer: 1, flags }));
+    // Rounding makes the stop older than the announce.
+    merger.mergeChanges(messageOf(family, [put]), 0.9, NOW + 0.9, 7);
+    merger.mergeChanges(messageOf(family, [stop]), 0.9, NOW + 0.89, 7);
+    expect(tables[family].scrape(1).leechers).toBe(0);
+    merger.mergeChanges(messageOf(family, [put, { ...stop, age: 2 }]), 0, NOW + 5, 7);
+    expect(tables[family].scrape(1).leechers).toBe(0);
+    // Another node may have meant another second.
+    merger.mergeChanges(messageOf(family, [put]), 0, NOW + 6, 7);
+    merger.mergeChanges(messageOf(family, [stop]), 0, NOW + 5.9, 8);
+    expect(tables[family].scrape(1).leechers).toBe(1);
+    merger.forget(7);
+    merger.mergeChanges(messageOf(family, [stop]), 0, NOW + 5.9, 7);
+    expect(tables[family].scrape(1).leechers).toBe(1);
+  });
+
   test("what is forbidden, expired, without a port or without room is refused", () => {
     const { accessList, counts, merger, tables } = open({ maxTorrents: 1000, maxPeers: 2 });
     const list = new AccessListWriter(accessList);
@@ -130,13 +154,13 @@ describe.each([4, 16] as const)("peers of %i-byte addresses", (family) => {
     list.add(new Int32Array(5).fill(9), 0);
     list.commit("deny");
     const merge = (changes: Told[], age = 0) => {
-      expect(merger.mergeChanges(messageOf(family, changes), age, NOW)).toBe(true);
+      expect(merger.mergeChanges(messageOf(family, changes), age, NOW, nextNode())).toBe(true);
     };
     merge([{ torrent: 9, peer: 1 }]);
     merge([{ torrent: 1, peer: 1, age: 2 }], 1200);
     const message = messageOf(family, [{ torrent: 1, peer: 1 }]);
     message.fill(0, -2);
-    expect(merger.mergeChanges(message, 0, NOW)).toBe(true);
+    expect(merger.mergeChanges(message, 0, NOW, nextNode())).toBe(true);
     expect(tables[family].table.peerCount).toBe(0);
     merge([1, 2, 3].map((peer) => ({ torrent: 1, peer })));
     expect(tables[family].table.peerCount).toBe(2);
@@ -204,7 +228,7 @@ test("any bytes are merged whole or not at all", () => {
       fc.double({ min: 0, max: 2000 }),
       (bytes, age) => {
         const before = total();
-        if (!merger.mergeChanges(bytes, age, NOW)) expect(total()).toBe(before);
+        if (!merger.mergeChanges(bytes, age, NOW, nextNode())) expect(total()).toBe(before);
       },
     ),
     { numRuns: 2000 },
