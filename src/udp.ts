@@ -73,6 +73,7 @@ async function serve(wanted: UdpConfig, { path, reread }: Start<typeof udpSchema
       schema: udpSchema,
       clients: new ClientTally(setup.clientSamples),
       collectMore: () => [...collectUdpMetrics(setup, fds), ...observer.collect()],
+      describeCluster: observer.describe,
     },
     statistics: { faults: listFaults("udp") },
     facts: listStartFacts(setup),

@@ -38,13 +38,13 @@ export function createCounts(): ClusterCounts {
   };
 }
 
-export interface ServerStatus {
+interface ServerStatus {
   /** Without user and password. */
   readonly server: string;
   readonly isUp: boolean;
 }
 
-export interface NodeStatus {
+interface NodeStatus {
   readonly name: string;
   readonly session: string;
   /** Peers of the swarms that announce at this node, exactly or estimated; undefined if unknown. */
