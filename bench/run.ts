@@ -5,7 +5,8 @@
 //
 // usage: bun run bench [--rounds N] [--seconds N] [--against PATH] [--only NAME,…] [SECTION]...
 //
-// Sections: for UDP (udp: all of them) busy, wide, crowded, rates, memory, flat, cleaning; for
+// Sections: for UDP (udp: all of them) busy, wide, crowded, rates, memory, flat, cleaning,
+// cluster; for
 // WebTorrent (ws) ws-offers, ws-none, ws-setups, ws-latency, ws-workers, ws-deflate, ws-overload, ws-readers,
 // ws-memory, ws-peers, ws-burst. Without any, all.
 //

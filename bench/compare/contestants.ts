@@ -4,7 +4,14 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "smol-toml";
+import { CLUSTER_SECRET, startCluster, VALKEY_URL } from "./cluster.ts";
 import { ADDRESS, PORT, REPOSITORY } from "./processes.ts";
+
+/** Where a contestant in a cluster serves its statistics. */
+const STATISTICS = `${ADDRESS}:3902`;
+
+/** Epochs of 15 seconds: a peer of `regular` announces itself about as often. */
+const REGULAR_CLEANING = { max_peer_age: 120 };
 
 /** A configuration: values by key, by section. */
 export type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -24,6 +31,10 @@ export interface Contestant {
   readonly isTls?: true;
   /** Settings of the load tester that this one needs. */
   readonly settings?: Settings;
+  /** Starts what has to run beside it, on the core of the load. */
+  readonly beside?: () => Promise<AsyncDisposable>;
+  /** Further figures, read at the end of a run. */
+  readonly inspect?: () => Promise<Readonly<Record<string, number>>>;
   /** The command line, once the directory is ready for it. */
   readonly start: (directory: string, preparation: Preparation) => string[];
 }
@@ -73,6 +84,42 @@ export function cleaningAquaticUdp({ root, suffix }: Build): Contestant {
     name: `aquatic-udp, 1, cleaning${suffix}`,
     isOurs: true,
     settings: { checks: { exact: false, content: false } },
+    start: (directory) => startAquatic(directory, root, "udp", { cleaning }, 1, 0),
+  };
+}
+
+/**
+ * An aquatic-udp in a cluster, for which every announce under the load `regular` is news. Another node
+ * sends it so many changes a second; 0: it is alone.
+ */
+export function clusteredAquaticUdp({ root, suffix }: Build, changesPerSecond: number): Contestant {
+  const sections = {
+    cleaning: REGULAR_CLEANING,
+    cluster: { servers: [VALKEY_URL], secret: CLUSTER_SECRET },
+    statistics: { interval: 0, http_address: STATISTICS },
+  };
+  const others = changesPerSecond === 0 ? "alone" : `${changesPerSecond / 1000}k changes/s`;
+  return {
+    name: `aquatic-udp, 1, cluster, ${others}${suffix}`,
+    isOurs: true,
+    beside: () => startCluster(changesPerSecond),
+    async inspect() {
+      const stats = (await (await fetch(`http://${STATISTICS}/stats.json`)).json()) as {
+        cluster: { lag: { p50: number | null; p99: number | null }; lost: number };
+      };
+      const { lag, lost } = stats.cluster;
+      return { lagP50: (lag.p50 ?? 0) * 1e3, lagP99: (lag.p99 ?? 0) * 1e3, lost };
+    },
+    start: (directory) => startAquatic(directory, root, "udp", sections, 1, 0),
+  };
+}
+
+/** The same without a cluster. */
+export function regularAquaticUdp({ root, suffix }: Build): Contestant {
+  const cleaning = REGULAR_CLEANING;
+  return {
+    name: `aquatic-udp, 1, no cluster${suffix}`,
+    isOurs: true,
     start: (directory) => startAquatic(directory, root, "udp", { cleaning }, 1, 0),
   };
 }

@@ -78,6 +78,16 @@ export const wide: Load = {
   peersPerAnnounce: 1,
 };
 
+/** The same many peers, each of which connects before it announces, as clients do. */
+export const regular: Load = {
+  ...wide,
+  name: "1,000,000 torrents, 2,000,000 peers, a connect for each announce",
+  settings: {
+    ...wide.settings,
+    requests: { ...wide.settings.requests, weight_connect: 50 },
+  },
+};
+
 /** For the memory that a contestant takes for itself once it is warm. */
 export const few: Load = { ...udpLoad("1,000 torrents, 2,000 peers", 1000, 2000), seconds: 2 };
 

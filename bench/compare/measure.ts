@@ -46,7 +46,10 @@ export function measure(contestant: Contestant, load: Load, seconds: number): Pr
     const last = readings.at(-1)!;
     const cpuShare = (last.cpu - first.cpu) / ((last.at - first.at) / 1000);
     const rssAfter = readRss(pid);
-    return summarize(load, output, { cpuShare, rssBefore, rssAfter, rssPeak: peakOf(pid) });
+    const more = (await contestant.inspect?.()) ?? {};
+    const resources = { cpuShare, rssBefore, rssAfter, rssPeak: peakOf(pid) };
+    const { figures, trouble } = summarize(load, output, resources);
+    return { figures: { ...figures, ...more }, trouble };
   });
 }
 
@@ -83,6 +86,7 @@ async function withServer(
     peersPerAnnounce: load.peersPerAnnounce ?? 1,
   };
   try {
+    await using _beside = await contestant.beside?.();
     await using server = await startServer(
       contestant.name,
       (work) => contestant.start(work, preparation),

@@ -12,7 +12,7 @@ export const REPOSITORY = resolve(import.meta.dir, "../..");
 
 /** The core that every contestant is pinned to. The load has the next. */
 const SERVER_CORE = "0";
-const LOAD_CORE = "1";
+export const LOAD_CORE = "1";
 
 /** Resident memory is stable when it has kept within a share of itself for that long. */
 const STABLE_MILLISECONDS = 2000;

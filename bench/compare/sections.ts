@@ -9,6 +9,7 @@ import {
   bittorrentTracker,
   type Build,
   cleaningAquaticUdp,
+  clusteredAquaticUdp,
   hastyAquaticUdp,
   fastOthersUdp,
   type Contestant,
@@ -16,6 +17,7 @@ import {
   floorWs,
   othersUdp,
   othersWs,
+  regularAquaticUdp,
   THIS_BUILD,
 } from "./contestants.ts";
 import {
@@ -32,6 +34,7 @@ import {
   type Load,
   MANY_TORRENTS_CONNECTIONS,
   oneSwarm,
+  regular,
   stalled,
   tenOffers,
   whileCleaning,
@@ -63,6 +66,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   memory: { protocol: "udp", run: compareMemory },
   flat: { protocol: "udp", run: compareSwarms },
   cleaning: { protocol: "udp", run: compareCleaning },
+  cluster: { protocol: "udp", run: compareClusters },
   "ws-offers": { protocol: "ws", run: compareOffers },
   "ws-none": { protocol: "ws", run: compareWithoutOffers },
   "ws-setups": { protocol: "ws", run: compareSetups },
@@ -169,6 +173,31 @@ async function compareCleaning(comparison: Comparison, setting: Setting): Promis
     figure("p99", "p99"),
     figure("p99.9", "p999"),
     figure("max", "max"),
+  ]);
+}
+
+/** Changes a second that other nodes send. */
+const CHANGES = 100_000;
+
+async function compareClusters(comparison: Comparison): Promise<void> {
+  const alone = regularAquaticUdp(THIS_BUILD);
+  const contestants = [
+    alone,
+    ...[0, CHANGES].map((changes) => clusteredAquaticUdp(THIS_BUILD, changes)),
+  ];
+  const rows = await comparison.run(contestants, regular);
+  printTable(regular.name, rows, costs("response", [alone.name], 2));
+  const rate = Math.round((await comparison.rateOf(alone, regular)) / 2);
+  const settings = { ...regular.settings, network: { ...regular.settings.network, rate } };
+  const half = { ...regular, name: `${regular.name}, half load`, settings };
+  const halves = await comparison.run(contestants, half);
+  printTable(half.name, halves, [
+    ...costs("response", [alone.name], 2),
+    figure("p99 µs", "p99"),
+    figure("p99.9", "p999"),
+    figure("lag ms: p50", "lagP50", 1),
+    figure("p99", "lagP99", 1),
+    figure("batches lost", "lost"),
   ]);
 }
 
