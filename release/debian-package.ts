@@ -10,21 +10,32 @@ import { type Program, trackers } from "./programs.ts";
 import { completeForBash, completeForFish, completeForZsh } from "./texts/completions.ts";
 import { makeNotices } from "./texts/notices.ts";
 
-const MAINTAINER = "The aquatic authors <maintainers@aquatic.invalid>";
+/** There is no address for all who build packages: `.invalid` reaches nobody (RFC 2606). */
+export const DEFAULT_MAINTAINER = "The aquatic authors <maintainers@aquatic.invalid>";
 
-/** `executables` are those of the archive, and `packages` what is compiled into them. */
-export function describePackage(
-  architecture: "amd64" | "arm64",
-  executables: readonly ArchiveFile[],
-  packages: readonly string[],
-  seconds: number,
-): DebianPackage {
+/** What Debian's tools read as one person, such as "A B <ab@example.org>". */
+const MAINTAINER = /^[^\s<>,][^<>,\n]* <[^\s<>,@]+@[^\s<>,@]+>$/;
+
+export interface PackageOptions {
+  readonly architecture: "amd64" | "arm64";
+  /** A name and an address in angle brackets. */
+  readonly maintainer: string;
+  /** Those of the archive. */
+  readonly executables: readonly ArchiveFile[];
+  /** The packages that are compiled into them. */
+  readonly packages: readonly string[];
+  /** The time of the release. */
+  readonly seconds: number;
+}
+
+export function describePackage(options: PackageOptions): DebianPackage {
+  const { architecture, maintainer, executables, seconds } = options;
   return {
     fields: {
       Package: "aquatic",
       Version: version,
       Architecture: architecture,
-      Maintainer: MAINTAINER,
+      Maintainer: maintainer,
       Section: "net",
       Priority: "optional",
       Depends: "adduser, libc6 (>= 2.17), init-system-helpers (>= 1.51)",
@@ -39,10 +50,15 @@ export function describePackage(
       ...trackers.flatMap((program) => listTrackerFiles(program, executables)),
       ...listManPages(seconds, "usr/share/man/man1", trackers).map(compress),
       ...listUnits("usr/lib/systemd/system", "/usr/bin"),
-      ...listDocuments(packages, seconds),
+      ...listDocuments(options),
       textFile("usr/share/lintian/overrides/aquatic", readRelease("debian/lintian-overrides")),
     ].toSorted((a, b) => (a.path < b.path ? -1 : 1)),
   };
+}
+
+/** Throws unless the text is a maintainer, see `PackageOptions`. */
+export function checkMaintainer(text: string): void {
+  if (!MAINTAINER.test(text)) throw new Error(`not a "Name <address>": ${text}`);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -67,12 +83,12 @@ function configureService({ schema }: Program): string {
   return text.replace(own, "\naddress = ['0.0.0.0:3000', '[::]:3000']\n");
 }
 
-function listDocuments(packages: readonly string[], seconds: number): ArchiveFile[] {
+function listDocuments({ maintainer, packages, seconds }: PackageOptions): ArchiveFile[] {
   const directory = "usr/share/doc/aquatic";
   const date = new Date(seconds * 1000).toUTCString().replace("GMT", "+0000");
   const changelog =
     `aquatic (${version}) stable; urgency=medium\n\n` +
-    `  * See CHANGELOG.md.\n\n -- ${MAINTAINER}  ${date}\n`;
+    `  * See CHANGELOG.md.\n\n -- ${maintainer}  ${date}\n`;
   const copyright = `${readRelease("debian/copyright").trimEnd()}\n\n${makeNotices(packages)}`;
   return [
     textFile(`${directory}/copyright`, copyright),

@@ -11,26 +11,33 @@ import { compressGzip, compressZstd, type Effort, tar } from "./archives/tar.ts"
 import { zip } from "./archives/zip.ts";
 import { countUnsignedPages, signCode } from "./code-signature.ts";
 import { compile } from "./compile.ts";
-import { describePackage } from "./debian-package.ts";
+import { checkMaintainer, describePackage } from "./debian-package.ts";
 import { listFiles } from "./files.ts";
 import { programs } from "./programs.ts";
 import { readCommitTime } from "./revision.ts";
 import type { Target } from "./targets.ts";
 import { listPackages } from "./texts/notices.ts";
 
+export interface ReleaseOptions {
+  readonly effort: Effort;
+  /** Of the Debian packages: a name and an address in angle brackets. */
+  readonly maintainer: string;
+}
+
 /** Writes the files into `directory`, which is emptied first. */
 export async function makeRelease(
   targets: readonly Target[],
   directory: string,
-  effort: Effort,
+  options: ReleaseOptions,
 ): Promise<void> {
+  checkMaintainer(options.maintainer);
   const seconds = readCommitTime();
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const sums: string[] = [];
   for (const target of targets) {
     const compiled = await compileAll(target, join(directory, target.name));
-    for await (const { path, data } of pack(target, compiled, seconds, effort)) {
+    for await (const { path, data } of pack(target, compiled, seconds, options)) {
       writeFileSync(join(directory, path), data);
       sums.push(`${createHash("sha256").update(data).digest("hex")}  ${path}\n`);
       console.log(`${path}: ${(data.length / 1e6).toFixed(1)} MB`);
@@ -69,7 +76,7 @@ async function* pack(
   target: Target,
   { executables, packages }: Compiled,
   seconds: number,
-  effort: Effort,
+  { effort, maintainer }: ReleaseOptions,
 ): AsyncGenerator<ArchiveFile> {
   const stem = `aquatic-${version}-${target.name}`;
   const files = [...executables, ...listFiles(target, packages, seconds)].map((file) => ({
@@ -85,7 +92,13 @@ async function* pack(
     yield { path: `${stem}.tar.gz`, data: gz };
   }
   if (target.debian !== undefined) {
-    const description = describePackage(target.debian, executables, packages, seconds);
+    const description = describePackage({
+      architecture: target.debian,
+      maintainer,
+      executables,
+      packages,
+      seconds,
+    });
     const path = `aquatic_${version}_${target.debian}.deb`;
     yield { path, data: await deb(description, seconds, effort) };
   }

@@ -4,9 +4,14 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describePackage } from "../../release/debian-package.ts";
+import {
+  checkMaintainer,
+  DEFAULT_MAINTAINER,
+  describePackage,
+  type PackageOptions,
+} from "../../release/debian-package.ts";
 import { listFiles, listUnits } from "../../release/files.ts";
-import { programs } from "../../release/programs.ts";
+import { programs, trackers } from "../../release/programs.ts";
 import { targets } from "../../release/targets.ts";
 import {
   completeForBash,
@@ -117,15 +122,22 @@ test.each(targets.map((target) => [target.name, target] as const))(
   },
 );
 
-test("a unit starts its tracker where the package puts it, with the package's configuration", () => {
-  const executables = ["aquatic-udp", "aquatic-ws"].map((name) => ({
+const PACKAGE: PackageOptions = {
+  architecture: "amd64",
+  maintainer: "A. N. Other <other@example.org>",
+  executables: trackers.map(({ name }) => ({
     path: `bin/${name}`,
     data: Buffer.from(name),
     isExecutable: true,
-  }));
-  const { files } = describePackage("amd64", executables, ["citty"], 1_000_000_000);
+  })),
+  packages: ["citty"],
+  seconds: 1_000_000_000,
+};
+
+test("a unit starts its tracker where the package puts it, with the package's configuration", () => {
+  const { files } = describePackage(PACKAGE);
   const contents = new Map(files.map(({ path, data }) => [path, data.toString()]));
-  for (const program of programs.filter(({ isTracker }) => isTracker)) {
+  for (const program of trackers) {
     const unit = contents.get(`usr/lib/systemd/system/${program.name}.service`)!;
     const [, command, configuration] = /^ExecStart=\/(\S+) -c \/(\S+)$/m.exec(unit)!;
     expect(contents.get(command)).toBe(program.name);
@@ -135,4 +147,27 @@ test("a unit starts its tracker where the package puts it, with the package's co
   expect(listUnits("x", "/usr/local/bin")[0].data.toString()).toContain(
     "ExecStart=/usr/local/bin/",
   );
+});
+
+test("a package names its maintainer in its fields and its changelog", () => {
+  const { fields, files } = describePackage(PACKAGE);
+  expect(fields.Maintainer).toBe(PACKAGE.maintainer);
+  const changelog = files.find(({ path }) => path.endsWith("/changelog.gz"))!;
+  expect(Buffer.from(Bun.gunzipSync(Buffer.from(changelog.data))).toString()).toEndWith(
+    " -- A. N. Other <other@example.org>  Sun, 09 Sep 2001 01:46:40 +0000\n",
+  );
+});
+
+test.each([
+  "other@example.org",
+  "Other <other>",
+  "Other <o@example.org>, B <b@example.org>",
+  "x\ny <o@e>",
+])("%j is no maintainer", (text) => {
+  expect(() => checkMaintainer(text)).toThrow('not a "Name <address>"');
+});
+
+test("the maintainer of the package and the default are maintainers", () => {
+  checkMaintainer(PACKAGE.maintainer);
+  checkMaintainer(DEFAULT_MAINTAINER);
 });
