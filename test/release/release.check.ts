@@ -227,7 +227,7 @@ describe.each(systems.filter(({ target }) => existing(`${target}.tar.zst`)))(
 
     test.skipIf(!isHere)("both trackers serve", () => serveBoth(command), 120_000);
 
-    test.skipIf(!isHere || emulator !== undefined)(
+    test.skipIf(!isHere)(
       "the load testers measure both trackers",
       async () => {
         for (const program of ["udp", "ws"] as const) {
@@ -244,26 +244,23 @@ describe.each(systems.filter(({ target }) => existing(`${target}.tar.zst`)))(
           await tracker.stop();
         }
       },
-      60_000,
+      300_000,
     );
   },
 );
 
 for (const { name, debian } of targets) {
   const path = join(release, `aquatic_${version}_${debian}.deb`);
-  test.skipIf(debian === undefined || !existsSync(path))(
-    `the package for ${debian} holds the trackers of the archive`,
-    () => {
-      const into = join(directory, `deb-${debian}`);
-      run("dpkg-deb", "-x", path, into);
-      const installed = Array.from(new Bun.Glob("*").scanSync(join(into, "usr/bin")));
-      expect(installed.toSorted()).toEqual(trackers.map((tracker) => tracker.name));
-      for (const program of installed) {
-        run("cmp", join(into, "usr/bin", program), join(unpack(name, "tar.zst"), "bin", program));
-      }
-    },
-    60_000,
-  );
+  if (!existsSync(path)) continue;
+  test(`the package for ${debian} holds the trackers of the archive`, () => {
+    const into = join(directory, `deb-${debian}`);
+    run("dpkg-deb", "-x", path, into);
+    const installed = Array.from(new Bun.Glob("*").scanSync(join(into, "usr/bin")));
+    expect(installed.toSorted()).toEqual(trackers.map((tracker) => tracker.name));
+    for (const program of installed) {
+      run("cmp", join(into, "usr/bin", program), join(unpack(name, "tar.zst"), "bin", program));
+    }
+  }, 60_000);
 }
 
 const rcodesign = Bun.which("rcodesign");

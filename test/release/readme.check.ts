@@ -1,0 +1,213 @@
+// The blocks of README.md under "Run", pasted into a shell of a fresh Debian 12. Run by
+// `test/release/run`: $AQUATIC_DEBIAN is a directory in which debootstrap made such a Debian with
+// systemd, and $AQUATIC_RELEASE the directory of the release. Needs root, and the network.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { version } from "../../package.json" with { type: "json" };
+import { startChild } from "../support/child.ts";
+import { assemble, build, findInstruction, parseDockerfile } from "./dockerfile.ts";
+import { inRoot, run } from "./root.ts";
+
+const repository = resolve(import.meta.dir, "../..");
+const debian = process.env.AQUATIC_DEBIAN ?? "";
+const release = resolve(process.env.AQUATIC_RELEASE ?? join(repository, "dist/release"));
+
+const TIMEOUT_MS = 300_000;
+const LISTENING = /listening on 127\.0\.0\.1:3000\b/;
+const HEALTH = "--health udp://127.0.0.1:3000";
+
+/** Each block with the words before it, up to a comma or a colon. */
+function readBlocks(): Map<string, string> {
+  const readme = readFileSync(join(repository, "README.md"), "utf8");
+  const [, section] = /^## Run\n([^]*?)^### /m.exec(readme)!;
+  const blocks = section.matchAll(/^([A-Z][^,:\n]*)[^`]*(?:`[^`\n]+`[^`]*)*```sh\n([^]*?)^```$/gm);
+  return new Map([...blocks].map(([, words, block]) => [words, block]));
+}
+
+const blocks = readBlocks();
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "aquatic-readme-"));
+});
+afterAll(() => rmSync(directory, { recursive: true }), TIMEOUT_MS);
+
+/** Copies a Debian, and returns the directory of the copy. */
+function copyDebian(name: string, from = debian): string {
+  const root = join(directory, name);
+  run("cp", "-a", from, root);
+  return root;
+}
+
+/** The command of a shell script in a root directory. All that it starts ends with it. */
+function inShell(root: string, script: string, ...namespaces: string[]): string[] {
+  const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  const shell = ["env", `PATH=${path}`, "HOME=/root", "sh", "-ec", script];
+  const unshare = ["unshare", "--pid", "--fork", "--kill-child", ...namespaces];
+  return [...unshare, ...inRoot(root, ...shell)];
+}
+
+/**
+ * Pastes a block into a shell in /root, and asks the tracker that its last command starts. That has a
+ * network of its own: this machine's port 3000 may be taken. `program` is the tracker.
+ */
+async function paste(block: string, root: string, program: string): Promise<void> {
+  const commands = block.trimEnd().split(" && ");
+  const start = commands.pop()!;
+  run(...inShell(root, `cd /root\n${commands.join(" && ")}`));
+  const script = `cd /root
+ip link set lo up
+${start} &
+until ${program} ${HEALTH}; do sleep 0.2; done
+echo healthy
+wait`;
+  await using child = startChild(inShell(root, script, "--net"));
+  await child.waitForLine(LISTENING);
+  await child.waitForLine(/^healthy$/);
+}
+
+test("README.md has a block for each way to get the trackers", () => {
+  expect([...blocks.keys()]).toEqual([
+    "From an archive of a release",
+    "From the package for Debian 12 and Ubuntu 22.04 or newer",
+    "In containers",
+    "From source",
+  ]);
+});
+
+test.skipIf(Bun.which("hadolint") === null)("hadolint has nothing to say of the Dockerfile", () => {
+  expect(run("hadolint", join(repository, "docker/Dockerfile"))).toBe("");
+});
+
+describe.skipIf(!existsSync(debian))("in a fresh Debian", () => {
+  test(
+    "the block of the archive starts aquatic-udp",
+    async () => {
+      const root = copyDebian("archive");
+      const name = `aquatic-${version}-linux-x64`;
+      copyFileSync(join(release, `${name}.tar.gz`), join(root, `root/${name}.tar.gz`));
+      const block = blocks.get("From an archive of a release")!;
+      await paste(block, root, `${name}/bin/aquatic-udp`);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "the block of the package starts aquatic-udp as a service",
+    async () => {
+      const root = copyDebian("package");
+      const name = `aquatic_${version}_amd64.deb`;
+      copyFileSync(join(release, name), join(root, `root/${name}`));
+      const block = blocks.get("From the package for Debian 12 and Ubuntu 22.04 or newer")!;
+      const script = `cd /root
+${block}
+timeout 20 sh -c 'until aquatic-udp ${HEALTH}; do sleep 0.2; done'
+systemctl is-active aquatic-udp; systemctl is-enabled aquatic-udp`;
+      const lines = run(join(import.meta.dir, "boot"), root, script)
+        .trimEnd()
+        .split("\n");
+      expect(lines.slice(-2)).toEqual(["active", "enabled"]);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe.skipIf(!existsSync(debian))("in a fresh Debian with npm and a clone", () => {
+  let withNpm: string;
+  beforeAll(() => {
+    withNpm = copyDebian("npm");
+    const install = "DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends";
+    run(...inShell(withNpm, `apt-get update -qq\n${install} npm`));
+    // A proxy's certificate, if this machine is behind one.
+    const authorities = "etc/ssl/certs/ca-certificates.crt";
+    run("cp", "--remove-destination", join("/", authorities), join(withNpm, authorities));
+    run("git", "clone", "--quiet", repository, join(directory, "clone"));
+  }, TIMEOUT_MS);
+
+  test(
+    "the block of the source starts aquatic-udp",
+    async () => {
+      const root = copyDebian("source", withNpm);
+      run("cp", "-aT", join(directory, "clone"), join(root, "root"));
+      await paste(blocks.get("From source")!, root, "bun run src/udp.ts");
+    },
+    TIMEOUT_MS,
+  );
+
+  // No Docker: its steps, and its restrictions as far as a kernel alone has them.
+  test(
+    "the images of the containers' block serve unprivileged, and are healthy",
+    async () => {
+      const block = blocks.get("In containers")!;
+      const path = /^docker compose -f (\S+) up --build$/.exec(block.trimEnd())![1];
+      const { services } = Bun.YAML.parse(readFileSync(join(repository, path), "utf8")) as {
+        services: Record<
+          string,
+          { build: { dockerfile: string; target: string }; ports: string[] }
+        >;
+      };
+      const { dockerfile } = services.udp.build;
+      const [first, ...images] = parseDockerfile(
+        readFileSync(join(repository, dockerfile), "utf8"),
+      );
+
+      const ignored = readFileSync(join(repository, `${dockerfile}.dockerignore`), "utf8");
+      const [all, ...kept] = ignored.trimEnd().split("\n");
+      expect(all).toBe("*");
+      const context = join(directory, "context");
+      for (const exception of kept) {
+        expect(exception).toStartWith("!");
+        const name = exception.slice(1);
+        run("mkdir", "-p", join(context, name, ".."));
+        run("cp", "-a", join(directory, "clone", name), join(context, name));
+      }
+      const root = copyDebian("build", withNpm);
+      build(first, root, context, (script) => inShell(root, script));
+
+      for (const image of images) {
+        const service = services[image.name];
+        expect(service.build).toMatchObject({ dockerfile, target: image.name });
+        const [published] = service.ports;
+        expect(published.split(":")[1]).toBe(findInstruction(image, "EXPOSE"));
+        const into = join(directory, image.name);
+        assemble(image, into, root);
+        const [, health] = /CMD (.*)$/.exec(findInstruction(image, "HEALTHCHECK"))!;
+        const words = (json: string) => (JSON.parse(json) as string[]).join(" ");
+        const start = `${words(findInstruction(image, "ENTRYPOINT"))} ${words(findInstruction(image, "CMD"))}`;
+        await using container = startChild(inContainer(into, start, words(health)));
+        await container.waitForLine(/listening on (?:ws:\/\/)?0\.0\.0\.0:3000\b/);
+        await container.waitForLine(/^healthy$/);
+      }
+      expect(images.map(({ name }) => name)).toEqual(Object.keys(services));
+    },
+    TIMEOUT_MS,
+  );
+});
+
+/** The command of a container: nobody's processes in a directory that cannot be written to. */
+function inContainer(root: string, start: string, health: string): string[] {
+  const script = `
+    mount --bind "$1" "$1"
+    mount -t proc proc "$1/proc"
+    mount -o remount,bind,ro "$1"
+    ip link set lo up
+    in_root="setpriv --no-new-privs chroot --userspec=65532:65532 $1"
+    $in_root ${start} &
+    until $in_root ${health}; do sleep 0.2; done
+    echo healthy
+    wait`;
+  const unshare = [
+    "unshare",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--net",
+    "--mount",
+    "--uts",
+    "--ipc",
+  ];
+  return [...unshare, "sh", "-ec", script, "sh", root];
+}
