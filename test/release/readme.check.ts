@@ -3,10 +3,11 @@
 // systemd, and $AQUATIC_RELEASE the directory of the release. Needs root, and the network.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { version } from "../../package.json" with { type: "json" };
+import { readRepository } from "../../release/files.ts";
 import { startChild } from "../support/child.ts";
 import { assemble, build, findInstruction, parseDockerfile } from "./dockerfile.ts";
 import { inRoot, run } from "./root.ts";
@@ -19,10 +20,11 @@ const TIMEOUT_MS = 300_000;
 const LISTENING = /listening on 127\.0\.0\.1:3000\b/;
 const HEALTH = "--health udp://127.0.0.1:3000";
 
+const INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends";
+
 /** Each block with the words before it, up to a comma or a colon. */
 function readBlocks(): Map<string, string> {
-  const readme = readFileSync(join(repository, "README.md"), "utf8");
-  const [, section] = /^## Run\n([^]*?)^### /m.exec(readme)!;
+  const [, section] = /^## Run\n([^]*?)^### /m.exec(readRepository("README.md"))!;
   const blocks = section.matchAll(/^([A-Z][^,:\n]*)[^`]*(?:`[^`\n]+`[^`]*)*```sh\n([^]*?)^```$/gm);
   return new Map([...blocks].map(([, words, block]) => [words, block]));
 }
@@ -119,8 +121,7 @@ describe.skipIf(!existsSync(debian))("in a fresh Debian with npm and a clone", (
   let withNpm: string;
   beforeAll(() => {
     withNpm = copyDebian("npm");
-    const install = "DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends";
-    run(...inShell(withNpm, `apt-get update -qq\n${install} npm`));
+    run(...inShell(withNpm, `apt-get update -qq\n${INSTALL} npm`));
     // A proxy's certificate, if this machine is behind one.
     const authorities = "etc/ssl/certs/ca-certificates.crt";
     run("cp", "--remove-destination", join("/", authorities), join(withNpm, authorities));
@@ -143,52 +144,89 @@ describe.skipIf(!existsSync(debian))("in a fresh Debian with npm and a clone", (
     async () => {
       const block = blocks.get("In containers")!;
       const path = /^docker compose -f (\S+) up --build$/.exec(block.trimEnd())![1];
-      const { services } = Bun.YAML.parse(readFileSync(join(repository, path), "utf8")) as {
-        services: Record<
-          string,
-          { build: { dockerfile: string; target: string }; ports: string[] }
-        >;
-      };
-      const { dockerfile } = services.udp.build;
-      const [first, ...images] = parseDockerfile(
-        readFileSync(join(repository, dockerfile), "utf8"),
-      );
-
-      const ignored = readFileSync(join(repository, `${dockerfile}.dockerignore`), "utf8");
-      const [all, ...kept] = ignored.trimEnd().split("\n");
-      expect(all).toBe("*");
-      const context = join(directory, "context");
-      for (const exception of kept) {
-        expect(exception).toStartWith("!");
-        const name = exception.slice(1);
-        run("mkdir", "-p", join(context, name, ".."));
-        run("cp", "-a", join(directory, "clone", name), join(context, name));
-      }
+      const { services } = readCompose(path);
+      const { dockerfile } = services.udp.build!;
+      const [first, ...images] = parseDockerfile(readRepository(dockerfile));
       const root = copyDebian("build", withNpm);
+      const context = copyContext(join(directory, "clone"), `${dockerfile}.dockerignore`);
       build(first, root, context, (script) => inShell(root, script));
 
       for (const image of images) {
-        const service = services[image.name];
-        expect(service.build).toMatchObject({ dockerfile, target: image.name });
-        const [published] = service.ports;
-        expect(published.split(":")[1]).toBe(findInstruction(image, "EXPOSE"));
-        const into = join(directory, image.name);
+        const { name } = image;
+        const service = services[name];
+        expect(service.build).toMatchObject({ dockerfile, target: name });
+        expect(service.ports[0].split(":")[1]).toBe(findInstruction(image, "EXPOSE"));
+        const into = join(directory, name);
         assemble(image, into, root);
         const [, health] = /CMD (.*)$/.exec(findInstruction(image, "HEALTHCHECK"))!;
-        const words = (json: string) => (JSON.parse(json) as string[]).join(" ");
-        const start = `${words(findInstruction(image, "ENTRYPOINT"))} ${words(findInstruction(image, "CMD"))}`;
-        await using container = startChild(inContainer(into, start, words(health)));
-        await container.waitForLine(/listening on (?:ws:\/\/)?0\.0\.0\.0:3000\b/);
-        await container.waitForLine(/^healthy$/);
+        const argv = ["ENTRYPOINT", "CMD"].map((part) => findInstruction(image, part));
+        const start = argv.map(readWords).join(" ");
+        await serveInContainer(into, start, readWords(health), "true");
+        // With its files in compose.yaml, Prometheus reads its metrics.
+        for (const volume of service.volumes) {
+          const [source, target] = volume.split(":");
+          copyFileSync(join(repository, path, "..", source), join(into, target));
+        }
+        const metrics = `curl -sf --resolve ${name}:9000:127.0.0.1 http://${name}:9000/metrics`;
+        const check = `${metrics} | grep -q ^aquatic_build_info`;
+        await serveInContainer(into, start, readWords(health), check);
       }
-      expect(images.map(({ name }) => name)).toEqual(Object.keys(services));
+      const built = Object.keys(services).filter((name) => services[name].build !== undefined);
+      expect(images.map(({ name }) => name)).toEqual(built);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "Docker's schema accepts compose.yaml",
+    () => {
+      const root = copyDebian("compose", withNpm);
+      run(...inShell(root, `${INSTALL} docker-compose`));
+      run("cp", "-aT", join(directory, "clone"), join(root, "root"));
+      run(...inShell(root, "cd /root\ndocker-compose -f docker/compose.yaml config --quiet"));
     },
     TIMEOUT_MS,
   );
 });
 
-/** The command of a container: nobody's processes in a directory that cannot be written to. */
-function inContainer(root: string, start: string, health: string): string[] {
+interface Compose {
+  readonly services: Readonly<
+    Record<
+      string,
+      {
+        readonly build?: { readonly dockerfile: string; readonly target: string };
+        readonly ports: readonly string[];
+        readonly volumes: readonly string[];
+      }
+    >
+  >;
+}
+
+function readCompose(path: string): Compose {
+  return Bun.YAML.parse(readRepository(path)) as Compose;
+}
+
+/** Copies what the exceptions of an ignore file name, which ignores all else. */
+function copyContext(clone: string, ignoreFile: string): string {
+  const context = join(directory, "context");
+  const [all, ...exceptions] = readRepository(ignoreFile).trimEnd().split("\n");
+  expect(all).toBe("*");
+  for (const exception of exceptions) {
+    expect(exception).toStartWith("!");
+    const path = exception.slice(1);
+    mkdirSync(join(context, path, ".."), { recursive: true });
+    run("cp", "-a", join(clone, path), join(context, path));
+  }
+  return context;
+}
+
+/** Serves until it is healthy and the check outside the container, in its network, succeeds. */
+async function serveInContainer(
+  root: string,
+  start: string,
+  health: string,
+  check: string,
+): Promise<void> {
   const script = `
     mount --bind "$1" "$1"
     mount -t proc proc "$1/proc"
@@ -197,17 +235,17 @@ function inContainer(root: string, start: string, health: string): string[] {
     in_root="setpriv --no-new-privs chroot --userspec=65532:65532 $1"
     $in_root ${start} &
     until $in_root ${health}; do sleep 0.2; done
+    ${check}
     echo healthy
     wait`;
-  const unshare = [
-    "unshare",
-    "--pid",
-    "--fork",
-    "--kill-child",
-    "--net",
-    "--mount",
-    "--uts",
-    "--ipc",
-  ];
-  return [...unshare, "sh", "-ec", script, "sh", root];
+  const namespaces = ["--pid", "--fork", "--kill-child", "--net", "--mount", "--uts", "--ipc"];
+  const argv = ["unshare", ...namespaces, "sh", "-ec", script, "sh", root];
+  await using container = startChild(argv);
+  await container.waitForLine(/listening on (?:ws:\/\/)?0\.0\.0\.0:3000\b/);
+  await container.waitForLine(/^healthy$/);
+}
+
+/** A list of words in JSON, as a Dockerfile has it. */
+function readWords(json: string): string {
+  return (JSON.parse(json) as string[]).join(" ");
 }
