@@ -3,7 +3,7 @@
 // systemd, and $AQUATIC_RELEASE the directory of the release. Needs root, and the network.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { version } from "../../package.json" with { type: "json" };
@@ -16,7 +16,8 @@ const repository = resolve(import.meta.dir, "../..");
 const debian = process.env.AQUATIC_DEBIAN ?? "";
 const release = resolve(process.env.AQUATIC_RELEASE ?? join(repository, "dist/release"));
 
-const TIMEOUT_MS = 300_000;
+/** Most of it goes into copies of 40,000 files. */
+const TIMEOUT_MS = 600_000;
 const LISTENING = /listening on 127\.0\.0\.1:3000\b/;
 const HEALTH = "--health udp://127.0.0.1:3000";
 
@@ -71,6 +72,17 @@ wait`;
   await child.waitForLine(/^healthy$/);
 }
 
+/** Runs a script in a booted Debian, after which aquatic-udp must serve, now and at each boot. */
+function expectService(root: string, script: string): void {
+  const check = `${script}
+timeout 20 sh -c 'until aquatic-udp ${HEALTH}; do sleep 0.2; done'
+systemctl is-active aquatic-udp; systemctl is-enabled aquatic-udp`;
+  const lines = run(join(import.meta.dir, "boot"), root, check)
+    .trimEnd()
+    .split("\n");
+  expect(lines.slice(-2)).toEqual(["active", "enabled"]);
+}
+
 test("README.md has a block for each way to get the trackers", () => {
   expect([...blocks.keys()]).toEqual([
     "From an archive of a release",
@@ -99,19 +111,28 @@ describe.skipIf(!existsSync(debian))("in a fresh Debian", () => {
 
   test(
     "the block of the package starts aquatic-udp as a service",
-    async () => {
+    () => {
       const root = copyDebian("package");
       const name = `aquatic_${version}_amd64.deb`;
       copyFileSync(join(release, name), join(root, `root/${name}`));
       const block = blocks.get("From the package for Debian 12 and Ubuntu 22.04 or newer")!;
-      const script = `cd /root
-${block}
-timeout 20 sh -c 'until aquatic-udp ${HEALTH}; do sleep 0.2; done'
-systemctl is-active aquatic-udp; systemctl is-enabled aquatic-udp`;
-      const lines = run(join(import.meta.dir, "boot"), root, script)
-        .trimEnd()
-        .split("\n");
-      expect(lines.slice(-2)).toEqual(["active", "enabled"]);
+      expectService(root, `cd /root\n${block}`);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "the README of the archive installs aquatic-udp as a service",
+    () => {
+      const root = copyDebian("service");
+      const name = `aquatic-${version}-linux-x64`;
+      const archive = join(release, `${name}.tar.zst`);
+      run("tar", "--no-same-owner", "-xf", archive, "-C", join(root, "root"));
+      const readme = readFileSync(join(root, "root", name, "README.md"), "utf8");
+      const [, block] = /^## Install[^]*?```sh\n([^]*?)^```$/m.exec(readme)!;
+      const enable = "systemctl enable --now aquatic-udp";
+      expect(readme).toContain(`Then \`${enable}\` starts the UDP tracker`);
+      expectService(root, `cd /root/${name}\n${block}\n${enable}`);
     },
     TIMEOUT_MS,
   );
@@ -180,10 +201,9 @@ describe.skipIf(!existsSync(debian))("in a fresh Debian with npm and a clone", (
   test(
     "Docker's schema accepts compose.yaml",
     () => {
-      const root = copyDebian("compose", withNpm);
-      run(...inShell(root, `${INSTALL} docker-compose`));
-      run("cp", "-aT", join(directory, "clone"), join(root, "root"));
-      run(...inShell(root, "cd /root\ndocker-compose -f docker/compose.yaml config --quiet"));
+      run(...inShell(withNpm, `${INSTALL} docker-compose`));
+      run("cp", "-aT", join(directory, "clone"), join(withNpm, "root"));
+      run(...inShell(withNpm, "cd /root\ndocker-compose -f docker/compose.yaml config --quiet"));
     },
     TIMEOUT_MS,
   );
