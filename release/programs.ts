@@ -46,7 +46,7 @@ export const programs: readonly Program[] = [
   {
     ...tracker("aquatic-ws", "A multi-threaded WebTorrent tracker", wsSchema),
     root: "src",
-    entrypoints: ["src/ws.ts", "src/ws/socket-worker.ts"],
+    entrypoints: ["src/ws.ts", "src/ws/socket-worker.ts", "src/ws/link-worker.ts"],
   },
   {
     name: "aquatic-udp-load-test",

@@ -12,7 +12,8 @@ import { log, setLogLevel } from "./app/log.ts";
 import { reloadConfig } from "./app/reload.ts";
 import { limitSocketWorkers } from "./app/reuse-port.ts";
 import { Tracker } from "./app/tracker.ts";
-import { checkCluster } from "./cluster/config.ts";
+import { checkCluster, isClustered } from "./cluster/config.ts";
+import { ClusterObserver } from "./cluster/observer.ts";
 import { AcceptGate } from "./ws/socket/accept-gate.ts";
 import { listUnusedKeys, type WsConfig, wsSchema } from "./ws/config.ts";
 import { checkHealth } from "./ws/health.ts";
@@ -53,6 +54,8 @@ async function serve(wanted: WsConfig, { path, reread }: Start<typeof wsSchema>)
   clock.keep();
 
   await startSocketWorkers(tracker, setup, await tracker.claimAddresses("tcp"));
+  const cluster = new ClusterObserver();
+  if (isClustered(config.cluster)) await startLinkWorker(tracker, setup, cluster);
   const gate = new AcceptGate(fileLimit);
   gate.watch();
   const live = new LiveConfigWriter(wsSchema, config, setup);
@@ -65,10 +68,11 @@ async function serve(wanted: WsConfig, { path, reread }: Start<typeof wsSchema>)
     subject: {
       tracker: "ws",
       program: NAME,
-      workers: Array.from({ length: config.socket_workers }, (_, i) => `socket worker ${i}`),
+      workers: nameWorkers(config),
       schema: wsSchema,
       clients: new ClientTally(setup.clientSamples),
-      collectMore: () => collectWsMetrics(config, certificate),
+      collectMore: () => [...collectWsMetrics(config, certificate), ...cluster.collect()],
+      describeCluster: cluster.describe,
     },
     statistics: wsStatistics,
     facts: listStartFacts(setup),
@@ -98,6 +102,11 @@ function reportUnusedKeys(config: WsConfig): void {
   for (const name of listUnusedKeys(config)) log.warn(`${name}: has no effect on this tracker`);
 }
 
+function nameWorkers({ cluster, socket_workers }: WsConfig): string[] {
+  const names = Array.from({ length: socket_workers }, (_, i) => `socket worker ${i}`);
+  return isClustered(cluster) ? [...names, "link worker"] : names;
+}
+
 function limitConnections(config: WsConfig, fileLimit: number): WsConfig {
   const most = fitConnections(config, fileLimit);
   if (config.limits.max_connections <= most) return config;
@@ -116,4 +125,13 @@ async function startSocketWorkers(
     const start = { ...setup, worker: i, addresses };
     return tracker.pool.start<Bound>(`socket worker ${i}`, worker, start);
   });
+}
+
+async function startLinkWorker(
+  tracker: Tracker,
+  setup: Setup,
+  cluster: ClusterObserver,
+): Promise<void> {
+  const worker = new Worker(new URL("./ws/link-worker.ts", import.meta.url));
+  await tracker.pool.start<void>("link worker", worker, setup, cluster.take);
 }

@@ -1,21 +1,29 @@
 // What socket workers send to each other: offers and answers for connections of another worker, and
 // questions whether one of its connections is alive. Between any two workers there is a ring in shared
 // memory each way. Nothing here waits: an offer or an answer for which there is no room is dropped.
+//
+// In a cluster, the link thread is one more worker, whose connections are the other nodes. It also gets
+// what the other nodes must know: changes of peers, and questions about a peer that one of them holds.
 
 import { doorbellWord } from "../app/control.ts";
 import { wakeWorker } from "../app/wake-event.ts";
 import { RingReader, ringWords, RingWriter } from "../memory/ring.ts";
+import { ANNOUNCE } from "../swarm/layout.ts";
 import type { ConnectionName } from "./connections.ts";
-import type { Kind } from "./deliveries.ts";
+import { KIND, type Kind, ROUTE } from "./deliveries.ts";
 import type { Draft } from "./message/draft.ts";
+import { ID_WORDS } from "./message/id.ts";
 
 // A message in a ring, in words:
 //
 //   [ kind | connection | generation | value | payload ... ]
 //
-// `value` is the number of payload bytes, or the worker that asks.
+// `value` is the number of payload bytes, the worker that asks, the flags of a change, or the token of a
+// question. The payload of an offer or an answer for another node begins with its route. That of a
+// change or a question is an info hash and a peer ID.
 
 const HEAD_WORDS = 4;
+const PEER_WORDS = 2 * ID_WORDS;
 
 /** Kinds of messages beside those of deliveries. */
 const QUESTION = {
@@ -27,7 +35,25 @@ const QUESTION = {
   gone: 5,
 } as const;
 
-type Question = (typeof QUESTION)[keyof typeof QUESTION];
+type Question =
+  | (typeof QUESTION)[keyof typeof QUESTION]
+  | typeof NODE_KIND.alive
+  | typeof NODE_KIND.gone;
+
+/** Kinds of messages between a worker and the link thread, beside those. */
+const NODE_KIND = {
+  /** A peer has changed. */
+  change: 6,
+  /** Does the node still hold this peer? */
+  probe: 7,
+  /** It does. */
+  alive: 8,
+  /** It does not. */
+  gone: 9,
+} as const;
+
+/** Added to the kind of an offer or an answer for another node. */
+const TO_NODE = 16;
 
 /** What a worker does with what it receives. */
 export interface ChannelReceiver {
@@ -44,6 +70,33 @@ export interface ChannelReceiver {
   probe(name: ConnectionName, generation: number, asker: number): void;
   /** Takes the answer to a probe of a connection of another worker. */
   conclude(name: ConnectionName, generation: number, isAlive: boolean): void;
+  /** Takes the answer to the question `token` whether another node holds a peer. */
+  concludeNode?(token: number, isHeld: boolean): void;
+}
+
+/** What the link thread does with what it receives, beside that. */
+export interface LinkReceiver extends ChannelReceiver {
+  /** Takes the message of `length` bytes at `bytes[start]` for a node; `words[route]` is its route. */
+  relayToNode(
+    name: ConnectionName,
+    generation: number,
+    kind: Kind,
+    words: Int32Array,
+    route: number,
+    bytes: Buffer,
+    start: number,
+    length: number,
+  ): void;
+  /** A peer has changed: its flags as in an announce, and at `words[word]` its info hash and ID. */
+  change(flags: number, words: Int32Array, word: number): void;
+  /** Finds out whether a node still holds the peer whose info hash and ID are at `words[word]`. */
+  probeNode(
+    name: ConnectionName,
+    generation: number,
+    token: number,
+    words: Int32Array,
+    word: number,
+  ): void;
 }
 
 /** Words of all rings together, up to which a ring has the largest useful size. */
@@ -62,7 +115,7 @@ export type ChannelMemory = readonly (readonly (SharedArrayBuffer | undefined)[]
  */
 export function allocateChannels(workers: number, maxMessageBytes: number): ChannelMemory {
   const share = 2 ** Math.floor(Math.log2(TOTAL_WORDS / workers ** 2));
-  const longest = HEAD_WORDS + Math.ceil((maxMessageBytes + MAX_ADDED_BYTES) / 4);
+  const longest = HEAD_WORDS + ROUTE.words + Math.ceil((maxMessageBytes + MAX_ADDED_BYTES) / 4);
   const needed = 2 ** Math.ceil(Math.log2(2 * longest + 2));
   const words = Math.max(needed, MIN_RING_WORDS, Math.min(MAX_RING_WORDS, share));
   const others = Array.from({ length: workers }, (_, worker) => worker);
@@ -79,6 +132,8 @@ interface Sending {
   readonly bytes: Buffer;
   /** Messages that have not been published. */
   unpublished: number;
+  /** Whether the other worker has to be woken for one of them. */
+  isUrgent: boolean;
   /** Questions and answers for which there was no room: none is lost. */
   readonly waiting: [kind: Question, name: ConnectionName, generation: number, value: number][];
 }
@@ -111,7 +166,7 @@ export class Channels {
     this.#sending = memory[worker].map((buffer) => {
       if (buffer === undefined) return undefined;
       const ring = new RingWriter(new Int32Array(buffer), 0, capacityOf(buffer));
-      return { ring, bytes: Buffer.from(buffer), unpublished: 0, waiting: [] };
+      return { ring, bytes: Buffer.from(buffer), unpublished: 0, isUrgent: false, waiting: [] };
     });
     this.#receiving = memory.flatMap((row) => {
       const buffer = row[worker];
@@ -135,10 +190,68 @@ export class Channels {
     if (word < 0) return false;
     writeHead(to.ring, word, kind, name, generation, draft.length);
     draft.bytes.copy(to.bytes, (word + HEAD_WORDS) * 4, 0, draft.length);
-    to.ring.commit(words);
-    to.unpublished++;
-    if (to.unpublished >= this.settings.maxGathered) this.#publish(worker, to);
+    this.#commit(worker, to, words, true);
     return true;
+  }
+
+  /** Sends the draft to a node by the link thread. Returns false if there is no room. */
+  relayToNode(
+    worker: number,
+    name: ConnectionName,
+    generation: number,
+    kind: Kind,
+    route: Int32Array,
+    draft: Draft,
+  ): boolean {
+    const to = this.#sending[worker]!;
+    const words = HEAD_WORDS + ROUTE.words + ((draft.length + 3) >> 2);
+    const word = to.ring.reserve(words);
+    if (word < 0) return false;
+    writeHead(to.ring, word, TO_NODE + kind, name, generation, draft.length);
+    const payload = word + HEAD_WORDS;
+    for (let i = 0; i < ROUTE.words; i++) to.ring.words[payload + i] = route[i];
+    draft.bytes.copy(to.bytes, (payload + ROUTE.words) * 4, 0, draft.length);
+    this.#commit(worker, to, words, true);
+    return true;
+  }
+
+  /**
+   * Tells the link thread that the peer of an announce (see ANNOUNCE) has changed. It looks for changes
+   * itself, and is woken only for many. Returns false if there is no room.
+   */
+  change(worker: number, request: Int32Array): boolean {
+    const to = this.#sending[worker]!;
+    const word = to.ring.reserve(HEAD_WORDS + PEER_WORDS);
+    if (word < 0) return false;
+    writeHead(to.ring, word, NODE_KIND.change, 0, 0, request[ANNOUNCE.flags]);
+    writePeer(to.ring, word, request);
+    this.#commit(worker, to, HEAD_WORDS + PEER_WORDS, false);
+    return true;
+  }
+
+  /**
+   * Asks the link thread whether a node still holds the peer of an announce (see ANNOUNCE). Returns false
+   * if there is no room.
+   */
+  probeNode(
+    worker: number,
+    name: ConnectionName,
+    generation: number,
+    token: number,
+    request: Int32Array,
+  ): boolean {
+    const to = this.#sending[worker]!;
+    const word = to.ring.reserve(HEAD_WORDS + PEER_WORDS);
+    if (word < 0) return false;
+    writeHead(to.ring, word, NODE_KIND.probe, name, generation, token);
+    writePeer(to.ring, word, request);
+    this.#commit(worker, to, HEAD_WORDS + PEER_WORDS, true);
+    return true;
+  }
+
+  /** Tells a worker that asked the link thread whether the node still holds the peer. */
+  concludeNode(worker: number, token: number, isHeld: boolean): void {
+    this.#post(worker, isHeld ? NODE_KIND.alive : NODE_KIND.gone, 0, 0, token);
   }
 
   /** Asks another worker whether one of its connections is alive. */
@@ -171,8 +284,8 @@ export class Channels {
     return this.#receiving.some(({ ring }) => ring.peek() >= 0);
   }
 
-  /** Passes all that other workers have sent to `receiver`. */
-  receive(receiver: ChannelReceiver): void {
+  /** Passes all that other workers have sent to `receiver`: on the link thread, a LinkReceiver. */
+  receive(receiver: ChannelReceiver | LinkReceiver): void {
     for (const from of this.#receiving) {
       const { ring } = from;
       for (let word = ring.peek(); word >= 0; word = ring.peek()) {
@@ -205,12 +318,23 @@ export class Channels {
     }
     to.waiting.splice(0, sent);
     to.unpublished += sent;
+    to.isUrgent = true;
     return to.waiting.length === 0;
+  }
+
+  #commit(worker: number, to: Sending, words: number, isUrgent: boolean): void {
+    to.ring.commit(words);
+    to.unpublished++;
+    const isMany = to.unpublished >= this.settings.maxGathered;
+    to.isUrgent ||= isUrgent || isMany;
+    if (isMany) this.#publish(worker, to);
   }
 
   #publish(worker: number, to: Sending): void {
     to.ring.publish();
     to.unpublished = 0;
+    if (!to.isUrgent) return;
+    to.isUrgent = false;
     wakeWorker(this.control, doorbellWord(worker), this.settings.wakeEvents[worker]);
   }
 }
@@ -233,13 +357,44 @@ function writeHead(
   words[word + 3] = value;
 }
 
-function receiveMessage({ bytes, ring }: Receiving, word: number, receiver: ChannelReceiver): void {
+/** Writes the info hash and the ID of the peer of an announce, which are side by side in it. */
+function writePeer({ words }: RingWriter, word: number, request: Int32Array): void {
+  for (let i = 0; i < PEER_WORDS; i++) {
+    words[word + HEAD_WORDS + i] = request[ANNOUNCE.infoHash + i];
+  }
+}
+
+function receiveMessage(
+  from: Receiving,
+  word: number,
+  receiver: ChannelReceiver | LinkReceiver,
+): void {
+  const { bytes, ring } = from;
   const kind = ring.words[word];
   const name = ring.words[word + 1];
   const generation = ring.words[word + 2];
   const value = ring.words[word + 3];
-  if (kind === QUESTION.probe) receiver.probe(name, generation, value);
+  const payload = word + HEAD_WORDS;
+  if (kind <= KIND.offer) {
+    receiver.relay(name, generation, kind as Kind, bytes, payload * 4, value);
+  } else if (kind === QUESTION.probe) receiver.probe(name, generation, value);
   else if (kind === QUESTION.alive) receiver.conclude(name, generation, true);
   else if (kind === QUESTION.gone) receiver.conclude(name, generation, false);
-  else receiver.relay(name, generation, kind as Kind, bytes, (word + HEAD_WORDS) * 4, value);
+  else if (kind === NODE_KIND.alive) receiver.concludeNode?.(value, true);
+  else if (kind === NODE_KIND.gone) receiver.concludeNode?.(value, false);
+  else if ("change" in receiver) receiveForNode(from, word, receiver);
+}
+
+function receiveForNode({ bytes, ring }: Receiving, word: number, receiver: LinkReceiver): void {
+  const { words } = ring;
+  const kind = words[word];
+  const name = words[word + 1];
+  const generation = words[word + 2];
+  const value = words[word + 3];
+  const payload = word + HEAD_WORDS;
+  if (kind === NODE_KIND.change) return receiver.change(value, words, payload);
+  if (kind === NODE_KIND.probe) return receiver.probeNode(name, generation, value, words, payload);
+  const text = (payload + ROUTE.words) * 4;
+  const relayed = (kind - TO_NODE) as Kind;
+  receiver.relayToNode(name, generation, relayed, words, payload, bytes, text, value);
 }

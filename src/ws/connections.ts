@@ -1,6 +1,7 @@
 // Which connections are open, their clients' addresses, and which of them accept no more offers: shared
 // memory that each worker writes for its own connections and reads for all. The name of a connection is
-// its worker and its slot there. Slots are reused, so a generation is kept with each name.
+// its worker and its slot there. Slots are reused, so a generation is kept with each name. To the link
+// thread of a cluster, which is the last worker, each other node is a connection.
 //
 //   slot    [ generation << 2 · full · open | - | - | - | address · address · address · address ]
 //
@@ -11,8 +12,14 @@ import { ADDRESS_WORDS } from "./client-address.ts";
 /** A connection's name, `worker << 24 | slot`, as a signed word. */
 export type ConnectionName = number;
 
+/** The number of the link thread of a tracker that is not in a cluster: no worker has it. */
+export const NO_LINK = -1;
+
 /** Maximum number of slots of a worker. */
 export const MAX_SLOTS = 2 ** 24;
+
+/** Maximum number of connections of other nodes: each has several for a short time. */
+const MAX_NODE_CONNECTIONS = 1024;
 
 const SLOT_WORDS = 8;
 const ADDRESS = 4;
@@ -37,6 +44,11 @@ export function slotOf(name: ConnectionName): number {
 /** Allocates memory for up to `max` connections of each worker. */
 export function allocateConnections(workers: number, max: number): SharedArrayBuffer[] {
   return Array.from({ length: workers }, () => new SharedArrayBuffer(max * SLOT_WORDS * 4));
+}
+
+/** Allocates memory for the nodes of a cluster. */
+export function allocateNodes(): SharedArrayBuffer {
+  return allocateConnections(1, MAX_NODE_CONNECTIONS)[0];
 }
 
 /** A read-only view of all workers' connections. */

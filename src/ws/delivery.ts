@@ -5,7 +5,7 @@ import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
 import type { Channels } from "./channel.ts";
 import type { Clients } from "./clients.ts";
-import { type ConnectionName, workerOf } from "./connections.ts";
+import { type ConnectionName, NO_LINK, workerOf } from "./connections.ts";
 import type { Deliveries, Kind } from "./deliveries.ts";
 import type { Latency } from "./latency.ts";
 import type { Draft } from "./message/draft.ts";
@@ -34,16 +34,22 @@ export class Delivery implements Deliveries {
   constructor(
     private readonly worker: number,
     private readonly parts: DeliveryParts,
+    /** The number of the link thread, whose connections are other nodes. */
+    private readonly linkWorker = NO_LINK,
   ) {}
 
-  /** Sends the draft to a connection, unless its generation has ended. */
-  deliver(name: ConnectionName, generation: number, kind: Kind): void {
+  /** Sends the draft to a connection, unless its generation has ended. See Deliveries. */
+  deliver(name: ConnectionName, generation: number, kind: Kind, route?: Int32Array): void {
     const { channels, counters, draft } = this.parts;
     const worker = workerOf(name);
     if (worker === this.worker) {
       return this.deliverHere(name, generation, kind, draft.bytes, 0, draft.length);
     }
-    if (channels.relay(worker, name, generation, kind, draft)) return this.scheduleFlush();
+    const isTaken =
+      worker === this.linkWorker
+        ? channels.relayToNode(worker, name, generation, kind, route!, draft)
+        : channels.relay(worker, name, generation, kind, draft);
+    if (isTaken) return this.scheduleFlush();
     counters.add(COUNTER.queueFull, 1);
   }
 

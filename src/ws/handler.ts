@@ -8,8 +8,9 @@ import { COUNTER, type Counter } from "../app/metrics.ts";
 import type { AccessList } from "../swarm/access-list.ts";
 import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, FLAG_TAKE_OVER } from "../swarm/layout.ts";
 import { PEER_HELD, type Table, TABLE_FULL } from "../swarm/table.ts";
-import { type ConnectionName, type Connections, slotOf } from "./connections.ts";
-import { type Deliveries, KIND } from "./deliveries.ts";
+import type { Changes } from "./changes.ts";
+import { type ConnectionName, type Connections, NO_LINK, slotOf, workerOf } from "./connections.ts";
+import { type Deliveries, KIND, ROUTE } from "./deliveries.ts";
 import type { AddressLimits } from "./address-limits.ts";
 import type { Memberships } from "./memberships.ts";
 import type { Draft } from "./message/draft.ts";
@@ -55,6 +56,8 @@ export interface HandlerSettings {
   readonly announceInterval: number;
   /** Which torrents are served; all without it. */
   readonly access?: AccessList;
+  /** In a cluster: the number of the link thread, whose connections are other nodes. */
+  readonly linkWorker?: number;
 }
 
 /** What a handler works with. */
@@ -72,6 +75,8 @@ export interface HandlerParts {
   /** Contains the message to be delivered. */
   readonly draft: Draft;
   readonly deliveries: Deliveries;
+  /** In a cluster: what other nodes must know. */
+  readonly changes?: Changes;
 }
 
 const text = (reason: string): Uint8Array => new Uint8Array(Buffer.from(reason));
@@ -110,11 +115,14 @@ const CHECK_SECONDS = 10;
 export class Handler {
   /** The connection that holds the peer of the last message with the outcome `held`. */
   readonly holder = { name: 0, generation: 0 };
+  /** The node that is known not to hold the peer of the message that is being handled. */
+  #gone: Pick<Sender, "name" | "generation"> | undefined;
   /** Has read the message that is being handled. */
   readonly #message: MessageReader;
   readonly #writer: MessageWriter;
   readonly #request = new Int32Array(ANNOUNCE.words);
-  readonly #offer = new Int32Array(OFFER.words);
+  /** What identifies an offer, and its route. */
+  readonly #offer = new Int32Array(ROUTE.words);
   readonly #checked = new Int32Array(ANNOUNCE.words);
   readonly #handedOut = new Uint16Array(MOST_OFFERS * CANDIDATES * PEER_HALVES);
   readonly #infoHash: Part = { start: 0, end: 0 };
@@ -158,6 +166,22 @@ export class Handler {
     return this.#announce(from, now);
   }
 
+  /**
+   * Handles the message in the inbox again, which had the outcome `held`. The node that was the holder
+   * is known not to hold the peer any more, though the table may still say so.
+   */
+  handleAfter(gone: Pick<Sender, "name" | "generation">, from: Sender, now: number): Outcome {
+    this.#gone = gone;
+    const outcome = this.handle(from, now);
+    this.#gone = undefined;
+    return outcome;
+  }
+
+  /** The peer of the message with the outcome `held`: words of ANNOUNCE, valid until the next message. */
+  get heldPeer(): Int32Array {
+    return this.#request;
+  }
+
   /** Tells `from` that another connection holds the peer of the announce in the inbox. */
   refuseHeld(from: Sender): void {
     this.#message.read();
@@ -183,7 +207,7 @@ export class Handler {
 
   // The info hash and the peer ID are in the request.
   #announce(from: Sender, now: number): Outcome {
-    const { connections, counters, memberships, table } = this.parts;
+    const { changes, connections, counters, memberships, table } = this.parts;
     const message = this.#message;
     const request = this.#request;
     const slot = slotOf(from.name);
@@ -198,7 +222,8 @@ export class Handler {
     if (peers === PEER_HELD) {
       const { connection, generation } = table.result;
       // Peer IDs are no secret, so a peer moves only if its connection is known to be dead.
-      if (connections.isOpen(connection, generation)) {
+      const isGone = this.#gone?.name === connection && this.#gone.generation === generation;
+      if (connections.isOpen(connection, generation) && !isGone) {
         this.holder.name = connection;
         this.holder.generation = generation;
         return OUTCOME.held;
@@ -215,6 +240,9 @@ export class Handler {
       counters.add(COUNTER.addressFull, 1);
       return this.#refuse(from, ERRORS.addressFull);
     }
+    // Other nodes may not have learnt it yet.
+    if (this.#gone !== undefined) request[ANNOUNCE.flags] |= FLAG_TAKE_OVER;
+    changes?.note(request, table.result, now);
     message.locate(KEY.info_hash, this.#infoHash);
     const { announceInterval } = this.settings;
     const { leechers, seeders } = table.result;
@@ -229,6 +257,7 @@ export class Handler {
   // Sends one offer to each selected peer, and skips peers whose queue is full.
   #relayOffers(offers: number, peers: number, now: number): void {
     const { connections, counters, deliveries, pendingOffers } = this.parts;
+    const { linkWorker = NO_LINK } = this.settings;
     const message = this.#message;
     const offer = this.#offer;
     const request = this.#request;
@@ -237,6 +266,7 @@ export class Handler {
     this.#writer.writeOfferHead(this.#infoHash, this.#peerId);
     copyId(request, ANNOUNCE.infoHash, offer, OFFER.infoHash);
     copyId(request, ANNOUNCE.peer, offer, OFFER.offerer);
+    offer[ROUTE.flags] = request[ANNOUNCE.flags] & FLAG_SEEDER;
     let peer = -1;
     for (let index = 0; index < offers; index++) {
       let name: number;
@@ -252,12 +282,13 @@ export class Handler {
         offer[OFFER.answerer + i] = handedOut[half] | (handedOut[half + 1] << 16);
       }
       message.readOfferId(index, offer, OFFER.id);
-      pendingOffers.add(offer, now);
+      // The node that the answer comes to remembers the offer.
+      if (workerOf(name) !== linkWorker) pendingOffers.add(offer, now);
       counters.add(COUNTER.offers, 1);
       message.locateOfferSdp(index, this.#sdp);
       message.locateOfferId(index, this.#offerId);
       this.#writer.writeOffer(this.#sdp, this.#offerId);
-      deliveries.deliver(name, generation, KIND.offer);
+      deliveries.deliver(name, generation, KIND.offer, offer);
     }
   }
 
@@ -285,7 +316,7 @@ export class Handler {
     message.locate(KEY.peer_id, this.#peerId);
     message.locate(KEY.offer_id, this.#offerId);
     this.#writer.writeAnswer(this.#infoHash, this.#peerId, this.#sdp, this.#offerId);
-    deliveries.deliver(connection, generation, KIND.answer);
+    deliveries.deliver(connection, generation, KIND.answer, offer);
     return OUTCOME.handled;
   }
 
@@ -351,7 +382,9 @@ export class Handler {
 
   #stop(from: Sender, request: Int32Array): void {
     this.#completeRequest(from, FLAG_STOPPED, 0);
-    this.parts.table.announce(request, 0, 0, this.#handedOut, 0);
+    const { changes, table } = this.parts;
+    table.announce(request, 0, 0, this.#handedOut, 0);
+    changes?.note(request, table.result, 0);
   }
 
   // Whether the table has the peer of the request, and this connection holds it.

@@ -8,6 +8,8 @@ import type { SocketAddress } from "../app/socket-address.ts";
 import { StartupError } from "../app/startup-error.ts";
 import { openWakeEvent, wakeWorker } from "../app/wake-event.ts";
 import { AccessList, allocateAccessList, MAX_LISTED } from "../swarm/access-list.ts";
+import { isClustered } from "../cluster/config.ts";
+import { deriveKey } from "../cluster/keys.ts";
 import { createTable, Table, type TableMemory } from "../swarm/table.ts";
 import {
   AddressLimits,
@@ -15,10 +17,17 @@ import {
   allocateAddressLimits,
 } from "./address-limits.ts";
 import { allocateChannels, type ChannelMemory, type ChannelReceiver, Channels } from "./channel.ts";
+import { ChangeSender } from "./changes.ts";
 import { Clients } from "./clients.ts";
 import { Collector } from "./collector.ts";
 import { type WsConfig, wsSchema } from "./config.ts";
-import { allocateConnections, Connections, OwnConnections } from "./connections.ts";
+import {
+  allocateConnections,
+  allocateNodes,
+  Connections,
+  NO_LINK,
+  OwnConnections,
+} from "./connections.ts";
 import { Delivery } from "./delivery.ts";
 import { Handler } from "./handler.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -57,6 +66,8 @@ export interface Setup {
   readonly liveConfig: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly connections: readonly SharedArrayBuffer[];
+  /** The number of the link thread, after those of socket workers; NO_LINK without a cluster. */
+  readonly linkWorker: number;
   readonly pendingOffers: PendingOffersMemory;
   readonly addressLimits: AddressLimitsMemory;
   readonly channels: ChannelMemory;
@@ -72,25 +83,34 @@ export function allocateSetup(
   certificate: Certificate | undefined,
   backend: BackendName,
 ): Setup {
-  const { limits, socket_workers } = config;
+  const { cluster, limits, socket_workers } = config;
+  const hasLink = isClustered(cluster);
+  const workers = socket_workers + (hasLink ? 1 : 0);
   const tableLimits = { maxTorrents: limits.max_torrents, maxPeers: limits.max_peers };
   try {
     return {
       config,
       table: createTable(PEER_ID_BYTES, tableLimits, randomWords(2)),
-      control: allocateControl(socket_workers),
+      control: allocateControl(workers),
       accessList: allocateAccessList(MAX_LISTED),
       clientSamples: allocateClientSamples(socket_workers),
       liveConfig: allocateLiveConfig(wsSchema),
-      counters: allocateCounters(socket_workers),
-      connections: allocateConnections(socket_workers, limits.max_connections),
+      counters: allocateCounters(workers),
+      connections: [
+        ...allocateConnections(socket_workers, limits.max_connections),
+        ...(hasLink ? [allocateNodes()] : []),
+      ],
+      linkWorker: hasLink ? socket_workers : NO_LINK,
       addressLimits: allocateAddressLimits(randomWords(2)),
-      pendingOffers: allocatePendingOffers(limits.max_pending_offers, randomWords(4)),
-      channels: allocateChannels(socket_workers, config.network.max_message_size),
+      pendingOffers: allocatePendingOffers(
+        limits.max_pending_offers,
+        hasLink ? sharedOfferKey(cluster) : randomWords(4),
+      ),
+      channels: allocateChannels(workers, config.network.max_message_size),
       certificate,
       backend,
-      wakeEvents: Array.from({ length: socket_workers }, () =>
-        backend === "epoll" ? openWakeEvent() : -1,
+      wakeEvents: Array.from({ length: workers }, (_, worker) =>
+        backend === "epoll" && worker < socket_workers ? openWakeEvent() : -1,
       ),
     };
   } catch (error) {
@@ -101,6 +121,12 @@ export function allocateSetup(
 
 function randomWords(count: number): Int32Array {
   return crypto.getRandomValues(new Int32Array(count));
+}
+
+// An offer must be the same offer to all nodes.
+function sharedOfferKey({ name, secret }: WsConfig["cluster"]): Int32Array {
+  const bytes = deriveKey(secret, name, "pending offers", 16);
+  return Int32Array.from({ length: 4 }, (_, i) => bytes.readInt32LE(i * 4));
 }
 
 /** Wakes all workers that sleep, because a control word has changed. */
@@ -136,7 +162,7 @@ export interface SocketWorker {
 
 /** Creates one worker on the shared memory. */
 export function createSocketWorker(setup: SocketWorkerSetup): SocketWorker {
-  const { config, wakeEvents, worker } = setup;
+  const { config, linkWorker, wakeEvents, worker } = setup;
   const { cleaning, handlers, limits, network } = config;
   const control = new Int32Array(setup.control);
   const counters = new Counters(setup.counters, worker);
@@ -151,10 +177,17 @@ export function createSocketWorker(setup: SocketWorkerSetup): SocketWorker {
   const channels = new Channels(setup.channels, { worker, maxGathered, wakeEvents }, control);
   const latency = new Latency(counters);
   const sending = { clients, outgoing, channels, draft, latency, clock, counters };
-  const delivery = new Delivery(worker, sending);
-  const handler = createHandler(setup, { limits: addressLimits, counters, inbox, draft, delivery });
+  const delivery = new Delivery(worker, sending, linkWorker);
+  const handler = createHandler(setup, {
+    limits: addressLimits,
+    counters,
+    inbox,
+    draft,
+    delivery,
+    changes: createChanges(setup, channels, counters),
+  });
   const parts = { inbox, clients, handler, channels, outgoing, delivery, clock };
-  const takeovers = new Takeovers(worker, parts);
+  const takeovers = new Takeovers(worker, parts, linkWorker);
   const pingInterval = pingSeconds(cleaning);
   const heartbeat = new Heartbeat(
     { pingInterval, maxAge: cleaning.max_connection_age },
@@ -172,16 +205,30 @@ export function createSocketWorker(setup: SocketWorkerSetup): SocketWorker {
     collector,
     counters,
   });
-  const receiver: ChannelReceiver = {
+  const receiver = createReceiver(delivery, takeovers);
+  const receiveFromWorkers = (): void => channels.receive(receiver);
+  return { inbox, incoming, heartbeat, delivery, channels, receiveFromWorkers };
+}
+
+function createReceiver(delivery: Delivery, takeovers: Takeovers): ChannelReceiver {
+  return {
     relay(name, generation, kind, bytes, start, length) {
       delivery.deliverHere(name, generation, kind, bytes, start, length);
       delivery.flushIfUrgent();
     },
     probe: takeovers.probe.bind(takeovers),
     conclude: takeovers.conclude.bind(takeovers),
+    concludeNode: takeovers.concludeNode.bind(takeovers),
   };
-  const receiveFromWorkers = (): void => channels.receive(receiver);
-  return { inbox, incoming, heartbeat, delivery, channels, receiveFromWorkers };
+}
+
+function createChanges(
+  { config, linkWorker }: Setup,
+  channels: Channels,
+  counters: Counters,
+): ChangeSender | undefined {
+  if (linkWorker === NO_LINK) return undefined;
+  return new ChangeSender(linkWorker, config.cleaning, channels, counters);
 }
 
 /** What a worker makes before its handler. */
@@ -191,6 +238,7 @@ interface HandlerNeeds {
   readonly inbox: Inbox;
   readonly draft: Draft;
   readonly delivery: Delivery;
+  readonly changes: ChangeSender | undefined;
 }
 
 function createHandler(setup: SocketWorkerSetup, needs: HandlerNeeds): Handler {
@@ -199,6 +247,7 @@ function createHandler(setup: SocketWorkerSetup, needs: HandlerNeeds): Handler {
   return new Handler(
     {
       access: new AccessList(setup.accessList),
+      linkWorker: setup.linkWorker,
       // These may change, see live-config.ts.
       get maxScrapeTorrents() {
         return network.max_scrape_torrents;

@@ -4,8 +4,14 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { allocateControl, doorbellWord } from "../../src/app/control.ts";
 import { awaitDoorbell, markAsleep, markAwake } from "../../src/memory/doorbell.ts";
-import { allocateChannels, type ChannelReceiver, Channels } from "../../src/ws/channel.ts";
-import { KIND, type Kind } from "../../src/ws/deliveries.ts";
+import { ANNOUNCE } from "../../src/swarm/layout.ts";
+import {
+  allocateChannels,
+  type ChannelReceiver,
+  Channels,
+  type LinkReceiver,
+} from "../../src/ws/channel.ts";
+import { KIND, type Kind, ROUTE } from "../../src/ws/deliveries.ts";
 import { Draft } from "../../src/ws/message/draft.ts";
 
 type Received =
@@ -273,6 +279,100 @@ describe("a sleeping worker", () => {
     channels[2].flush();
     await woken;
     expect(receive(1)).toEqual([[KIND.offer, 1, 2, "after"]]);
+  });
+});
+
+describe("a link thread", () => {
+  const LINK = 1;
+  const hashes = Array.from({ length: 10 }, (_, i) => i * 1001 - 3000);
+  const request = Int32Array.from({ length: ANNOUNCE.words }, (_, i) => {
+    return i === ANNOUNCE.flags ? 5 : (hashes[i - ANNOUNCE.infoHash] ?? -1);
+  });
+  const route = Int32Array.from({ length: ROUTE.words }, (_, i) => -i * 77_777_777);
+
+  /** Takes all that was sent to the link thread. */
+  function receiveAsLink(): unknown[] {
+    const received: unknown[] = [];
+    const receiver: LinkReceiver = {
+      relay: () => received.push("relay"),
+      probe: () => received.push("probe"),
+      conclude: (name, generation, isAlive) => received.push([name, generation, isAlive]),
+      relayToNode(name, generation, kind, words, word, bytes, start, length) {
+        const text = bytes.toString("utf8", start, start + length);
+        const copy = [...words.subarray(word, word + ROUTE.words)];
+        received.push([name, generation, kind, copy, text]);
+      },
+      change: (flags, words, word) => received.push([flags, [...words.subarray(word, word + 10)]]),
+      probeNode(name, generation, token, words, word) {
+        received.push([name, generation, token, [...words.subarray(word, word + 10)]]);
+      },
+    };
+    channels[LINK].receive(receiver);
+    return received;
+  }
+
+  test("gets changes, offers and answers for nodes, and questions, in order", () => {
+    const texts = ["", "1", 'ÿ "\u0000\u{1f600}', "x".repeat(MAX_MESSAGE_BYTES + MAX_ADDED_BYTES)];
+    channels[0].change(LINK, request);
+    for (const [i, text] of texts.entries()) {
+      const kind = i % 2 === 0 ? KIND.offer : KIND.answer;
+      channels[0].relayToNode(LINK, i - 2, 65_535, kind, route, draftOf(text));
+      channels[0].change(LINK, request);
+    }
+    channels[0].probeNode(LINK, 7, 8, (63 << 24) | 9, request);
+    channels[0].conclude(LINK, 1, 2, true);
+    channels[0].flush();
+    expect(receiveAsLink()).toEqual([
+      [5, hashes],
+      ...texts.flatMap((text, i) => [
+        [i - 2, 65_535, i % 2 === 0 ? KIND.offer : KIND.answer, [...route], text],
+        [5, hashes],
+      ]),
+      [7, 8, (63 << 24) | 9, hashes],
+      [1, 2, true],
+    ]);
+  });
+
+  test("is woken for offers and questions, but only for many changes", () => {
+    for (let i = 1; i < MAX_GATHERED; i++) {
+      expect(wakes(() => channels[0].change(LINK, request))).toBe(false);
+    }
+    expect(wakes(() => channels[0].flush())).toBe(false);
+    expect(receiveAsLink()).toHaveLength(MAX_GATHERED - 1);
+    channels[0].change(LINK, request);
+    channels[0].relayToNode(LINK, 1, 1, KIND.offer, route, draftOf("x"));
+    expect(wakes(() => channels[0].flush())).toBe(true);
+    channels[0].probeNode(LINK, 1, 1, 1, request);
+    expect(wakes(() => channels[0].flush())).toBe(true);
+    for (let i = 1; i < MAX_GATHERED; i++) channels[0].change(LINK, request);
+    expect(wakes(() => channels[0].change(LINK, request))).toBe(true);
+  });
+
+  test("that does not receive is sent no more than there is room for", () => {
+    let sent = 0;
+    while (channels[0].change(LINK, request)) sent++;
+    expect(channels[0].relayToNode(LINK, 1, 1, KIND.offer, route, draftOf("x"))).toBe(false);
+    expect(channels[0].probeNode(LINK, 1, 1, 1, request)).toBe(false);
+    channels[0].flush();
+    expect(receiveAsLink()).toHaveLength(sent);
+    expect(channels[0].change(LINK, request)).toBe(true);
+  });
+
+  test("answers questions", () => {
+    channels[LINK].concludeNode(0, (1 << 24) | 7, true);
+    channels[LINK].concludeNode(0, -5, false);
+    channels[LINK].flush();
+    const answers: unknown[] = [];
+    channels[0].receive({
+      relay: () => undefined,
+      probe: () => undefined,
+      conclude: () => undefined,
+      concludeNode: (token, isHeld) => answers.push([token, isHeld]),
+    });
+    expect(answers).toEqual([
+      [(1 << 24) | 7, true],
+      [-5, false],
+    ]);
   });
 });
 

@@ -13,6 +13,7 @@ import { type TakeoverParts, Takeovers } from "../../src/ws/takeovers.ts";
 
 const WORKER = 2;
 const OTHER = 5;
+const LINK = 6;
 const PONG_MILLISECONDS = 5000;
 
 let log: string[];
@@ -22,6 +23,8 @@ let holder: { name: number; generation: number };
 let outcome: Outcome;
 let takeovers: Takeovers;
 let inbox: Inbox;
+/** Whether there is room for a question to a node. */
+let hasRoom: boolean;
 /** Whether something was posted that has not been flushed. */
 let isFlushDue: boolean;
 
@@ -33,12 +36,18 @@ beforeEach(() => {
   outcome = OUTCOME.handled;
   inbox = new Inbox(100);
   isFlushDue = false;
+  hasRoom = true;
   const handler = {
     holder,
     handle(client: Client, now: number): Outcome {
       log.push(`${label(client)} handled ${inboxText()} at ${now}`);
       return outcome;
     },
+    handleAfter(gone: typeof holder, client: Client, now: number): Outcome {
+      log.push(`without ${gone.name & 0xff}/${gone.generation}:`);
+      return handler.handle(client, now);
+    },
+    heldPeer: Int32Array.of(1, 2),
     refuseHeld: (client: Client) => log.push(`${label(client)} refused ${inboxText()}`),
   };
   const post = (worker: number, what: string, name: number, generation: number): void => {
@@ -60,10 +69,15 @@ beforeEach(() => {
         post(worker, "probe", name, generation),
       conclude: (worker: number, name: number, generation: number, isAlive: boolean) =>
         post(worker, isAlive ? "alive" : "gone", name, generation),
+      probeNode(worker: number, name: number, generation: number, token: number, peer: Int32Array) {
+        if (hasRoom)
+          post(worker, `probe ${token >>> 24}:${token & 0xff} ${peer.join(",")}`, name, generation);
+        return hasRoom;
+      },
     },
     delivery: { scheduleFlush: () => (isFlushDue = false), flushIfUrgent: () => undefined },
   } as unknown as TakeoverParts;
-  takeovers = new Takeovers(WORKER, parts);
+  takeovers = new Takeovers(WORKER, parts, LINK);
 });
 
 afterEach(() => {
@@ -222,6 +236,48 @@ describe("a holder of another worker", () => {
     expect(happened()).toEqual([`to 5: probe ${there.name}/4`, `to 5: probe ${there.name}/5`]);
     takeovers.conclude(there.name, 5, true);
     expect(happened()).toEqual(["2/0 refused m2"]);
+  });
+});
+
+describe("a holder at another node", () => {
+  const there = { name: nameConnection(LINK, 9), generation: 4 };
+  const token = (n: number): number => (WORKER << 24) | n;
+
+  test("is asked about each message, as a node holds many peers", () => {
+    const [young, third] = [open(2), open(3)];
+    hold(young, "m1", there);
+    hold(third, "m2", there);
+    expect(happened()).toEqual([
+      `to 6: probe 2:1 1,2 ${there.name}/4`,
+      `to 6: probe 2:2 1,2 ${there.name}/4`,
+    ]);
+    takeovers.concludeNode(token(2), true);
+    expect(happened()).toEqual(["3/0 refused m2"]);
+    takeovers.concludeNode(token(1), false);
+    expect(happened()).toEqual(["without 9/4:", "2/0 handled m1 at 77"]);
+    for (const n of [1, 2, 3]) takeovers.concludeNode(token(n), false);
+    expect(happened()).toEqual([]);
+  });
+
+  test("keeps the peer if there is no room for the question", () => {
+    hasRoom = false;
+    hold(open(2), "m1", there);
+    expect(happened()).toEqual(["2/0 refused m1"]);
+  });
+
+  test("leaves the peer, but another connection is faster", () => {
+    outcome = OUTCOME.held;
+    hold(open(2), "m1", there);
+    takeovers.concludeNode(token(1), false);
+    expect(happened().slice(1)).toEqual(["without 9/4:", "2/0 handled m1 at 77", "2/0 refused m1"]);
+  });
+
+  test("leaves the peer to a client that has left, too", () => {
+    const young = open(2);
+    hold(young, "m1", there);
+    close(young);
+    takeovers.concludeNode(token(1), false);
+    expect(happened()).toHaveLength(1);
   });
 });
 

@@ -1,0 +1,35 @@
+// What a socket worker tells the other nodes of a cluster about its peers: by the link thread, which
+// publishes changes in batches. Nothing waits for that: a change for which there is no room is dropped,
+// and the next announce of the peer makes up for it.
+
+import type { Counters } from "../app/counters.ts";
+import { COUNTER } from "../app/metrics.ts";
+import { isNews } from "../cluster/news.ts";
+import { ANNOUNCE } from "../swarm/layout.ts";
+import type { TableResult } from "../swarm/table-result.ts";
+import type { Channels } from "./channel.ts";
+
+export interface Changes {
+  /**
+   * Notes the announce at the start of `request` (see ANNOUNCE), at second `now`, with its result, if
+   * other nodes must know of it.
+   */
+  note(request: Int32Array, result: TableResult, now: number): void;
+}
+
+export class ChangeSender implements Changes {
+  constructor(
+    private readonly linkWorker: number,
+    /** May change, see live-config.ts. */
+    private readonly cleaning: { readonly max_peer_age: number },
+    private readonly channels: Channels,
+    private readonly counters: Counters,
+  ) {}
+
+  note(request: Int32Array, result: TableResult, now: number): void {
+    const { max_peer_age } = this.cleaning;
+    const flags = request[ANNOUNCE.flags];
+    if (!isNews(flags, request[ANNOUNCE.peerHash], result, now, max_peer_age)) return;
+    if (!this.channels.change(this.linkWorker, request)) this.counters.add(COUNTER.queueFull, 1);
+  }
+}
