@@ -23,8 +23,8 @@ const RETRY_MILLISECONDS = 3000;
 const RETURN_MILLISECONDS = 500;
 /** The same between two questions because messages are lost. */
 const MISS_MILLISECONDS = 10_000;
-/** Milliseconds between two passes. */
-const PASS_MILLISECONDS = 20_000;
+/** Milliseconds between two passes, if no node is lost. */
+const PASS_MILLISECONDS = 60_000;
 /** Milliseconds of work at a time, so that messages do not wait. */
 const WORK_MILLISECONDS = 1;
 /** Bytes listed in a second, at most. */
