@@ -1,5 +1,5 @@
 // The link worker of a cluster: sends what has changed here to the other nodes, and merges what they send.
-// It reads the rings of the workers every few milliseconds, so that they never have to wake it. The
+// It reads the rings of the workers many times a second, so that they never have to wake it. The
 // connections to the servers, and all waiting, are in its event loop.
 
 import { CONTROL } from "../app/control.ts";
@@ -26,10 +26,15 @@ import { Merger } from "./merger.ts";
 import { Origins } from "./origins.ts";
 import { countAnswering, type LinkWorkerSetup } from "./setup.ts";
 
-const BUSY_MILLISECONDS = 10;
-const IDLE_MILLISECONDS = 50;
-/** Changes wait so long for others, or until the message is full. */
+/**
+ * Time between two looks at the rings: changes wait so long for others, or until a message is full. To
+ * wake up costs some 100 µs, as much as several messages.
+ */
 const GATHER_MILLISECONDS = 50;
+/** The same while a ring might be full sooner, and while peers are sent to a node that has asked. */
+const BUSY_MILLISECONDS = 10;
+/** Changes of one look from which on a ring might be: a third of what fits. */
+const MANY_CHANGES = 4000;
 /** Changes of one worker that are read before anything else gets its turn. */
 const MAX_AT_ONCE = 1 << 14;
 
@@ -110,11 +115,12 @@ class LinkWorker implements ClusterEvents {
     while (!isStopped()) {
       this.#refresh(this.#now);
       this.#clock.read();
-      const isBusy = this.#takeChanges();
-      if (performance.now() - this.#sentAt >= GATHER_MILLISECONDS) this.#sendChanges();
+      const isBusy = this.#takeChanges() >= MANY_CHANGES;
+      const isDue = performance.now() - this.#sentAt >= GATHER_MILLISECONDS;
+      if (isDue || !isBusy) this.#sendChanges();
       this.#catchUp.work(performance.now(), this.#now);
-      const isWaiting = isBusy || !this.#encoder.isEmpty || this.#catchUp.isStreaming;
-      await Bun.sleep(isWaiting ? BUSY_MILLISECONDS : IDLE_MILLISECONDS);
+      const isHurried = isBusy || this.#catchUp.isStreaming;
+      await Bun.sleep(isHurried ? BUSY_MILLISECONDS : GATHER_MILLISECONDS);
     }
     this.#takeChanges();
     this.#sendChanges();
@@ -145,11 +151,9 @@ class LinkWorker implements ClusterEvents {
     return this.#clock.second;
   }
 
-  // Reads the rings, and sends what fills a message. Returns whether there was anything.
-  #takeChanges(): boolean {
-    let taken = 0;
-    for (const ring of this.#rings) taken += this.#takeFrom(ring);
-    return taken > 0;
+  // Reads the rings, and sends what fills a message. Returns how much was in the fullest.
+  #takeChanges(): number {
+    return Math.max(...this.#rings.map((ring) => this.#takeFrom(ring)));
   }
 
   #takeFrom(ring: RingReader): number {
