@@ -7,7 +7,7 @@ import { stringify } from "smol-toml";
 import { CLUSTER_SECRET, startCluster, VALKEY_URL } from "./cluster.ts";
 import { ADDRESS, PORT, REPOSITORY } from "./processes.ts";
 
-/** Where a contestant in a cluster serves its statistics. */
+/** Where a contestant serves its pages. */
 const STATISTICS = `${ADDRESS}:3902`;
 
 /** Epochs of 15 seconds: a peer of `regular` announces itself about as often. */
@@ -121,6 +121,64 @@ export function regularAquaticUdp({ root, suffix }: Build): Contestant {
     name: `aquatic-udp, 1, no cluster${suffix}`,
     isOurs: true,
     start: (directory) => startAquatic(directory, root, "udp", { cleaning }, 1, 0),
+  };
+}
+
+/** An aquatic-udp with everything that an operator can switch on, and that is asked all the time. */
+export function operatedAquaticUdp({ root, suffix }: Build): Contestant {
+  return {
+    name: `aquatic-udp, 1, all on${suffix}`,
+    isOurs: true,
+    beside: async () => keepAsking(STATISTICS),
+    start(directory) {
+      const sections = { ...operate(directory), persistence: { path: directory, interval: 300 } };
+      return startAquatic(directory, root, "udp", sections, 1, 0);
+    },
+  };
+}
+
+/** The same for WebTorrent. */
+export function operatedAquaticWs({ root, suffix }: Build): Contestant {
+  return {
+    name: `aquatic-ws, all on${suffix}`,
+    isOurs: true,
+    beside: async () => keepAsking(STATISTICS),
+    start: (directory) => startAquatic(directory, root, "ws", operate(directory), 1),
+  };
+}
+
+const DENIED_TORRENTS = 100_000;
+const ASK_MILLISECONDS = 5000;
+
+function operate(directory: string): Settings {
+  const path = join(directory, "denied");
+  const random = crypto.getRandomValues(Buffer.alloc(20 * 1000)).toString("hex");
+  const hashes = Array.from({ length: DENIED_TORRENTS }, (_, i) => {
+    const start = (i % 1000) * 40;
+    return random.slice(start, start + 32) + i.toString(16).padStart(8, "0");
+  });
+  writeFileSync(path, hashes.join("\n"));
+  return {
+    access_list: { mode: "deny", path },
+    statistics: { interval: 5, http_address: STATISTICS },
+  };
+}
+
+/** Asks for the metrics and the state, as Prometheus and the live page do. */
+function keepAsking(address: string): AsyncDisposable {
+  const timer = setInterval(() => {
+    for (const page of ["metrics", "stats.json"]) {
+      // Before the tracker serves, and after it has stopped, nobody answers.
+      fetch(`http://${address}/${page}`).then(
+        (response) => response.text(),
+        () => "",
+      );
+    }
+  }, ASK_MILLISECONDS);
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+    },
   };
 }
 

@@ -15,6 +15,8 @@ import {
   type Contestant,
   floorUdp,
   floorWs,
+  operatedAquaticUdp,
+  operatedAquaticWs,
   othersUdp,
   othersWs,
   regularAquaticUdp,
@@ -67,6 +69,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   flat: { protocol: "udp", run: compareSwarms },
   cleaning: { protocol: "udp", run: compareCleaning },
   cluster: { protocol: "udp", run: compareClusters },
+  operated: { protocol: "udp", run: compareOperatedUdp },
   "ws-offers": { protocol: "ws", run: compareOffers },
   "ws-none": { protocol: "ws", run: compareWithoutOffers },
   "ws-setups": { protocol: "ws", run: compareSetups },
@@ -78,6 +81,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   "ws-memory": { protocol: "ws", run: compareHeld },
   "ws-peers": { protocol: "ws", run: comparePeers },
   "ws-burst": { protocol: "ws", run: compareBursts },
+  "ws-operated": { protocol: "ws", run: compareOperatedWs },
 };
 
 /** One of our trackers, as it is here and as it is in the other build. */
@@ -174,6 +178,14 @@ async function compareCleaning(comparison: Comparison, setting: Setting): Promis
     figure("p99.9", "p999"),
     figure("max", "max"),
   ]);
+}
+
+async function compareOperatedUdp(comparison: Comparison): Promise<void> {
+  const bare = aquaticUdp(THIS_BUILD);
+  for (const load of [busy, wide]) {
+    const rows = await comparison.run([bare, operatedAquaticUdp(THIS_BUILD)], load);
+    printTable(load.name, rows, costs("response", [bare.name], 2));
+  }
 }
 
 /** Changes a second that other nodes send. */
@@ -372,6 +384,12 @@ async function compareBursts(comparison: Comparison, setting: Setting): Promise<
       figure("peak MB", "rssPeak", 1, 1e6),
     ]);
   }
+}
+
+async function compareOperatedWs(comparison: Comparison): Promise<void> {
+  const bare = aquaticWs(THIS_BUILD);
+  const rows = await comparison.run([bare, operatedAquaticWs(THIS_BUILD)], tenOffers);
+  printTable(tenOffers.name, rows, costs("announce", [bare.name], 1));
 }
 
 // -------------------------------------------------------------------------------------------------
