@@ -267,12 +267,16 @@ export class Handler {
     copyId(request, ANNOUNCE.infoHash, offer, OFFER.infoHash);
     copyId(request, ANNOUNCE.peer, offer, OFFER.offerer);
     offer[ROUTE.flags] = request[ANNOUNCE.flags] & FLAG_SEEDER;
-    let peer = -1;
+    // Of a small swarm, the table hands out all peers in their order.
+    const first = (request[ANNOUNCE.seed] >>> 0) % peers;
+    let tried = 0;
     for (let index = 0; index < offers; index++) {
+      let peer: number;
       let name: number;
       let generation: number;
       do {
-        if (++peer === peers) return;
+        if (tried === peers) return;
+        peer = (first + tried++) % peers;
         const half = peer * PEER_HALVES + CONNECTION_HALF;
         name = handedOut[half] | (handedOut[half + 1] << 16);
         generation = handedOut[half + 2];

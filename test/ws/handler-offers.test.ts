@@ -44,6 +44,21 @@ describe("offers", () => {
     expect(harness.count(COUNTER.offers)).toBe(3);
   });
 
+  test("reach every peer of a small swarm equally often", () => {
+    const sender = harness.open(1);
+    const others = Array.from({ length: 5 }, (_, n) => harness.open(2 + n));
+    others.forEach((socket, n) => harness.ask(socket, announce(`peer ${n}`)));
+    const reached = new Map<Socket | undefined, number>();
+    const rounds = 1000;
+    for (let round = 0; round < rounds; round++) {
+      for (const socket of harness.offerTo(sender, "a", { offers: makeOffers(3) })) {
+        reached.set(socket, (reached.get(socket) ?? 0) + 1);
+      }
+    }
+    // Three fifths of the rounds, with a standard deviation of 15.
+    for (const socket of others) expect(reached.get(socket)! / rounds).toBeCloseTo(0.6, 0.8);
+  });
+
   test("of a seeder go to leechers only, those of a leecher to both", () => {
     const [sender, seeder, leecher] = [harness.open(1), harness.open(2), harness.open(3)];
     harness.ask(seeder, announce("s", { left: 0 }));
