@@ -3,18 +3,13 @@
 // never waits and wakes no other thread. If a ring is full, the change is dropped and counted, and the
 // peer's next announce makes up for it.
 //
-// New peers, changes between leecher and seeder, and stops are sent at once; also stops of peers that this
-// node does not know, because another one may know them. A peer that announces itself again is sent only
-// if the others' entry of it would age. Time is divided into epochs of an eighth of max_peer_age, and the
-// epochs of each peer begin at another second, so that not all are sent at once. An announce is sent if it
-// is the first of the peer in an epoch: if the announce before, whose tick the table has kept, was in an
-// earlier epoch. If that one came from another node, all nodes know it. So the others know an announce of
-// the same epoch as the last one. Their entry is less than one epoch older than it should be, and would
-// expire by so much earlier.
+// cluster/news.ts says which announces are sent. Stops always are, also of peers that this node does not
+// know, because another one may know them.
 
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
-import { tickAge, tickOf } from "../memory/clock.ts";
+import { epochSeconds, isNews } from "../cluster/news.ts";
+import { tickOf } from "../memory/clock.ts";
 import { RingReader, ringWords, RingWriter } from "../memory/ring.ts";
 import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, INFO_HASH_WORDS } from "../swarm/layout.ts";
 import type { TableResult } from "../swarm/table-result.ts";
@@ -27,9 +22,6 @@ export const CHANGE = { state: 0, infoHash: 1, peer: 1 + INFO_HASH_WORDS } as co
 
 /** The peer is an IPv6 one. */
 export const CHANGE_IPV6 = 4;
-
-/** Parts of max_peer_age in which a peer is sent at most once, unless it changes. */
-const EPOCHS = 8;
 
 /** Changes of 45 ms at 300,000 a second. The link worker reads every 10 ms while there are many. */
 const RING_WORDS = 1 << 17;
@@ -63,7 +55,7 @@ export class ChangeWriter {
 
   /** `maxPeerAge` is the age in seconds at which peers expire. */
   configure(maxPeerAge: number): void {
-    this.#epochSeconds = Math.max(1, Math.floor(maxPeerAge / EPOCHS));
+    this.#epochSeconds = epochSeconds(maxPeerAge);
   }
 
   /**
@@ -78,7 +70,9 @@ export class ChangeWriter {
     now: number,
   ): void {
     const flags = request[announceWord + ANNOUNCE.flags] & (FLAG_SEEDER | FLAG_STOPPED);
-    if (!this.#isNews(flags, request[announceWord + ANNOUNCE.peerHash], result, now)) return;
+    const peerHash = request[announceWord + ANNOUNCE.peerHash];
+    const isStop = (flags & FLAG_STOPPED) !== 0;
+    if (!isStop && !isNews(flags, peerHash, result, now, this.#epochSeconds)) return;
     const ring = this.#ring;
     const { words } = ring;
     const count = CHANGE.peer + peerWords;
@@ -104,12 +98,5 @@ export class ChangeWriter {
     if (!this.#hasUnpublished) return;
     this.#hasUnpublished = false;
     this.#ring.publish();
-  }
-
-  #isNews(flags: number, peerHash: number, result: TableResult, now: number): boolean {
-    if ((flags & FLAG_STOPPED) !== 0) return true;
-    if (result.isNewcomer || result.lastStatus !== (flags & FLAG_SEEDER)) return true;
-    const epochAge = (now + (peerHash & 0xffff)) % this.#epochSeconds;
-    return tickAge(result.lastTick, tickOf(now)) > epochAge;
   }
 }

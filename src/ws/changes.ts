@@ -4,8 +4,8 @@
 
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
-import { isNews } from "../cluster/news.ts";
-import { ANNOUNCE } from "../swarm/layout.ts";
+import { epochSeconds, isNews } from "../cluster/news.ts";
+import { ANNOUNCE, FLAG_STOPPED } from "../swarm/layout.ts";
 import type { TableResult } from "../swarm/table-result.ts";
 import type { Channels } from "./channel.ts";
 
@@ -27,9 +27,14 @@ export class ChangeSender implements Changes {
   ) {}
 
   note(request: Int32Array, result: TableResult, now: number): void {
-    const { max_peer_age } = this.cleaning;
-    const flags = request[ANNOUNCE.flags];
-    if (!isNews(flags, request[ANNOUNCE.peerHash], result, now, max_peer_age)) return;
+    if (!this.#isNews(request, result, now)) return;
     if (!this.channels.change(this.linkWorker, request)) this.counters.add(COUNTER.queueFull, 1);
+  }
+
+  #isNews(request: Int32Array, result: TableResult, now: number): boolean {
+    const flags = request[ANNOUNCE.flags];
+    if ((flags & FLAG_STOPPED) !== 0) return result.wasRemoved;
+    const epoch = epochSeconds(this.cleaning.max_peer_age);
+    return isNews(flags, request[ANNOUNCE.peerHash], result, now, epoch);
   }
 }
