@@ -79,7 +79,13 @@ async function serve(wanted: WsConfig, { path, reread }: Start<typeof wsSchema>)
     hasConfig: path !== undefined,
     wakeWorkers: () => wakeWorkers(setup),
     beforeStop: () => gate.release(),
-    reloaded: [path ?? "", config.access_list.path],
+    reloaded: [
+      path ?? "",
+      config.access_list.path,
+      config.network.tls_pkcs12_path,
+      config.network.tls_certificate_path,
+      config.network.tls_private_key_path,
+    ],
     async reload() {
       reloadConfig(live, { reread: reread && (() => limitConnections(reread(), fileLimit)) });
       gate.release();

@@ -24,10 +24,6 @@ export async function reloadCertificate(
   ask: (question: Reload) => Promise<ReloadAnswer[]>,
 ): Promise<Certificate | undefined> {
   if (!config.network.use_tls) return undefined;
-  if (config.privileges.drop_privileges) {
-    log.warn("the certificate cannot be reloaded after privileges were dropped: restart");
-    return undefined;
-  }
   try {
     const certificate = readCertificate(config.network)!;
     await exchange(certificate, ask);

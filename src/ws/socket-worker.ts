@@ -32,8 +32,8 @@ serveWorker<SocketWorkerSetup, Bound>(async (setup) => {
     compress: network.compress_responses,
   };
   const { listen, serve } = openBackend(setup, control, worker);
-  const listeners = new Listeners(setup.addresses, (address, certificate) =>
-    listen(address, { ...settings, certificate }, worker.inbox, worker.incoming),
+  const listeners = new Listeners(setup.addresses, (address, certificate, predecessor) =>
+    listen(address, { ...settings, certificate }, worker.inbox, worker.incoming, predecessor),
   );
   listeners.prepare(setup.certificate);
   listeners.commit();

@@ -2,10 +2,11 @@
 // With $AQUATIC_WS set to a compiled binary, that is the tracker.
 
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { makeCertificate } from "../support/certificate.ts";
+import { type CertificateFiles, fingerprintOf, makeCertificate } from "../support/certificate.ts";
 import { connectRaw, OPCODE, type RawWebSocket } from "../support/raw-websocket.ts";
 import { testWith } from "../support/requirements.ts";
 import { runTracker, startTracker, type Tracker } from "../support/tracker.ts";
@@ -452,26 +453,47 @@ test("peers that have expired do not count towards max_peers_per_connection", as
   }
 });
 
-await testWith(["root"], "gives up its privileges, and cannot reload then", async () => {
-  using files = await makeCertificate();
+await testWith(["root"], "gives up its privileges, and takes a new certificate then", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "aquatic-dropped-"));
+  using _ = { [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
+  chmodSync(directory, 0o755);
+  using first = await makeCertificate();
+  using second = await makeCertificate();
+  const path = join(directory, "tracker.p12");
+  const install = (files: CertificateFiles): void => {
+    copyFileSync(files.pkcs12Path, path);
+    chmodSync(path, 0o644);
+  };
+  install(first);
   await using tracker = await startWs(
     `
     socket_workers = 2
     [network]
     address = '127.0.0.1:0'
     use_tls = true
-    tls_pkcs12_path = '${files.pkcs12Path}'
-    tls_pkcs12_password = '${files.password}'
+    tls_pkcs12_path = '${path}'
+    tls_pkcs12_password = '${first.password}'
     [privileges]
     drop_privileges = true
     chroot_path = '/var/empty'`.replace("/var/empty", tmpdir()),
   );
+  const [port] = tracker.ports;
   const status = readFileSync(`/proc/${tracker.pid}/status`, "utf8");
   expect(/^Uid:\s+(\d+)/m.exec(status)?.[1]).not.toBe("0");
   const tls = { rejectUnauthorized: false };
-  await using a = await connectWs(`wss://127.0.0.1:${tracker.ports[0]}/`, { tls });
+  await using a = await connectWs(`wss://127.0.0.1:${port}/`, { tls });
   expect(await say(a, announce("t", "a"))).toMatchObject({ incomplete: 1 });
+  expect(await fingerprintOf(port)).toBe(first.fingerprint);
+  install(second);
   process.kill(tracker.pid, "SIGHUP");
-  await tracker.waitForOutput(() => tracker.stderr.includes("cannot be reloaded"));
+  await tracker.waitForLine(/the certificate has been reloaded/);
+  for (let i = 0; i < 20; i++) expect(await fingerprintOf(port)).toBe(second.fingerprint);
   expect(await say(a, announce("t", "a"))).toMatchObject({ incomplete: 1 });
+  await using b = await connectWs(`wss://127.0.0.1:${port}/`, { tls });
+  expect(await say(b, announce("t", "b"))).toMatchObject({ incomplete: 2 });
+  // A file that only root may read is not read.
+  chmodSync(path, 0o600);
+  process.kill(tracker.pid, "SIGHUP");
+  await tracker.waitForLine(/the certificate stays as it was/);
+  expect(await fingerprintOf(port)).toBe(second.fingerprint);
 });

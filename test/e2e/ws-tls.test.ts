@@ -7,8 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect as connectTls } from "node:tls";
-import { makeCertificate } from "../support/certificate.ts";
+import { fingerprintOf, makeCertificate } from "../support/certificate.ts";
 import { startTracker, type Tracker } from "../support/tracker.ts";
 import { announce, connectWs, id, offers, say, sayUntil } from "../support/ws-client.ts";
 
@@ -90,18 +89,3 @@ test("PEM files serve as well, and silence or plain HTTP does not stop it", asyn
   expect(await health.text()).toBe("ok\n");
   expect(silent.closed).toBe(false);
 });
-
-async function fingerprintOf(port: number): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });
-  socket.on("secureConnect", () => resolve(socket.getPeerCertificate().fingerprint256));
-  socket.on("error", reject);
-  try {
-    return await promise;
-  } catch {
-    // A listener takes with it whom it had not yet accepted: clients try again, and so does this.
-    return "";
-  } finally {
-    socket.destroy();
-  }
-}

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 
 export interface CertificateFiles extends Disposable {
   readonly certificatePath: string;
@@ -52,4 +53,20 @@ async function openssl(command: string, more: string[]): Promise<string> {
   });
   if ((await exited) !== 0) throw new Error(`openssl ${command}: ${await stderr.text()}`);
   return stdout.text();
+}
+
+/** The fingerprint of the certificate at a port of this host; "" if there is none at this moment. */
+export async function fingerprintOf(port: number): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  socket.on("secureConnect", () => resolve(socket.getPeerCertificate().fingerprint256));
+  socket.on("error", reject);
+  try {
+    return await promise;
+  } catch {
+    // A listener takes with it whom it had not yet accepted: clients try again, and so does this.
+    return "";
+  } finally {
+    socket.destroy();
+  }
 }

@@ -87,14 +87,20 @@ export interface ListenSettings {
 /** A listening address. */
 export interface Listener {
   readonly port: number;
+  /** The socket, if the next listener of the address can take it over. */
+  readonly fd?: number;
   /** Stops listening; with `closeConnections`, closes the connections that it accepted, too. */
   stop(closeConnections: boolean): void;
 }
 
-/** Starts to listen, beside other listeners of the same address. Throws if the system refuses. */
+/**
+ * Starts to listen, beside other listeners of the same address. `predecessor` is the listener of this
+ * worker that the new one will replace. Throws if the system refuses.
+ */
 export type Listen = (
   address: SocketAddress,
   settings: ListenSettings,
   inbox: Inbox,
   events: SocketEvents,
+  predecessor?: Listener,
 ) => Listener;

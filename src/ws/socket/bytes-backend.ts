@@ -1,26 +1,35 @@
 // The backend 'bytes': TCP connections of Bun.listen, with our own handshake and framing, so that no
 // message becomes a string.
 
+import { openLibc } from "../../app/libc.ts";
 import { TCP_REUSE_PORT } from "../../app/reuse-port.ts";
-import type { Listen } from "./backend.ts";
+import type { Listen, Listener } from "./backend.ts";
 import { Connection } from "./connection.ts";
 
 /** Bytes of garbage that the runtime makes for each chunk beside its bytes. */
 const CHUNK_GARBAGE = 256;
 
-type ListenOptions = Bun.TCPSocketListenOptions<Connection> &
-  typeof TCP_REUSE_PORT & { readonly ipv6Only: boolean };
+// The runtime has options that its types do not declare.
+interface ListenOptions extends Bun.TCPSocketListenOptions<Connection> {
+  readonly reusePort?: boolean;
+  readonly ipv6Only?: boolean;
+  readonly fd?: number;
+}
 
-/** Starts to listen, beside other listeners of the same address. Throws if the system refuses. */
-export const listen: Listen = ({ host, port }, settings, inbox, events) => {
+const libc = openLibc({ dup: { args: ["i32"], returns: "i32" } });
+
+/**
+ * Starts to listen, on the predecessor's socket or beside other listeners of the same address. Throws
+ * if the system refuses.
+ */
+export const listen: Listen = ({ host, port }, settings, inbox, events, predecessor) => {
   const { certificate, ipv6Only } = settings;
   const context = { settings, inbox, events };
-  // The runtime has options that its types do not declare.
+  const socket = shareSocket(predecessor);
   const options: ListenOptions = {
     hostname: host,
     port,
-    ...TCP_REUSE_PORT,
-    ipv6Only,
+    ...(socket === undefined ? { ...TCP_REUSE_PORT, ipv6Only } : { fd: socket }),
     ...(certificate === undefined ? {} : { tls: certificate }),
     socket: {
       open(socket) {
@@ -42,9 +51,23 @@ export const listen: Listen = ({ host, port }, settings, inbox, events) => {
       error() {},
     },
   };
-  const listener = Bun.listen(options);
-  return { port: listener.port, stop: (closeConnections) => listener.stop(closeConnections) };
+  const listener: Bun.TCPSocketListener<Connection> & { readonly fd?: number } =
+    Bun.listen(options);
+  return {
+    port: socket === undefined ? listener.port : predecessor!.port,
+    fd: listener.fd,
+    stop: (closeConnections) => listener.stop(closeConnections),
+  };
 };
+
+/**
+ * Another descriptor of the same socket. A process that has dropped its privileges could not bind the
+ * port again, and clients in the socket's queue are not lost.
+ */
+function shareSocket(listener: Listener | undefined): number | undefined {
+  const fd = listener?.fd === undefined ? -1 : (libc?.dup(listener.fd) ?? -1);
+  return fd < 0 ? undefined : fd;
+}
 
 /** Whether the client of a TLS handshake has closed its connection before the end. */
 function hasLeft(error: Error | null): boolean {

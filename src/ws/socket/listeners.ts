@@ -6,8 +6,12 @@ import type { SocketAddress } from "../../app/socket-address.ts";
 import type { Listener } from "./backend.ts";
 import type { Certificate } from "./tls.ts";
 
-/** Starts to listen on an address, beside other listeners of it. */
-export type Listen = (address: SocketAddress, certificate: Certificate | undefined) => Listener;
+/** Starts to listen on an address, beside other listeners of it, to replace one of them if it is given. */
+export type Listen = (
+  address: SocketAddress,
+  certificate: Certificate | undefined,
+  predecessor: Listener | undefined,
+) => Listener;
 
 export class Listeners {
   #serving: Listener[] = [];
@@ -26,9 +30,9 @@ export class Listeners {
   /** Starts to listen with another certificate. If it throws a StartupError, nothing has changed. */
   prepare(certificate: Certificate | undefined): void {
     this.abort();
-    for (const address of this.addresses) {
+    for (const [index, address] of this.addresses.entries()) {
       try {
-        this.#prepared.push(this.listen(address, certificate));
+        this.#prepared.push(this.listen(address, certificate, this.#serving[index]));
       } catch (error) {
         this.abort();
         throw bindError(address, error);

@@ -2,8 +2,8 @@
 // the main thread, before privileges are dropped, and at each reload.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:tls";
+import { readKept } from "../../app/kept-directory.ts";
 import { StartupError } from "../../app/startup-error.ts";
 
 /** PEM texts, as `Bun.serve` and `Bun.listen` take them. */
@@ -119,7 +119,7 @@ function checkDates(certificate: X509Certificate, fail: (reason: string) => Star
 
 function readFile(key: string, path: string): Buffer {
   return attempt(
-    () => readFileSync(path),
+    () => readKept(path),
     (error) => {
       const { code } = error as NodeJS.ErrnoException;
       const fail = failure(key, path);
