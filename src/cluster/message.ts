@@ -22,6 +22,12 @@ const OVERHEAD_BYTES = HEAD.bytes + SIGNATURE_BYTES;
 /** Bytes of a payload up to which the text of a message has at most 16 KiB. */
 export const BATCH_BYTES = 12_288 - OVERHEAD_BYTES;
 
+/**
+ * Characters of the longest text that is looked at: an offer or an answer of the greatest
+ * max_message_size, 16 MiB, with what the tracker adds to it.
+ */
+export const MAX_TEXT_LENGTH = Math.ceil((2 ** 24 * 4) / 3) + 2 ** 16;
+
 /** Characters of the text that depend on the session alone, all but a few bits of it. */
 const SESSION_CHARACTERS = Math.floor((SESSION_BYTES * 8) / 6);
 
@@ -77,6 +83,7 @@ export class MessageCodec {
 
   /** Returns the message of a text, or undefined if no member of the cluster wrote it to this channel. */
   read(channel: string, text: string): Message | undefined {
+    if (text.length > MAX_TEXT_LENGTH) return undefined;
     const bytes = Buffer.from(text, "base64");
     const end = bytes.length - SIGNATURE_BYTES;
     if (end < HEAD.bytes || bytes[HEAD.version] !== VERSION) return undefined;

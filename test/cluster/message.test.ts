@@ -1,5 +1,5 @@
-import { expect, test } from "bun:test";
-import { BATCH_BYTES, MessageCodec } from "../../src/cluster/message.ts";
+import { expect, spyOn, test } from "bun:test";
+import { BATCH_BYTES, MAX_TEXT_LENGTH, MessageCodec } from "../../src/cluster/message.ts";
 
 const SECRET = "a secret of some length";
 const PAYLOAD = crypto.getRandomValues(new Uint8Array(1000));
@@ -52,4 +52,15 @@ test("a changed or foreign text is refused", () => {
   for (const text of ["", "hello", "\0\u{1f600}", "=".repeat(50)]) {
     expect(codec.read("c", text)).toBeUndefined();
   }
+});
+
+test("a text is decoded only if a node may have written it, however long a stranger's is", () => {
+  const sender = new MessageCodec(SECRET, "name");
+  const receiver = new MessageCodec(SECRET, "name");
+  const longest = sender.write("c", 1, 1, 1, new Uint8Array(2 ** 24 + 4096));
+  expect(receiver.read("c", longest)?.payload.length).toBe(2 ** 24 + 4096);
+  const decode = spyOn(Buffer, "from");
+  expect(receiver.read("c", "A".repeat(MAX_TEXT_LENGTH + 1))).toBeUndefined();
+  expect(decode.mock.calls).toHaveLength(0);
+  decode.mockRestore();
 });
