@@ -1,7 +1,7 @@
 // Removes the peers of a table that must go, and the torrents that they leave empty, while the workers
 // serve. The subclasses decide which peers these are.
 
-import { HEADER, STORAGE_INLINE, STORAGE_SETS, TORRENT } from "./layout.ts";
+import { HEADER, STORAGE_SETS, TORRENT } from "./layout.ts";
 import type { Table } from "./table.ts";
 import { type TableVisitor, TableWalk } from "./walk.ts";
 
@@ -28,9 +28,8 @@ export abstract class RemovalPass implements TableVisitor {
   }
 
   visitBlock(record: number): void {
-    const { blocks, swarms, words } = this.table;
-    const inline = record + TORRENT.inline;
-    const block = words[record + TORRENT.storage] === STORAGE_INLINE ? inline : words[inline];
+    const { blocks, swarms } = this.table;
+    const block = swarms.blockOf(record);
     const before = this.removed;
     // From the last to the first: the peer that replaces a removed one has already been checked.
     for (let i = swarms.count(record) - 1; i >= 0; i--) {

@@ -8,17 +8,10 @@
 // A large swarm may be in several parts, and a peer in two of them.
 
 import { tickAge, tickOf } from "../memory/clock.ts";
-import {
-  ANNOUNCE,
-  CHUNK_SLOTS,
-  FLAG_SEEDER,
-  INFO_HASH_WORDS,
-  STORAGE_INLINE,
-  TORRENT,
-} from "./layout.ts";
+import { ANNOUNCE, CHUNK_SLOTS, FLAG_SEEDER, INFO_HASH_WORDS, TORRENT } from "./layout.ts";
 import { MAX_SIZE_CLASS } from "./peer-blocks.ts";
 import type { Table } from "./table.ts";
-import { MAX_PEERS_PER_STEP, TableWalk } from "./walk.ts";
+import { MAX_PEERS_PER_STEP, TableWalk, visitPeers } from "./walk.ts";
 
 const HEAD_WORDS = INFO_HASH_WORDS + 1;
 /** The bits of a peer's age in the upper half of its last word. Older peers have this age. */
@@ -68,12 +61,8 @@ export class SnapshotEncoder {
     this.#partWords = partWords;
     this.#maxAge = maxAge;
     this.words = new Int32Array(partWords + snapshotStepWords(table.blocks.stride));
-    this.#walk = new TableWalk(table, {
-      visitBlock: (record) => this.#addBlock(record),
-      visitBucket: (record, status, bucket) => {
-        table.sets.visitPeers(record, status, bucket, (peer) => this.#add(record, peer, status));
-      },
-    });
+    const visitor = visitPeers(table, (record, peer, status) => this.#add(record, peer, status));
+    this.#walk = new TableWalk(table, visitor);
   }
 
   /**
@@ -87,17 +76,6 @@ export class SnapshotEncoder {
       // Between steps, the record may go to another torrent.
       this.#head = -1;
       if (isOver || this.length >= this.#partWords || steps >= maxSteps) return isOver;
-    }
-  }
-
-  #addBlock(record: number): void {
-    const { blocks, words } = this.table;
-    const inline = record + TORRENT.inline;
-    const block = words[record + TORRENT.storage] === STORAGE_INLINE ? inline : words[inline];
-    const leechers = words[record + TORRENT.leechers];
-    const count = leechers + words[record + TORRENT.seeders];
-    for (let i = 0; i < count; i++) {
-      this.#add(record, block + i * blocks.stride, i < leechers ? 0 : 1);
     }
   }
 

@@ -45,7 +45,7 @@ export class Swarms {
   find(record: number, announcer: Announcer): number {
     const { key, keyWord, hash, status } = announcer;
     if (this.words[record + TORRENT.storage] !== STORAGE_SETS) {
-      return this.blocks.find(this.#block(record), this.count(record), key, keyWord);
+      return this.blocks.find(this.blockOf(record), this.count(record), key, keyWord);
     }
     announcer.foundStatus = status;
     const peer = this.sets.find(record, status, hash, key, keyWord);
@@ -57,6 +57,12 @@ export class Swarms {
   /** Number of peers in the swarm. */
   count(record: number): number {
     return this.words[record + TORRENT.leechers] + this.words[record + TORRENT.seeders];
+  }
+
+  /** The word of the first peer of a small swarm. */
+  blockOf(record: number): number {
+    const inline = record + TORRENT.inline;
+    return this.words[record + TORRENT.storage] === STORAGE_INLINE ? inline : this.words[inline];
   }
 
   /**
@@ -95,7 +101,7 @@ export class Swarms {
       }
       if (!this.#resize(record, this.#nextSizeClass(record))) return 0;
     }
-    let peer = this.#block(record) + count * blocks.stride;
+    let peer = this.blockOf(record) + count * blocks.stride;
     if (status === LEECHERS) {
       const boundary = this.#boundary(record);
       blocks.move(boundary, peer);
@@ -167,7 +173,7 @@ export class Swarms {
     } else {
       words[record + TORRENT.seeders]--;
     }
-    const last = this.#block(record) + this.count(record) * stride;
+    const last = this.blockOf(record) + this.count(record) * stride;
     if (gap !== last) blocks.move(last, gap);
   }
 
@@ -207,7 +213,7 @@ export class Swarms {
     const { blocks } = this;
     const { stride } = blocks;
     const { requester } = handout;
-    const block = this.#block(record);
+    const block = this.blockOf(record);
     const end = block + count * stride;
     let start = block;
     if (handout.wanted < others) {
@@ -243,7 +249,7 @@ export class Swarms {
   // up.
   #toSets(record: number): boolean {
     const { words, blocks, sets } = this;
-    const block = this.#block(record);
+    const block = this.blockOf(record);
     const sizeClass = words[record + TORRENT.storage];
     const leechers = words[record + TORRENT.leechers];
     const seeders = words[record + TORRENT.seeders];
@@ -281,7 +287,7 @@ export class Swarms {
   #resize(record: number, sizeClass: SizeClass): boolean {
     const { words, blocks } = this;
     const storage = words[record + TORRENT.storage];
-    const from = this.#block(record);
+    const from = this.blockOf(record);
     const count = this.count(record);
     if (sizeClass === STORAGE_INLINE) {
       const inline = record + TORRENT.inline;
@@ -296,15 +302,9 @@ export class Swarms {
     return true;
   }
 
-  // The first peer of a small swarm.
-  #block(record: number): number {
-    const inline = record + TORRENT.inline;
-    return this.words[record + TORRENT.storage] === STORAGE_INLINE ? inline : this.words[inline];
-  }
-
   // The first seeder of a small swarm.
   #boundary(record: number): number {
-    return this.#block(record) + this.words[record + TORRENT.leechers] * this.blocks.stride;
+    return this.blockOf(record) + this.words[record + TORRENT.leechers] * this.blocks.stride;
   }
 
   #capacity(record: number): number {

@@ -30,6 +30,27 @@ export interface TableVisitor {
   visitFreeChunk?(chunk: number): void;
 }
 
+/** Visits each peer: `visit` gets its swarm, the peer, and 0 for a leecher or 1 for a seeder. */
+export function visitPeers(
+  table: Table,
+  visit: (record: number, peer: number, status: number) => void,
+): TableVisitor {
+  const { blocks, sets, swarms, words } = table;
+  return {
+    visitBlock(record) {
+      const block = swarms.blockOf(record);
+      const leechers = words[record + TORRENT.leechers];
+      const count = swarms.count(record);
+      for (let i = 0; i < count; i++) {
+        visit(record, block + i * blocks.stride, i < leechers ? 0 : 1);
+      }
+    },
+    visitBucket(record, status, bucket) {
+      sets.visitPeers(record, status, bucket, (peer) => visit(record, peer, status));
+    },
+  };
+}
+
 /** One walk, from the first torrent to the last. */
 export class TableWalk {
   #chunk = 0;

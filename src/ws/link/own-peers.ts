@@ -2,9 +2,9 @@
 // messages. A walk over the table passes them on in payloads, step by step, while the workers serve.
 
 import { tickAge } from "../../memory/clock.ts";
-import { FLAG_SEEDER, STORAGE_INLINE, TORRENT } from "../../swarm/layout.ts";
+import { FLAG_SEEDER, TORRENT } from "../../swarm/layout.ts";
 import type { Table } from "../../swarm/table.ts";
-import { TableWalk } from "../../swarm/walk.ts";
+import { TableWalk, visitPeers } from "../../swarm/walk.ts";
 import { workerOf } from "../connections.ts";
 import { ChangeWriter } from "./change-codec.ts";
 
@@ -23,12 +23,8 @@ export class OwnPeers {
     this.#writer = new ChangeWriter(maxBytes, (payload) => {
       this.#payloads.push(Buffer.from(payload));
     });
-    this.#walk = new TableWalk(table, {
-      visitBlock: (record) => this.#addBlock(record),
-      visitBucket: (record, status, bucket) => {
-        table.sets.visitPeers(record, status, bucket, (peer) => this.#add(record, peer, status));
-      },
-    });
+    const visitor = visitPeers(table, (record, peer, status) => this.#add(record, peer, status));
+    this.#walk = new TableWalk(table, visitor);
   }
 
   /**
@@ -43,17 +39,6 @@ export class OwnPeers {
     for (const payload of this.#payloads) pass(payload);
     this.#payloads = [];
     return isOver;
-  }
-
-  #addBlock(record: number): void {
-    const { blocks, words } = this.table;
-    const inline = record + TORRENT.inline;
-    const block = words[record + TORRENT.storage] === STORAGE_INLINE ? inline : words[inline];
-    const leechers = words[record + TORRENT.leechers];
-    const count = leechers + words[record + TORRENT.seeders];
-    for (let i = 0; i < count; i++) {
-      this.#add(record, block + i * blocks.stride, i < leechers ? 0 : 1);
-    }
   }
 
   #add(record: number, peer: number, status: number): void {
