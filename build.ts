@@ -1,8 +1,8 @@
-// Compiles the trackers and their load testers into standalone executables, for this system or another:
-// `bun run build [--target=bun-linux-arm64 …]`. They go to dist/, and need neither this repository
-// nor an installed Bun. `bun run build --release [--only=linux-x64]` makes the archives and packages
-// of a release in dist/release; with `--draft` they are larger, and ready sooner. `--maintainer="Name
-// <address>"` goes into the Debian packages.
+// Compiles the trackers and their load testers into standalone executables, for this system or
+// another: `bun run build [--target=bun-linux-arm64 …]`. They go to dist/, and need neither this
+// repository nor an installed Bun. `bun run build --release [--only=linux-x64]` makes the archives
+// and packages of a release in dist/release; with `--draft` they are larger, and ready sooner.
+// `--maintainer="Name <address>"` goes into the Debian packages.
 
 import { parseArgs } from "node:util";
 import { compile } from "./release/compile.ts";

@@ -31,7 +31,9 @@ interface Layout {
   readonly textBytes: bigint;
 }
 
-/** Puts an ad hoc signature in the place of the one that the file has. `name` identifies the code. */
+/**
+ * Puts an ad hoc signature in the place of the one that the file has. `name` identifies the code.
+ */
 export function signCode(file: Buffer, name: string): void {
   const { offset, bytes, textOffset, textBytes } = findSignature(file);
   const identifier = Buffer.from(`${name}\0`);

@@ -1,5 +1,5 @@
-// Makes a release: for each system archives of all programs, for Debian packages of the trackers, and
-// SHA256SUMS of all. The same commit and version of Bun give the same bytes.
+// Makes a release: for each system archives of all programs, for Debian packages of the trackers,
+// and SHA256SUMS of all. The same commit and version of Bun give the same bytes.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

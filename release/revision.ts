@@ -1,5 +1,5 @@
-// What is being built: its commit and the time of that. Where the repository is not at hand, such as
-// in a container, the environment tells.
+// What is being built: its commit and the time of that. Where the repository is not at hand, such
+// as in a container, the environment tells.
 
 /** The commit in 12 digits, with a plus sign if files differ from it. */
 export function readCommit(): string {

@@ -1,5 +1,5 @@
-// What a tracker in a cluster needs beside it: a Valkey or Redis server, and another node that sends
-// changes. Both run on the core of the load.
+// What a tracker in a cluster needs beside it: a Valkey or Redis server, and another node that
+// sends changes. Both run on the core of the load.
 
 import { join } from "node:path";
 import { LOAD_CORE, REPOSITORY } from "./processes.ts";

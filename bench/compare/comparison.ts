@@ -1,5 +1,5 @@
-// Runs contestants under a load, in turn and for several rounds, and sums the rounds up. Each section
-// has one of these, which writes its file in bench/results.
+// Runs contestants under a load, in turn and for several rounds, and sums the rounds up. Each
+// section has one of these, which writes its file in bench/results.
 
 import type { Contestant } from "./contestants.ts";
 import type { Load } from "./loads.ts";

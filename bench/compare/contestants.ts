@@ -89,8 +89,8 @@ export function cleaningAquaticUdp({ root, suffix }: Build): Contestant {
 }
 
 /**
- * An aquatic-udp in a cluster, for which every announce under the load `regular` is news. Another node
- * sends it so many changes a second; 0: it is alone.
+ * An aquatic-udp in a cluster, for which every announce under the load `regular` is news. Another
+ * node sends it so many changes a second; 0: it is alone.
  */
 export function clusteredAquaticUdp({ root, suffix }: Build, changesPerSecond: number): Contestant {
   const sections = {
@@ -124,7 +124,9 @@ export function regularAquaticUdp({ root, suffix }: Build): Contestant {
   };
 }
 
-/** An aquatic-udp with everything that an operator can switch on, and that is asked all the time. */
+/**
+ * An aquatic-udp with everything that an operator can switch on, and that is asked all the time.
+ */
 export function operatedAquaticUdp({ root, suffix }: Build): Contestant {
   return {
     name: `aquatic-udp, 1, all on${suffix}`,

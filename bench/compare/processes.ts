@@ -68,7 +68,9 @@ export async function startServer(
   return { pid: child.pid, [Symbol.asyncDispose]: stop };
 }
 
-/** Runs a protocol's load tester, and calls `onSecond` at the end of each second that it measures. */
+/**
+ * Runs a protocol's load tester, and calls `onSecond` at the end of each second that it measures.
+ */
 export function startLoad(protocol: "udp" | "ws", config: string, onSecond: () => void): LoadRun {
   const argv = [process.execPath, "run", loadTester(protocol), "-c", config, "--json"];
   const child = Bun.spawn(["taskset", "-c", LOAD_CORE, ...argv], {

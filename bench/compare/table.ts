@@ -48,7 +48,9 @@ const medianOf =
   ({ figures }: Row): number =>
     figures[name].median;
 
-/** Rate and CPU time of a contestant, and the latter to that of `others`; `unit` is what is counted. */
+/**
+ * Rate and CPU time of a contestant, and the latter to that of `others`; `unit` is what is counted.
+ */
 export function costs(unit: string, others: readonly string[], decimals: number): Column[] {
   return [
     figure(`${unit}s/s`, "rate"),

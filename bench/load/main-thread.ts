@@ -45,8 +45,8 @@ export async function lookUntil(isOver: () => boolean, say?: () => void): Promis
 }
 
 /**
- * The seconds from `start`, a moment of `performance.now()`, until `duration` of them are over: each
- * when it has passed, by its number from 1 on, with how many seconds it took by the clock.
+ * The seconds from `start`, a moment of `performance.now()`, until `duration` of them are over:
+ * each when it has passed, by its number from 1 on, with how many seconds it took by the clock.
  */
 export async function* passingSeconds(
   start: number,

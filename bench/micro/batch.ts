@@ -1,5 +1,5 @@
-// What the tracker's own work costs for each announce of a batch, without any system call: batches of
-// 64 datagrams from memory, to large swarms that are in no cache. Nanoseconds, the least and the
+// What the tracker's own work costs for each announce of a batch, without any system call: batches
+// of 64 datagrams from memory, to large swarms that are in no cache. Nanoseconds, the least and the
 // median of many runs. One thread.
 //
 // usage: bun bench/micro/batch.ts [TORRENTS [PEERS_EACH [WANTED]]]   10,000, 400 and 30 if not given

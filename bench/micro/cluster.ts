@@ -1,6 +1,6 @@
-// What a cluster costs a UDP tracker: nanoseconds that a worker spends on an announce without and with
-// a change that others must know, and that the link thread spends on each change of another node. In a
-// table of 1,000,000 peers. One thread, no server.
+// What a cluster costs a UDP tracker: nanoseconds that a worker spends on an announce without and
+// with a change that others must know, and that the link thread spends on each change of another
+// node. In a table of 1,000,000 peers. One thread, no server.
 //
 // usage: bun bench/micro/cluster.ts
 

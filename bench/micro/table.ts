@@ -1,5 +1,6 @@
 // What the table costs: nanoseconds for each announce and scrape, in tables of 1,000 to 1,000,000
-// torrents and in swarms of 10 to 1,000,000 peers, for both address families. One thread, no socket.
+// torrents and in swarms of 10 to 1,000,000 peers, for both address families. One thread, no
+// socket.
 //
 // usage: bun bench/micro/table.ts
 

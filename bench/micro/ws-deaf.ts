@@ -1,7 +1,7 @@
 // What clients that do not read cost the WebTorrent tracker: its memory, resident and at its peak,
 // while they are offered more and more, made of messages that are much larger than the offers in
-// them; and while they ping all the time as well. Each has a small receive buffer, so that the kernel
-// takes little for it.
+// them; and while they ping all the time as well. Each has a small receive buffer, so that the
+// kernel takes little for it.
 //
 // usage: bun bench/micro/ws-deaf.ts [ENTRY], where ENTRY is a tracker's src/ws.ts
 

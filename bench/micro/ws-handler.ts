@@ -1,7 +1,7 @@
-// What one message costs the WebTorrent handler, without a socket: an announce with five offers that
-// are relayed, the answers to them, an announce without offers, a scrape; and its parts, among them the
-// table that holds peers with their connections. A message comes with a mask, as from a client, and what
-// is delivered is copied, as into an outbox.
+// What one message costs the WebTorrent handler, without a socket: an announce with five offers
+// that are relayed, the answers to them, an announce without offers, a scrape; and its parts, among
+// them the table that holds peers with their connections. A message comes with a mask, as from a
+// client, and what is delivered is copied, as into an outbox.
 //
 // usage: bun bench/micro/ws-handler.ts
 

@@ -1,5 +1,6 @@
-// What connections and peers take of the WebTorrent tracker's memory, all in: resident bytes that are
-// added by a connection with one peer, and by each further peer, in swarms of two and in large ones.
+// What connections and peers take of the WebTorrent tracker's memory, all in: resident bytes that
+// are added by a connection with one peer, and by each further peer, in swarms of two and in large
+// ones.
 //
 // usage: bun bench/micro/ws-memory.ts [ENTRY], where ENTRY is a tracker's src/ws.ts
 

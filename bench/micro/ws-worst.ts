@@ -1,7 +1,7 @@
 // The most processor time that one byte from a client can cost: every path of the reader and the
-// handler, driven by messages made for it, as large as the default limit allows. Removing the mask and
-// checking UTF-8 is included. Prints the time for each byte of the message, and for each byte on the
-// wire if it comes compressed, inflation included.
+// handler, driven by messages made for it, as large as the default limit allows. Removing the mask
+// and checking UTF-8 is included. Prints the time for each byte of the message, and for each byte
+// on the wire if it comes compressed, inflation included.
 //
 // usage: bun bench/micro/ws-worst.ts
 

@@ -79,7 +79,9 @@ function text(path: string, content: string): ArchiveFile {
   return { path, data: Buffer.from(content) };
 }
 
-/** With one dictionary for both programs, which hold the same runtime. One thread: the same bytes. */
+/**
+ * With one dictionary for both programs, which hold the same runtime. One thread: the same bytes.
+ */
 async function compressXz(data: Uint8Array, effort: Effort): Promise<Buffer> {
   const preset = effort === "draft" ? 0 : 1;
   const argv = ["xz", "--threads=1", `--lzma2=preset=${preset},dict=128MiB`, "--stdout"];

@@ -1,5 +1,5 @@
-// Writes tar archives (POSIX ustar) whose bytes depend on nothing but the files: the owner is root, and
-// all files have one time.
+// Writes tar archives (POSIX ustar) whose bytes depend on nothing but the files: the owner is root,
+// and all files have one time.
 
 import { constants, gzip, zstdCompress } from "node:zlib";
 import { promisify } from "node:util";
@@ -7,7 +7,9 @@ import { type ArchiveFile, listDirectories } from "./file.ts";
 
 const BLOCK_BYTES = 512;
 
-/** `seconds` is the time of all files. `prefix` begins each path, such as "./" in a Debian package. */
+/**
+ * `seconds` is the time of all files. `prefix` begins each path, such as "./" in a Debian package.
+ */
 export function tar(files: readonly ArchiveFile[], seconds: number, prefix = ""): Buffer {
   const parts: Uint8Array[] = [];
   if (prefix !== "") parts.push(header(prefix, 0o755, 0, seconds, "5"));
@@ -31,8 +33,8 @@ export function compressGzip(data: Uint8Array, effort: Effort): Promise<Buffer> 
 }
 
 /**
- * zstd with a window of 128 MiB, the most that decompressors accept without a flag. All programs hold
- * the same runtime of some 100 MB, which is in that window, and so is stored once.
+ * zstd with a window of 128 MiB, the most that decompressors accept without a flag. All programs
+ * hold the same runtime of some 100 MB, which is in that window, and so is stored once.
  */
 export function compressZstd(data: Uint8Array, effort: Effort): Promise<Buffer> {
   return promisify(zstdCompress)(data, {

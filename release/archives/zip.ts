@@ -1,5 +1,5 @@
-// Writes zip archives whose bytes depend on nothing but the files. Names are UTF-8, and Unix keeps the
-// permissions.
+// Writes zip archives whose bytes depend on nothing but the files. Names are UTF-8, and Unix keeps
+// the permissions.
 
 import { promisify } from "node:util";
 import { crc32, deflateRaw } from "node:zlib";

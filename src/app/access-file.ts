@@ -1,6 +1,6 @@
-// Reads an access list from its file: an info hash in hexadecimal on each line, and comments from "#"
-// to the end of the line. Bad lines are logged by number and skipped. Reads in pieces, so that the
-// main thread's clock and signals go on while a long list is read.
+// Reads an access list from its file: an info hash in hexadecimal on each line, and comments from
+// "#" to the end of the line. Bad lines are logged by number and skipped. Reads in pieces, so that
+// the main thread's clock and signals go on while a long list is read.
 
 import { closeSync, readSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";

@@ -32,8 +32,8 @@ export function isDualStack(addresses: readonly SocketAddress[]): boolean {
 }
 
 /**
- * Claims the addresses, set by `key`, against all other programs. Throws a StartupError if one cannot
- * be bound.
+ * Claims the addresses, set by `key`, against all other programs. Throws a StartupError if one
+ * cannot be bound.
  */
 export async function claimAddresses(
   addresses: readonly SocketAddress[],

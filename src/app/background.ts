@@ -54,7 +54,9 @@ export interface CleaningTimes {
   lastSeconds: number;
 }
 
-/** Cleans the tables forever, and returns memory that they no longer use. Keeps `times` up to date. */
+/**
+ * Cleans the tables forever, and returns memory that they no longer use. Keeps `times` up to date.
+ */
 export async function keepClean(
   settings: BackgroundSettings,
   tables: readonly Table[],
@@ -96,7 +98,9 @@ export async function keepStatistics(
   }
 }
 
-/** Resolves once so many seconds have passed, whatever their number is then; never while it is 0. */
+/**
+ * Resolves once so many seconds have passed, whatever their number is then; never while it is 0.
+ */
 export async function awaitInterval(
   seconds: () => number,
   settings: Pick<BackgroundSettings, "changed">,
@@ -115,8 +119,8 @@ export async function awaitInterval(
 }
 
 /**
- * What waits for each change. A promise keeps all reactions to it until it is settled, and that may take
- * a year, so there is one for all.
+ * What waits for each change. A promise keeps all reactions to it until it is settled, and that may
+ * take a year, so there is one for all.
  */
 const waiting = new WeakMap<Promise<void>, Set<() => void>>();
 

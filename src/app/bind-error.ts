@@ -22,8 +22,8 @@ function describeBindError(code: string | undefined): string {
       return "no interface of this machine has the address; 0.0.0.0 and [::] mean all interfaces";
     case "EACCES":
       return (
-        "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher port, or start as root " +
-        "with privileges.drop_privileges = true"
+        "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose a higher port, or start as " +
+        "root with privileges.drop_privileges = true"
       );
     default:
       return code ?? "unknown reason";

@@ -1,5 +1,5 @@
-// Takes censuses for everything that reports about swarms: the statistics, the metrics and the pages.
-// They share the last one while it is fresh, because a walk over all torrents has a cost.
+// Takes censuses for everything that reports about swarms: the statistics, the metrics and the
+// pages. They share the last one while it is fresh, because a walk over all torrents has a cost.
 
 import { Census } from "../swarm/census.ts";
 import type { Table } from "../swarm/table.ts";

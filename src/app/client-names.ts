@@ -1,5 +1,5 @@
-// The names that client programs are known by, from the beginning of their peer ids (BEP 20). Versions
-// are left out: a name stands for all of them.
+// The names that client programs are known by, from the beginning of their peer ids (BEP 20).
+// Versions are left out: a name stands for all of them.
 
 /** Two letters between a dash and the version: "-qB4650-". */
 const AZUREUS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
-// The main thread's side of the clock. It counts by a clock that never steps, so that a correction of
-// the system's time neither expires peers nor keeps them. Ages leave the process as wall time: they
-// are counted back from the wall time of now, whatever it was earlier.
+// The main thread's side of the clock. It counts by a clock that never steps, so that a correction
+// of the system's time neither expires peers nor keeps them. Ages leave the process as wall time:
+// they are counted back from the wall time of now, whatever it was earlier.
 
 import { advanceClock, readClock } from "../memory/clock.ts";
 import { CONTROL } from "./control.ts";
@@ -19,8 +19,8 @@ export class Clock {
   }
 
   /**
-   * Advances the clock from now on. Calls `onTick` for every second, for some of them several times,
-   * and for second 0 at once.
+   * Advances the clock from now on. Calls `onTick` for every second, for some of them several
+   * times, and for second 0 at once.
    */
   keep(onTick: (second: number) => void = () => {}): void {
     onTick(this.second);

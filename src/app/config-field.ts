@@ -115,8 +115,8 @@ export function choice<const T extends string>(field: {
 
 /**
  * A string, or an array of `min` (default 1) to `max` strings; always read as an array. `normalize`
- * returns the canonical spelling of a value, which finds duplicates, or throws a RangeError that says
- * what is allowed. Values keep the spelling of the file.
+ * returns the canonical spelling of a value, which finds duplicates, or throws a RangeError that
+ * says what is allowed. Values keep the spelling of the file.
  */
 export function strings(field: {
   value: readonly string[];

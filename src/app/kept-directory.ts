@@ -1,8 +1,8 @@
-// Opens files that a reload reads again. A process that has changed its root directory no longer finds
-// them by their paths, so their directories are opened before. Within a directory, a name is looked up
-// anew each time: a file may be replaced by renaming, and a relative link is followed. An absolute
-// link, or another directory, is looked up below the new root. The file itself must be readable for
-// the user that the tracker has become.
+// Opens files that a reload reads again. A process that has changed its root directory no longer
+// finds them by their paths, so their directories are opened before. Within a directory, a name is
+// looked up anew each time: a file may be replaced by renaming, and a relative link is followed. An
+// absolute link, or another directory, is looked up below the new root. The file itself must be
+// readable for the user that the tracker has become.
 
 import { ptr } from "bun:ffi";
 import { closeSync, openSync, readFileSync } from "node:fs";

@@ -15,8 +15,8 @@ const NAMES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
 };
 
 /**
- * Opens these functions. Returns undefined if the C library is not found or lacks one of them, as on
- * Windows.
+ * Opens these functions. Returns undefined if the C library is not found or lacks one of them, as
+ * on Windows.
  */
 export function openLibc<const Functions extends Record<string, FFIFunction>>(
   functions: Functions,

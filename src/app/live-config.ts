@@ -1,8 +1,8 @@
 // The part of a configuration that may change while the tracker serves: the fields that its schema
 // marks as live. The main thread reads the file again at a signal and changes its own configuration
 // in place. Integers also go to the workers, through shared memory in the order of the schema,
-// because a worker may never return to its event loop: it compares one control word, the generation,
-// once for each batch.
+// because a worker may never return to its event loop: it compares one control word, the
+// generation, once for each batch.
 
 import { type ConfigValue, isField, type Schema } from "./config-field.ts";
 import type { Config } from "./config.ts";

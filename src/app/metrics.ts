@@ -194,7 +194,9 @@ export type Counter = number & { readonly counter: unique symbol };
 
 const KEYS = Object.keys(METRICS) as MetricKey[];
 
-/** Words of a metric among the counters: a histogram has its buckets, one for the rest, and a sum. */
+/**
+ * Words of a metric among the counters: a histogram has its buckets, one for the rest, and a sum.
+ */
 export function metricWords({ bounds }: Metric): number {
   return bounds === undefined ? 1 : bounds.length + 2;
 }

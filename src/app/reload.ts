@@ -15,7 +15,10 @@ export interface ConfigSource<S extends Schema> {
   readonly keepsZero?: readonly string[];
 }
 
-/** Reads the file again, and applies its log level. If it has a mistake, logs it in one line, and nothing changes. */
+/**
+ * Reads the file again, and applies its log level. If it has a mistake, logs it in one line, and
+ * nothing changes.
+ */
 export function reloadConfig<S extends Schema>(
   live: LiveConfigWriter<S> & { readonly config: { readonly log_level: LogLevel } },
   { keepsZero, reread }: ConfigSource<S>,

@@ -1,6 +1,7 @@
-// Tells systemd what the tracker is doing, as sd_notify(3) does: ready, reloading, stopping, and that
-// it is alive. The runtime has no datagrams on Unix sockets, so the C library sends them. The socket is
-// connected at the start, because a process that has changed its root directory no longer finds it.
+// Tells systemd what the tracker is doing, as sd_notify(3) does: ready, reloading, stopping, and
+// that it is alive. The runtime has no datagrams on Unix sockets, so the C library sends them. The
+// socket is connected at the start, because a process that has changed its root directory no longer
+// finds it.
 
 import { ptr } from "bun:ffi";
 import { openLibc } from "./libc.ts";
@@ -53,7 +54,9 @@ export class ServiceManager {
     this.#notify("STOPPING=1");
   }
 
-  /** From now on, shows life for as long as `isAlive` returns true. Otherwise systemd restarts it. */
+  /**
+   * From now on, shows life for as long as `isAlive` returns true. Otherwise systemd restarts it.
+   */
   keepAlive(isAlive: () => boolean): void {
     if (this.#watchdogMilliseconds === undefined || this.#socket < 0) return;
     setInterval(() => {

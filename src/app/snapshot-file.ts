@@ -1,13 +1,14 @@
-// The file of a snapshot. It is written beside the old one, brought to the disk, and renamed over it,
-// so that there is a whole file at any moment. It is checked as a whole before any of it is used.
+// The file of a snapshot. It is written beside the old one, brought to the disk, and renamed over
+// it, so that there is a whole file at any moment. It is checked as a whole before any of it is
+// used.
 //
-//   head     [ "AQUASNAP" | version | flags | Unix time of the ages: 8 bytes | checksum | 0 ]    32 bytes
+//   head     [ "AQUASNAP" | version | flags | Unix time of the ages: 8 bytes | checksum | 0 ]  32 bytes
 //   block    [ checksum | kind | bytes of the words | bytes stored ] [ words, perhaps as zstd ]
 //   …
 //   end      [ checksum | 0 | blocks before it | 0 ]
 //
-// Numbers are little-endian. The kind is the bytes of an address, 4 or 16. A checksum is the CRC-32 of
-// what follows it in its block; that of the head, of what precedes it.
+// Numbers are little-endian. The kind is the bytes of an address, 4 or 16. A checksum is the CRC-32
+// of what follows it in its block; that of the head, of what precedes it.
 
 import { readSync, writeSync } from "node:fs";
 

@@ -1,6 +1,6 @@
-// The directory in which a tracker keeps what should survive a restart. It is opened at the start and
-// works after the process has changed its root directory and its user, who must be allowed to write
-// there. A file in it is replaced as a whole: a crash leaves the old one or the new one.
+// The directory in which a tracker keeps what should survive a restart. It is opened at the start
+// and works after the process has changed its root directory and its user, who must be allowed to
+// write there. A file in it is replaced as a whole: a crash leaves the old one or the new one.
 
 import { CString, type Pointer, ptr } from "bun:ffi";
 import { closeSync, fsyncSync, openSync } from "node:fs";
@@ -58,8 +58,8 @@ export function openState(directory: number, name: string): number | undefined {
 }
 
 /**
- * Replaces a file by what `write` writes to a new one, once the disk has it. Throws a StateError, or
- * whatever `write` throws; the old file is there then.
+ * Replaces a file by what `write` writes to a new one, once the disk has it. Throws a StateError,
+ * or whatever `write` throws; the old file is there then.
  */
 export function replaceState(
   directory: number,

@@ -1,5 +1,5 @@
-// Long work of the main thread, in steps of a quarter millisecond: workers on the same core get their
-// turn, the clock advances and signals are handled in between.
+// Long work of the main thread, in steps of a quarter millisecond: workers on the same core get
+// their turn, the clock advances and signals are handled in between.
 
 import { setTimeout } from "node:timers/promises";
 

@@ -1,5 +1,5 @@
-// The life of a tracker on its main thread, the same for each protocol: the entries udp.ts and ws.ts
-// call it in order and add only what differs. A new tracker claims its addresses, starts its
+// The life of a tracker on its main thread, the same for each protocol: the entries udp.ts and
+// ws.ts call it in order and add only what differs. A new tracker claims its addresses, starts its
 // workers, drops its privileges, serves, and stops at a signal.
 
 import { Table, type TableMemory } from "../swarm/table.ts";

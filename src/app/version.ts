@@ -1,5 +1,5 @@
-// What `--version` prints: the version, and of which build it is. `build.ts` defines AQUATIC_BUILD when
-// it compiles a program; run from source, a program does not know its commit.
+// What `--version` prints: the version, and of which build it is. `build.ts` defines AQUATIC_BUILD
+// when it compiles a program; run from source, a program does not know its commit.
 
 import { version } from "../../package.json" with { type: "json" };
 

@@ -25,8 +25,8 @@ export interface Serving<Ready> {
 }
 
 /**
- * Runs this thread as a worker that `setUp` prepares. A worker's entry calls this once. `tell` passes
- * something to the main thread at any time.
+ * Runs this thread as a worker that `setUp` prepares. A worker's entry calls this once. `tell`
+ * passes something to the main thread at any time.
  */
 export function serveWorker<Setup, Ready>(
   setUp: (setup: Setup, tell: (news: unknown) => void) => Promise<Serving<Ready>>,

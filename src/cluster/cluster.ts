@@ -1,6 +1,6 @@
-// A cluster as one of its nodes takes part in it: publishes messages to all nodes or to one, receives
-// theirs, and knows which nodes are here. Used by the link thread of a tracker. Nothing here waits, and
-// nothing that comes from a server throws.
+// A cluster as one of its nodes takes part in it: publishes messages to all nodes or to one,
+// receives theirs, and knows which nodes are here. Used by the link thread of a tracker. Nothing
+// here waits, and nothing that comes from a server throws.
 
 import { type ClusterConfig, describeServer } from "./config.ts";
 import { Link } from "./link.ts";
@@ -40,14 +40,14 @@ export interface ClusterSettings {
 
 export interface ClusterEvents {
   /**
-   * A message of a node that is here, after those that it sent before to the same channel, with at most
-   * a short wait for them. `age` is how many seconds ago it was sent. Returns false if its content is
-   * not valid.
+   * A message of a node that is here, after those that it sent before to the same channel, with at
+   * most a short wait for them. `age` is how many seconds ago it was sent. Returns false if its
+   * content is not valid.
    */
   receive(from: Node, kind: number, payload: Buffer, age: number): boolean;
   /**
-   * A node is here: for the first time (`silence` is Infinity), or again after so many seconds in which
-   * it was not heard.
+   * A node is here: for the first time (`silence` is Infinity), or again after so many seconds in
+   * which it was not heard.
    */
   join(node: Node, silence: number): void;
   /** A node is gone. */

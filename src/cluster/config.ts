@@ -34,8 +34,8 @@ aquatic-ws never mix.`,
     value: "",
     isSecret: true,
     prose: `\
-What only trackers of the cluster know, of at least ${MIN_SECRET_LENGTH} characters. It signs what they send,
-and gives all of them the same keys. 'openssl rand -base64 24' makes one.`,
+What only trackers of the cluster know, of at least ${MIN_SECRET_LENGTH} characters. It signs what
+they send, and gives all of them the same keys. 'openssl rand -base64 24' makes one.`,
   }),
   node: string({
     value: "",
@@ -49,8 +49,8 @@ The name of this tracker in the log and in metrics, different in each. Empty: a 
 export function checkCluster({ secret, servers }: ClusterConfig): void {
   if (servers.length === 0 || secret.length >= MIN_SECRET_LENGTH) return;
   throw new StartupError(
-    `cluster.secret: must have at least ${MIN_SECRET_LENGTH} characters if cluster.servers is set; ` +
-      "'openssl rand -base64 24' makes one",
+    `cluster.secret: must have at least ${MIN_SECRET_LENGTH} characters if cluster.servers is ` +
+      "set; 'openssl rand -base64 24' makes one",
   );
 }
 

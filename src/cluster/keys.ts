@@ -1,6 +1,6 @@
-// The keys of a cluster, all derived from its secret: one for each purpose, equal on all of its nodes,
-// and different in any cluster with another name or secret. None of them reveals another, or the
-// secret.
+// The keys of a cluster, all derived from its secret: one for each purpose, equal on all of its
+// nodes, and different in any cluster with another name or secret. None of them reveals another, or
+// the secret.
 
 import { hkdfSync } from "node:crypto";
 

@@ -1,8 +1,8 @@
-// The link to one Valkey server: a connection that publishes and one that subscribes, because a client
-// that subscribes can do nothing else. The link connects again forever, with growing pauses that differ
-// between nodes. The runtime's client gives up after some tries, loses its subscriptions silently, and
-// does not notice a server that hangs; so each attempt has new clients, and pings find out. Nothing waits
-// for a server: what it does not take is dropped.
+// The link to one Valkey server: a connection that publishes and one that subscribes, because a
+// client that subscribes can do nothing else. The link connects again forever, with growing pauses
+// that differ between nodes. The runtime's client gives up after some tries, loses its
+// subscriptions silently, and does not notice a server that hangs; so each attempt has new clients,
+// and pings find out. Nothing waits for a server: what it does not take is dropped.
 
 import { RedisClient } from "bun";
 

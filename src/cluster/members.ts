@@ -1,12 +1,14 @@
-// The other nodes of a cluster: which of them are here, and what they sent last. A node is here from its
-// first heartbeat until it says goodbye, or has been silent for some seconds. All methods take the time
-// in milliseconds.
+// The other nodes of a cluster: which of them are here, and what they sent last. A node is here
+// from its first heartbeat until it says goodbye, or has been silent for some seconds. All methods
+// take the time in milliseconds.
 
 import type { Sequence } from "./sequence.ts";
 
 /** Milliseconds of silence after which a node is lost. */
 export const MAX_SILENCE_MILLISECONDS = 4500;
-/** Milliseconds for which a lost node is remembered. No message is accepted that is older than this. */
+/**
+ * Milliseconds for which a lost node is remembered. No message is accepted that is older than this.
+ */
 export const MEMORY_MILLISECONDS = 300_000;
 /** Maximum number of nodes, the lost ones included. */
 export const MAX_NODES = 255;
@@ -50,8 +52,8 @@ export class Member implements Node {
   }
 
   /**
-   * Milliseconds that a message took beyond the fastest of late, whatever the clocks of both nodes show.
-   * `arrived` and `sent` are Unix times in milliseconds.
+   * Milliseconds that a message took beyond the fastest of late, whatever the clocks of both nodes
+   * show. `arrived` and `sent` are Unix times in milliseconds.
    */
   measureLag(arrived: number, sent: number): number {
     const offset = arrived - sent;

@@ -3,9 +3,10 @@
 //   byte   0         8         9      10         16     24
 //        [ session | version | kind | sequence | sent | payload | signature: 16 bytes ]
 //
-// Numbers are little-endian. The session is random for each start of a node. The sequence number counts
-// the messages of a session to one channel. `sent` is the sender's Unix time in milliseconds, a double.
-// The signature is the HMAC-SHA256, cut to 16 bytes, of the channel and of all that precedes it.
+// Numbers are little-endian. The session is random for each start of a node. The sequence number
+// counts the messages of a session to one channel. `sent` is the sender's Unix time in
+// milliseconds, a double. The signature is the HMAC-SHA256, cut to 16 bytes, of the channel and of
+// all that precedes it.
 
 import { timingSafeEqual } from "node:crypto";
 import { deriveKey } from "./keys.ts";
@@ -81,7 +82,10 @@ export class MessageCodec {
     return text.startsWith(this.#ownPrefix);
   }
 
-  /** Returns the message of a text, or undefined if no member of the cluster wrote it to this channel. */
+  /**
+   * Returns the message of a text, or undefined if no member of the cluster wrote it to this
+   * channel.
+   */
   read(channel: string, text: string): Message | undefined {
     if (text.length > MAX_TEXT_LENGTH) return undefined;
     const bytes = Buffer.from(text, "base64");

@@ -110,7 +110,7 @@ function collectLag({ lag }: ClusterCounts): Family {
   return {
     name: "aquatic_cluster_lag_seconds",
     kind: "histogram",
-    help: "Time from the dispatch of a message by another node until it was carried out, beyond the fastest",
+    help: "Time until a message of another node was carried out, beyond the fastest of late",
     samples: [
       ...samples,
       { suffix: "_sum", labels: {}, value: lag.sum },

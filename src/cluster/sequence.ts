@@ -1,5 +1,5 @@
-// The messages of one node to one channel, in its order: each once, although several servers deliver
-// it, and with a short wait for those that are late. What is still missing then is lost.
+// The messages of one node to one channel, in its order: each once, although several servers
+// deliver it, and with a short wait for those that are late. What is still missing then is lost.
 
 import type { Message } from "./message.ts";
 
@@ -36,7 +36,9 @@ export class Sequence {
     private readonly events: SequenceEvents,
   ) {}
 
-  /** Adds a message that came at `now`, in milliseconds. Takes it and those after it when it is due. */
+  /**
+   * Adds a message that came at `now`, in milliseconds. Takes it and those after it when it is due.
+   */
   add(message: Message, now: number): void {
     const { sequence } = message;
     if (this.#next < 0) this.#next = sequence;

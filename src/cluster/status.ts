@@ -1,5 +1,5 @@
-// What a link thread counts and knows, as plain data: it goes to the main thread every second, which
-// shows it on the operator's pages (cluster-metrics.ts).
+// What a link thread counts and knows, as plain data: it goes to the main thread every second,
+// which shows it on the operator's pages (cluster-metrics.ts).
 
 import { LATENCY_BOUNDS } from "../app/metrics.ts";
 

@@ -1,6 +1,6 @@
 // The tracker's clock: the whole seconds since it started, in one word of shared memory. The main
-// thread advances it (app/clock.ts), and every worker reads it for the cost of a load. Peers keep the
-// low 16 bits of the second of their last announce, a tick.
+// thread advances it (app/clock.ts), and every worker reads it for the cost of a load. Peers keep
+// the low 16 bits of the second of their last announce, a tick.
 
 /** A thread may have read the clock just before another one advanced it. */
 const MAX_FUTURE_SECONDS = 256;
@@ -26,8 +26,8 @@ export function isLater(tick: number, other: number): boolean {
 }
 
 /**
- * Returns the seconds from `tick` to the later tick `now`. They differ by less than 18 hours; a tick
- * that seems to lie slightly in the future has age 0.
+ * Returns the seconds from `tick` to the later tick `now`. They differ by less than 18 hours; a
+ * tick that seems to lie slightly in the future has age 0.
  */
 export function tickAge(tick: number, now: number): number {
   const age = (now - tick) & 0xffff;

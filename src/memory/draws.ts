@@ -1,7 +1,7 @@
-// Random numbers that can be drawn again: the sequence of one 32-bit seed (splitmix32, the finalizer
-// of MurmurHash3 over a Weyl sequence). What is drawn can thus be prefetched first, without a second
-// copy of the decision: if the memory has changed in between, the second draw is just as random.
-// Each thread has its own. Not for secrets.
+// Random numbers that can be drawn again: the sequence of one 32-bit seed (splitmix32, the
+// finalizer of MurmurHash3 over a Weyl sequence). What is drawn can thus be prefetched first,
+// without a second copy of the decision: if the memory has changed in between, the second draw is
+// just as random. Each thread has its own. Not for secrets.
 
 /** Any odd number would do. This one is 2^32 divided by the golden ratio. */
 const WEYL = 0x9e3779b9 | 0;

@@ -7,9 +7,9 @@
 // parameter is a third slower; unrolling by hand gains nothing.
 
 /**
- * HalfSipHash-1-3 of the `count` words at `words[word]`. Use it for hash tables, where clients never see
- * the hash. The key is `key[keyWord]` and the word after it. Words are hashed as little-endian
- * bytes. Returns 32 bits as a signed integer.
+ * HalfSipHash-1-3 of the `count` words at `words[word]`. Use it for hash tables, where clients
+ * never see the hash. The key is `key[keyWord]` and the word after it. Words are hashed as
+ * little-endian bytes. Returns 32 bits as a signed integer.
  */
 export function halfSipHash13(
   key: Int32Array,
@@ -127,8 +127,8 @@ export function halfSipHash13Wide(
 
 /**
  * A cheap keyed hash of the `count` words at `words[word]`, for a choice of counters whose hash and
- * whose effect no client sees. Each word is mixed with the key by the finalizer of MurmurHash3, so it
- * costs a tenth of halfSipHash13; a client that saw hashes could find collisions.
+ * whose effect no client sees. Each word is mixed with the key by the finalizer of MurmurHash3, so
+ * it costs a tenth of halfSipHash13; a client that saw hashes could find collisions.
  */
 export function mixWords(
   key: Int32Array,

@@ -1,5 +1,5 @@
-// Removes the WebTorrent peers that nobody holds any more, because the node of a cluster through which
-// they announced themselves is gone. The link thread runs it while the workers serve.
+// Removes the WebTorrent peers that nobody holds any more, because the node of a cluster through
+// which they announced themselves is gone. The link thread runs it while the workers serve.
 
 import { RemovalPass } from "./removal.ts";
 import type { Table } from "./table.ts";

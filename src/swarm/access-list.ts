@@ -1,6 +1,6 @@
-// The info hashes that a tracker serves, or refuses to serve: a set in shared memory that every worker
-// asks before an announce. There are two halves. The main thread fills the one that is not in force
-// and then exchanges them with one store, so that no worker sees half a list.
+// The info hashes that a tracker serves, or refuses to serve: a set in shared memory that every
+// worker asks before an announce. There are two halves. The main thread fills the one that is not
+// in force and then exchanges them with one store, so that no worker sees half a list.
 //
 //   word 0     state: sequence << 3 | half in force << 2 | mode
 //   word 16    for each half: slots, info hashes, whether one of them is all zeros, hash key (2)

@@ -104,8 +104,8 @@ export const INFO_HASH_WORDS = 5;
 /**
  * The words of an announce as a worker passes it to a table: the number of peers wanted; flags; the
  * info hash; the peer as the table stores it, without the time (see peer-blocks.ts); and what
- * Table.hashAnnounce fills in: the hashes of the info hash and of the peer, and a random number from
- * which the peers to hand out are drawn.
+ * Table.hashAnnounce fills in: the hashes of the info hash and of the peer, and a random number
+ * from which the peers to hand out are drawn.
  */
 export const ANNOUNCE = {
   numwant: 0,

@@ -33,8 +33,8 @@ const MAX_DIRECTORY_BITS = 24;
 const MIN_SIZE_CLASS: SizeClass = 3;
 
 /**
- * A random start is a bucket and an index of 6 bits in it, drawn again until there is a peer at that
- * index, so every peer is equally likely. A bucket that is about to be split holds 32 peers on
+ * A random start is a bucket and an index of 6 bits in it, drawn again until there is a peer at
+ * that index, so every peer is equally likely. A bucket that is about to be split holds 32 peers on
  * average; the odds of more than 64 are one in ten million.
  */
 const INDEX_BITS = 6;

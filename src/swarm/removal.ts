@@ -1,5 +1,5 @@
-// Removes the peers of a table that must go, and the torrents that they leave empty, while the workers
-// serve. The subclasses decide which peers these are.
+// Removes the peers of a table that must go, and the torrents that they leave empty, while the
+// workers serve. The subclasses decide which peers these are.
 
 import { HEADER, STORAGE_SETS, TORRENT } from "./layout.ts";
 import type { Table } from "./table.ts";

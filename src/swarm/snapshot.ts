@@ -23,8 +23,8 @@ export const SNAPSHOT_SEEDER = 0x8000;
 const PART_WORDS = 1 << 16;
 
 /**
- * Words that one step of the walk may add to a part, for peers of `stride` words: its last bucket may
- * go beyond its budget, and each of its torrents needs a head.
+ * Words that one step of the walk may add to a part, for peers of `stride` words: its last bucket
+ * may go beyond its budget, and each of its torrents needs a head.
  */
 export function snapshotStepWords(stride: number): number {
   return (MAX_PEERS_PER_STEP + (1 << MAX_SIZE_CLASS)) * stride + CHUNK_SLOTS * HEAD_WORDS;
@@ -66,8 +66,8 @@ export class SnapshotEncoder {
   }
 
   /**
-   * Starts a new part, and fills it in at most `maxSteps` steps of the walk. Returns true if it is the
-   * last one.
+   * Starts a new part, and fills it in at most `maxSteps` steps of the walk. Returns true if it is
+   * the last one.
    */
   next(maxSteps = Infinity): boolean {
     this.length = 0;
@@ -127,8 +127,9 @@ export interface SnapshotAge {
 }
 
 /**
- * Visits the peers of a part, of `stride` words each: calls `visit` with the words of the swarm's info
- * hash and of the peer. Returns false, at the first word that is wrong, if the part is not whole.
+ * Visits the peers of a part, of `stride` words each: calls `visit` with the words of the swarm's
+ * info hash and of the peer. Returns false, at the first word that is wrong, if the part is not
+ * whole.
  */
 export function readSnapshotPart(
   words: Int32Array,

@@ -148,8 +148,9 @@ export class Swarms {
   }
 
   /**
-   * Returns which set of a large swarm `handOut` will begin with for an announcing peer that is in it
-   * already, and leaves `draws` where it will be then. No lock is needed: a wrong result is harmless.
+   * Returns which set of a large swarm `handOut` will begin with for an announcing peer that is in
+   * it already, and leaves `draws` where it will be then. No lock is needed: a wrong result is
+   * harmless.
    */
   guessFirstSet(record: number, status: number, seed: number): number {
     const { words, draws } = this;

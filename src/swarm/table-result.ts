@@ -13,7 +13,9 @@ export class TableResult {
   isNewcomer = false;
   /** Unless the peer is new: the tick of its announce before. Set by `announce`. */
   lastTick = 0;
-  /** Unless the peer is new: its status before, 0 for a leecher, 1 for a seeder. Set by `announce`. */
+  /**
+   * Unless the peer is new: its status before, 0 for a leecher, 1 for a seeder. Set by `announce`.
+   */
   lastStatus = 0;
   /** Unless the peer is new: whether the announce counted. Set by `announce`; see FLAG_MERGE. */
   wasUpdated = false;

@@ -115,8 +115,8 @@ export class Table {
   }
 
   /**
-   * Completes the announce at `request[requestWord]` with the hashes of its torrent and its peer, and
-   * with the random number from which the peers to hand out are drawn.
+   * Completes the announce at `request[requestWord]` with the hashes of its torrent and its peer,
+   * and with the random number from which the peers to hand out are drawn.
    */
   hashAnnounce(request: Int32Array, requestWord: number): void {
     request[requestWord + ANNOUNCE.torrentHash] = this.#hashInfoHash(
@@ -282,8 +282,8 @@ export class Table {
     return 0;
   }
 
-  // Whether an announce of the peer at `tick` is later than the announcing one, or says more in the same
-  // second: peers become seeders, and hardly ever leechers again.
+  // Whether an announce of the peer at `tick` is later than the announcing one, or says more in the
+  // same second: peers become seeders, and hardly ever leechers again.
   #isSuperseded(tick: number): boolean {
     const announcer = this.#announcer;
     return isLater(tick, announcer.tick) || (tick === announcer.tick && announcer.status === 0);

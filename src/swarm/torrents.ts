@@ -161,7 +161,8 @@ export class Torrents {
     release(words, HEADER.chunksLock);
   }
 
-  // --- chunks --------------------------------------------------------------------------------------
+  // --- chunks
+  // --------------------------------------------------------------------------------------
 
   #chunk(chunk: number): number {
     return this.#chunks + chunk * CHUNK.words;
@@ -241,7 +242,8 @@ export class Torrents {
     else words[shard + SHARD.freeChunk] = next;
   }
 
-  // --- the index -----------------------------------------------------------------------------------
+  // --- the index
+  // -----------------------------------------------------------------------------------
 
   #splitBucket(shard: number, hash: number): void {
     const { words } = this;

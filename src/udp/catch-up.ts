@@ -1,14 +1,14 @@
-// How the nodes of a cluster learn what they have missed, on the link thread. A node asks one other for
-// its peers, all of them or those that have announced themselves since some time, and that one streams
-// parts of a snapshot (swarm/snapshot.ts), at a limited rate. A node asks
+// How the nodes of a cluster learn what they have missed, on the link thread. A node asks one other
+// for its peers, all of them or those that have announced themselves since some time, and that one
+// streams parts of a snapshot (swarm/snapshot.ts), at a limited rate. A node asks
 //
-// - one other node, the one here for longest, when it meets the others: for everything the first time,
-//   and later for what came while it was alone;
+// - one other node, the one here for longest, when it meets the others: for everything the first
+//   time, and later for what came while it was alone;
 // - a node that returns, for what announced itself there meanwhile, unless it was alone itself;
 // - a node of which messages have been lost, for the time since then.
 //
-// A node that was alone also sends all others what announced itself there meanwhile, or since it started.
-// Stops are not sent again: those peers expire.
+// A node that was alone also sends all others what announced itself there meanwhile, or since it
+// started. Stops are not sent again: those peers expire.
 
 import { FIRST_KIND } from "../cluster/cluster.ts";
 import { MEMORY_MILLISECONDS, type Node } from "../cluster/members.ts";
@@ -22,9 +22,13 @@ import type { ByFamily } from "./address-family.ts";
 export const KIND = {
   /** Changes, see change-codec.ts. */
   changes: FIRST_KIND,
-  /** How many seconds ago the peers announced themselves that the sender wants, or EVERYTHING: u32. */
+  /**
+   * How many seconds ago the peers announced themselves that the sender wants, or EVERYTHING: u32.
+   */
   ask: FIRST_KIND + 1,
-  /** A part of what the receiver has asked for: bytes of its address, whether it is the last, words. */
+  /**
+   * A part of what the receiver has asked for: bytes of its address, whether it is the last, words.
+   */
   part: FIRST_KIND + 2,
   /** A part of what the sender knows from before it met the others. */
   share: FIRST_KIND + 3,
@@ -107,7 +111,10 @@ export class CatchUp {
   readonly #askedAt = new Map<string, number>();
   /** By the session of the node that has asked; "" for all. */
   readonly #streams = new Map<string, PartStream>();
-  /** When this node sends the others what announced itself while it was alone, and since when that was. */
+  /**
+   * When this node sends the others what announced itself while it was alone, and since when that
+   * was.
+   */
   #shareAt = Infinity;
   #shareFrom = Infinity;
   /** By the session of a node that is lost, since when. */
@@ -173,7 +180,9 @@ export class CatchUp {
     return false;
   }
 
-  /** Asks and sends what is due at `now`. `second` is that of the clock. Called many times a second. */
+  /**
+   * Asks and sends what is due at `now`. `second` is that of the clock. Called many times a second.
+   */
   work(now: number, second: number): void {
     if (this.#asked !== undefined && now > this.#asked.deadline) this.#giveUp(this.#asked, now);
     if (this.#asked === undefined && this.#questions.size > 0) this.#askNext(now);
@@ -304,8 +313,8 @@ class PartStream {
   }
 
   /**
-   * Returns the payload of the next part, with ages as of `second`, or undefined if there is nothing to
-   * send yet. `now` is in milliseconds.
+   * Returns the payload of the next part, with ages as of `second`, or undefined if there is
+   * nothing to send yet. `now` is in milliseconds.
    */
   next(now: number, second: number): Uint8Array | undefined {
     const family = this.#family;

@@ -12,7 +12,10 @@ import { CHANGE, CHANGE_IPV6 } from "./changes.ts";
 
 const FLAGS = FLAG_SEEDER | FLAG_STOPPED;
 const AGE_SHIFT = 3;
-/** Older changes have this age, too. They are seconds old only if the system has stopped this process. */
+/**
+ * Older changes have this age, too. They are seconds old only if the system has stopped this
+ * process.
+ */
 const MAX_AGE = 31;
 
 const PORT_BYTES = 2;
@@ -32,7 +35,9 @@ export class ChangeEncoder {
     return this.#length === 0;
   }
 
-  /** Adds the change at `words[change]` (see CHANGE) at the tick `now`. Returns false if it is full. */
+  /**
+   * Adds the change at `words[change]` (see CHANGE) at the tick `now`. Returns false if it is full.
+   */
   add(words: Int32Array, change: number, now: number): boolean {
     const state = words[change + CHANGE.state];
     const isIpv6 = (state & CHANGE_IPV6) !== 0;
@@ -85,8 +90,8 @@ export function changeAge(message: Uint8Array, offset: number): number {
 }
 
 /**
- * Reads the change at `message[offset]` to the announce at `request[announceWord]`. Returns the offset
- * of the next one. The message consists of whole changes.
+ * Reads the change at `message[offset]` to the announce at `request[announceWord]`. Returns the
+ * offset of the next one. The message consists of whole changes.
  */
 export function readChange(
   message: Uint8Array,

@@ -1,10 +1,10 @@
-// What the other nodes of a cluster must know of the announces of this one. The worker that answers an
-// announce appends the change to a ring in shared memory, and the link worker reads it there. The worker
-// never waits and wakes no other thread. If a ring is full, the change is dropped and counted, and the
-// peer's next announce makes up for it.
+// What the other nodes of a cluster must know of the announces of this one. The worker that answers
+// an announce appends the change to a ring in shared memory, and the link worker reads it there.
+// The worker never waits and wakes no other thread. If a ring is full, the change is dropped and
+// counted, and the peer's next announce makes up for it.
 //
-// cluster/news.ts says which announces are sent. Stops always are, also of peers that this node does not
-// know, because another one may know them.
+// cluster/news.ts says which announces are sent. Stops always are, also of peers that this node
+// does not know, because another one may know them.
 
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
@@ -15,8 +15,8 @@ import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, INFO_HASH_WORDS } from "../swarm/l
 import type { TableResult } from "../swarm/table-result.ts";
 
 /**
- * The words of a change: its state; the info hash; the peer without its time (see peer-blocks.ts). The
- * state is the flags of the announce, CHANGE_IPV6, and the tick in the upper half.
+ * The words of a change: its state; the info hash; the peer without its time (see peer-blocks.ts).
+ * The state is the flags of the announce, CHANGE_IPV6, and the tick in the upper half.
  */
 export const CHANGE = { state: 0, infoHash: 1, peer: 1 + INFO_HASH_WORDS } as const;
 
@@ -59,8 +59,8 @@ export class ChangeWriter {
   }
 
   /**
-   * Appends the announce at `request[announceWord]`, which a table has carried out with this result at
-   * second `now`, if others must know of it. `peerWords` is the table's.
+   * Appends the announce at `request[announceWord]`, which a table has carried out with this result
+   * at second `now`, if others must know of it. `peerWords` is the table's.
    */
   add(
     request: Int32Array,

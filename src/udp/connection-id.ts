@@ -63,8 +63,8 @@ export function printConnectionKeys(keys: Int32Array, maxAge: number, start: num
 }
 
 /**
- * Takes over such keys at second 0, the Unix time `start`. Returns false if they are none, or belong to
- * another period of time.
+ * Takes over such keys at second 0, the Unix time `start`. Returns false if they are none, or
+ * belong to another period of time.
  */
 export function takeOverConnectionKeys(
   keys: Int32Array,
@@ -117,8 +117,8 @@ export class ConnectionIds {
   #nextKey = 0;
 
   /**
-   * `maxAge` is for how many seconds an id is valid. With a `maxSkew`, ids from clocks that differ by
-   * up to so many seconds are valid too.
+   * `maxAge` is for how many seconds an id is valid. With a `maxSkew`, ids from clocks that differ
+   * by up to so many seconds are valid too.
    */
   constructor(
     /** CONNECTION_KEY_WORDS words, see above. */

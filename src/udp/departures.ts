@@ -1,7 +1,7 @@
-// The peers that have stopped lately, on the link thread. An announce that a peer made before its stop may
-// arrive after it: from another node, or in a part of a snapshot. It must not bring the peer back. A stop
-// may take the place of an earlier one, so a few peers come back after all; they expire like peers that
-// never stop.
+// The peers that have stopped lately, on the link thread. An announce that a peer made before its
+// stop may arrive after it: from another node, or in a part of a snapshot. It must not bring the
+// peer back. A stop may take the place of an earlier one, so a few peers come back after all; they
+// expire like peers that never stop.
 
 const SLOTS = 1 << 16;
 /** Words of a slot: the hash of torrent and peer, and the second of the stop. */

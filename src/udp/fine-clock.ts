@@ -1,5 +1,5 @@
-// The tracker's clock with fractions of seconds, as the link worker needs it. The shared word has whole
-// seconds; how far the current one has come is known by when the word was seen to advance.
+// The tracker's clock with fractions of seconds, as the link worker needs it. The shared word has
+// whole seconds; how far the current one has come is known by when the word was seen to advance.
 
 import { CONTROL } from "../app/control.ts";
 import { readClock } from "../memory/clock.ts";
@@ -19,8 +19,8 @@ export class FineClock {
   }
 
   /**
-   * The clock with fractions. The more often this is called, the better: each call looks whether the
-   * second has just begun.
+   * The clock with fractions. The more often this is called, the better: each call looks whether
+   * the second has just begun.
    */
   read(): number {
     const seconds = this.milliseconds() / 1000;

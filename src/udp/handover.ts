@@ -1,7 +1,7 @@
-// Restarts without a gap: a tracker takes over from one that still runs with the same state directory.
-// The old one writes a snapshot when it is asked to (SIGUSR2). The new one loads it, binds the same
-// ports, serves, and then stops the old one, which answers what has arrived, and leaves the directory to
-// its successor.
+// Restarts without a gap: a tracker takes over from one that still runs with the same state
+// directory. The old one writes a snapshot when it is asked to (SIGUSR2). The new one loads it,
+// binds the same ports, serves, and then stops the old one, which answers what has arrived, and
+// leaves the directory to its successor.
 
 import { closeSync, fstatSync, readFileSync, writeSync } from "node:fs";
 import { log } from "../app/log.ts";
@@ -39,8 +39,8 @@ export class Ownership {
     const owner = ownership.#readOwner();
     if (!isHandover || owner === 0) {
       throw new StartupError(
-        `persistence.path: ${JSON.stringify(path)} is in use by process ${owner}; stop it, or set ` +
-          "persistence.handover",
+        `persistence.path: ${JSON.stringify(path)} is in use by process ${owner}; stop it, or ` +
+          "set persistence.handover",
       );
     }
     ownership.#predecessor = owner;

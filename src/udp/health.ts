@@ -1,5 +1,5 @@
-// `aquatic-udp --health URL`: asks a tracker for a connection ID as a client would. Runs instead of the
-// tracker.
+// `aquatic-udp --health URL`: asks a tracker for a connection ID as a client would. Runs instead of
+// the tracker.
 
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";

@@ -1,6 +1,6 @@
-// The link worker of a cluster: sends what has changed here to the other nodes, and merges what they send.
-// It reads the rings of the workers many times a second, so that they never have to wake it. The
-// connections to the servers, and all waiting, are in its event loop.
+// The link worker of a cluster: sends what has changed here to the other nodes, and merges what
+// they send. It reads the rings of the workers many times a second, so that they never have to wake
+// it. The connections to the servers, and all waiting, are in its event loop.
 
 import { CONTROL } from "../app/control.ts";
 import { Counters } from "../app/counters.ts";
@@ -27,11 +27,13 @@ import { Origins } from "./origins.ts";
 import { countAnswering, type LinkWorkerSetup } from "./setup.ts";
 
 /**
- * Time between two looks at the rings: changes wait so long for others, or until a message is full. To
- * wake up costs some 100 µs, as much as several messages.
+ * Time between two looks at the rings: changes wait so long for others, or until a message is full.
+ * To wake up costs some 100 µs, as much as several messages.
  */
 const GATHER_MILLISECONDS = 50;
-/** The same while a ring might be full sooner, and while peers are sent to a node that has asked. */
+/**
+ * The same while a ring might be full sooner, and while peers are sent to a node that has asked.
+ */
 const BUSY_MILLISECONDS = 10;
 /** Changes of one look from which on a ring might be: a third of what fits. */
 const MANY_CHANGES = 4000;

@@ -1,11 +1,11 @@
-// Carries out the announces at other nodes on the link thread, in batches as the workers do. They want no
-// peers. The limits of this tracker hold for them, and its access list. An announce that is
-// older than the one that the table knows changes nothing, so batches may come late, twice, or in any
-// order.
+// Carries out the announces at other nodes on the link thread, in batches as the workers do. They
+// want no peers. The limits of this tracker hold for them, and its access list. An announce that is
+// older than the one that the table knows changes nothing, so batches may come late, twice, or in
+// any order.
 //
 // Of the time of an announce, only its age is known, and rounding must not change the order of two
-// announces within a second. So times have fractions until they become ticks, and a change of a node is
-// never dated before an earlier one of the same node.
+// announces within a second. So times have fractions until they become ticks, and a change of a
+// node is never dated before an earlier one of the same node.
 
 import type { Counters } from "../app/counters.ts";
 import { MAX_NODES } from "../cluster/members.ts";
@@ -68,8 +68,8 @@ export class Merger {
   }
 
   /**
-   * Merges changes that the node with the index `node` sent `age` seconds before `now`, both of them with
-   * fractions. Returns false, and changes nothing, if the message is not valid.
+   * Merges changes that the node with the index `node` sent `age` seconds before `now`, both of
+   * them with fractions. Returns false, and changes nothing, if the message is not valid.
    */
   mergeChanges(message: Uint8Array, age: number, now: number, node: number): boolean {
     if (!hasWholeChanges(message)) return false;
@@ -124,8 +124,8 @@ export class Merger {
   }
 
   /**
-   * Notes that a peer has stopped at this node: the change at `words[change]` of `age` seconds ago. If
-   * an older announce has brought it back meanwhile, it goes.
+   * Notes that a peer has stopped at this node: the change at `words[change]` of `age` seconds ago.
+   * If an older announce has brought it back meanwhile, it goes.
    */
   noteStop({ words }: RingReader, change: number, age: number, now: number): void {
     this.#now = now;

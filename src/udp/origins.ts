@@ -1,7 +1,7 @@
-// About how many peers announce at each of the other nodes. A HyperLogLog (Flajolet et al., 2007) for
-// each node and each eighth of max_peer_age has the peers that the node sent in that time; those of the
-// last eight are merged to be counted. A node sends each of its peers at every announce, or once in such
-// a time. Kept by the link thread.
+// About how many peers announce at each of the other nodes. A HyperLogLog (Flajolet et al., 2007)
+// for each node and each eighth of max_peer_age has the peers that the node sent in that time;
+// those of the last eight are merged to be counted. A node sends each of its peers at every
+// announce, or once in such a time. Kept by the link thread.
 
 /** The error is about 1.04 / √512, 5 %. */
 const REGISTER_BITS = 9;

@@ -1,5 +1,5 @@
-// What survives a restart of the UDP tracker: its swarms, and the keys of its connection ids, so that
-// clients notice nothing. The entry calls this on the main thread.
+// What survives a restart of the UDP tracker: its swarms, and the keys of its connection ids, so
+// that clients notice nothing. The entry calls this on the main thread.
 
 import { closeSync, readFileSync, writeSync } from "node:fs";
 import { awaitInterval, type BackgroundSettings } from "../app/background.ts";
@@ -25,7 +25,9 @@ import { SNAPSHOT_FILE, type SnapshotAnswer, type SnapshotQuestion } from "./sna
 const KEYS_FILE = "connection-keys";
 /** What a file that cannot be used is renamed to, with this at its end. */
 const ASIDE = ".unusable";
-/** Makes what was restored older than what other nodes have heard since, although ages are rounded. */
+/**
+ * Makes what was restored older than what other nodes have heard since, although ages are rounded.
+ */
 const CLUSTER_MARGIN_SECONDS = 2;
 /** Time for the last snapshot when the tracker stops. */
 const STOP_MILLISECONDS = 30_000;
@@ -100,8 +102,8 @@ export class Persistence {
       const counts = this.#load(reader, tables, clock.second, elapsed);
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
       log.info(
-        `${counts.peers} peers of ${counts.torrents} torrents have been restored in ${seconds} s; ` +
-          `${counts.expired} have expired since`,
+        `${counts.peers} peers of ${counts.torrents} torrents have been restored in ${seconds} ` +
+          `s; ${counts.expired} have expired since`,
       );
     } catch (error) {
       if (!(error instanceof SnapshotError || error instanceof StateError)) throw error;
@@ -124,8 +126,8 @@ export class Persistence {
   }
 
   /**
-   * Asks for the last snapshot, once no worker serves any more. If another process has taken over, the
-   * directory is its own.
+   * Asks for the last snapshot, once no worker serves any more. If another process has taken over,
+   * the directory is its own.
    */
   async finish(ask: () => Promise<SnapshotAnswer>): Promise<void> {
     if (!this.ownership.isOurs) return;

@@ -2,8 +2,8 @@
 // others. Ids count from a time that all nodes know, and the key of each period is derived from the
 // cluster's secret, so nodes agree without a message. The main thread calls this with each tick.
 //
-// The clocks of nodes differ. An id from a node whose clock is ahead is one from the future, perhaps
-// from the next period, and an id from a node whose clock is behind looks older than it is.
+// The clocks of nodes differ. An id from a node whose clock is ahead is one from the future,
+// perhaps from the next period, and an id from a node whose clock is behind looks older than it is.
 
 import { deriveKey } from "../cluster/keys.ts";
 import { AGE, keyPeriod, setConnectionKey } from "./connection-id.ts";

@@ -1,5 +1,5 @@
-// The snapshot worker: writes all swarms to a file whenever the main thread asks. It walks the tables
-// beside the other workers, at a low priority, so that requests come first.
+// The snapshot worker: writes all swarms to a file whenever the main thread asks. It walks the
+// tables beside the other workers, at a low priority, so that requests come first.
 
 import { openLibc } from "../app/libc.ts";
 import { SnapshotWriter } from "../app/snapshot-file.ts";

@@ -1,6 +1,6 @@
-// Limits of one client address, over all workers: connections, peers, and messages a second. An IPv6
-// client can choose addresses from a whole /64, so a /64 counts as one address. The address is that
-// behind trusted proxies (see client-address.ts). 0 means no limit.
+// Limits of one client address, over all workers: connections, peers, and messages a second. An
+// IPv6 client can choose addresses from a whole /64, so a /64 counts as one address. The address is
+// that behind trusted proxies (see client-address.ts). 0 means no limit.
 
 import { CountingSketch, SKETCH_WORDS } from "../memory/counting-sketch.ts";
 import { halfSipHash13 } from "../memory/hash.ts";
@@ -19,7 +19,9 @@ export interface AddressLimitsMemory {
   readonly key: Int32Array;
 }
 
-/** An address may send the messages of so many seconds at once, as all clients do after a restart. */
+/**
+ * An address may send the messages of so many seconds at once, as all clients do after a restart.
+ */
 const BURST_SECONDS = 40;
 
 const CONNECTIONS = 0;
@@ -51,7 +53,9 @@ export class AddressLimits {
     this.#messages = new TokenBuckets(words.subarray(TOKENS), rate, rate * BURST_SECONDS);
   }
 
-  /** Returns what stands for an address of four words (see readAddressWords) in the other functions. */
+  /**
+   * Returns what stands for an address of four words (see readAddressWords) in the other functions.
+   */
   hash(address: Int32Array): number {
     const isIpv4 = address[0] === 0 && address[1] === 0;
     return halfSipHash13(this.#key, 0, address, isIpv4 ? 2 : 0, 2);

@@ -1,6 +1,6 @@
-// What a socket worker tells the other nodes of a cluster about its peers: by the link thread, which
-// publishes changes in batches. Nothing waits for that: a change for which there is no room is dropped,
-// and the next announce of the peer makes up for it.
+// What a socket worker tells the other nodes of a cluster about its peers: by the link thread,
+// which publishes changes in batches. Nothing waits for that: a change for which there is no room
+// is dropped, and the next announce of the peer makes up for it.
 
 import type { Counters } from "../app/counters.ts";
 import { COUNTER } from "../app/metrics.ts";
@@ -11,8 +11,8 @@ import type { Channels } from "./channel.ts";
 
 export interface Changes {
   /**
-   * Notes the announce at the start of `request` (see ANNOUNCE), at second `now`, with its result, if
-   * other nodes must know of it.
+   * Notes the announce at the start of `request` (see ANNOUNCE), at second `now`, with its result,
+   * if other nodes must know of it.
    */
   note(request: Int32Array, result: TableResult, now: number): void;
 }

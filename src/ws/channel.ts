@@ -1,9 +1,11 @@
 // What socket workers send to each other: offers and answers for connections of another worker, and
-// questions whether one of its connections is alive. Between any two workers there is a ring in shared
-// memory each way. Nothing here waits: an offer or an answer for which there is no room is dropped.
+// questions whether one of its connections is alive. Between any two workers there is a ring in
+// shared memory each way. Nothing here waits: an offer or an answer for which there is no room is
+// dropped.
 //
-// In a cluster, the link thread is one more worker, whose connections are the other nodes. It also gets
-// what the other nodes must know: changes of peers, and questions about a peer that one of them holds.
+// In a cluster, the link thread is one more worker, whose connections are the other nodes. It also
+// gets what the other nodes must know: changes of peers, and questions about a peer that one of
+// them holds.
 
 import { doorbellWord } from "../app/control.ts";
 import { wakeWorker } from "../app/wake-event.ts";
@@ -18,9 +20,9 @@ import { ID_WORDS } from "./message/id.ts";
 //
 //   [ kind | connection | generation | value | payload ... ]
 //
-// `value` is the number of payload bytes, the worker that asks, the flags of a change, or the token of a
-// question. The payload of an offer or an answer for another node begins with its route. That of a
-// change or a question is an info hash and a peer ID.
+// `value` is the number of payload bytes, the worker that asks, the flags of a change, or the token
+// of a question. The payload of an offer or an answer for another node begins with its route. That
+// of a change or a question is an info hash and a peer ID.
 
 const HEAD_WORDS = 4;
 const PEER_WORDS = 2 * ID_WORDS;
@@ -76,7 +78,9 @@ export interface ChannelReceiver {
 
 /** What the link thread does with what it receives, beside that. */
 export interface LinkReceiver extends ChannelReceiver {
-  /** Takes the message of `length` bytes at `bytes[start]` for a node; `words[route]` is its route. */
+  /**
+   * Takes the message of `length` bytes at `bytes[start]` for a node; `words[route]` is its route.
+   */
   relayToNode(
     name: ConnectionName,
     generation: number,
@@ -216,8 +220,8 @@ export class Channels {
   }
 
   /**
-   * Tells the link thread that the peer of an announce (see ANNOUNCE) has changed. It looks for changes
-   * itself, and is woken only for many. Returns false if there is no room.
+   * Tells the link thread that the peer of an announce (see ANNOUNCE) has changed. It looks for
+   * changes itself, and is woken only for many. Returns false if there is no room.
    */
   change(worker: number, request: Int32Array): boolean {
     const to = this.#sending[worker]!;
@@ -230,8 +234,8 @@ export class Channels {
   }
 
   /**
-   * Asks the link thread whether a node still holds the peer of an announce (see ANNOUNCE). Returns false
-   * if there is no room.
+   * Asks the link thread whether a node still holds the peer of an announce (see ANNOUNCE). Returns
+   * false if there is no room.
    */
   probeNode(
     worker: number,
@@ -265,8 +269,8 @@ export class Channels {
   }
 
   /**
-   * Makes all that was sent visible to the other workers, and wakes those that sleep. Returns false if
-   * there was no room for a question: it waits for the next flush.
+   * Makes all that was sent visible to the other workers, and wakes those that sleep. Returns false
+   * if there was no room for a question: it waits for the next flush.
    */
   flush(): boolean {
     let isAllSent = true;

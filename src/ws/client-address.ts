@@ -1,5 +1,5 @@
-// The address of a connection's client: where the connection comes from or, if that is a trusted proxy,
-// the address that the proxy states. All that depends on a client's address asks here.
+// The address of a connection's client: where the connection comes from or, if that is a trusted
+// proxy, the address that the proxy states. All that depends on a client's address asks here.
 
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 import { readAddress, writeAddress } from "../memory/address.ts";
@@ -16,7 +16,9 @@ export interface ProxySettings {
   readonly client_address_header: string;
 }
 
-/** Returns the canonical spelling of a trusted proxy. Throws a RangeError that says what is allowed. */
+/**
+ * Returns the canonical spelling of a trusted proxy. Throws a RangeError that says what is allowed.
+ */
 export function normalizeProxy(text: string): string {
   const { address, bits, family } = parseProxy(text);
   const bytes = new Uint8Array(16);
@@ -52,9 +54,9 @@ export class ClientAddresses {
   }
 
   /**
-   * Returns the address of a client that connected from `remote`. Each proxy appends the address from
-   * which it was asked to the header, so it is believed from its end, up to the first address that is
-   * not trusted, or to an invalid one.
+   * Returns the address of a client that connected from `remote`. Each proxy appends the address
+   * from which it was asked to the header, so it is believed from its end, up to the first address
+   * that is not trusted, or to an invalid one.
    */
   find(remote: string, headers: HeaderValues): string {
     let client = canonize(remote) ?? remote;
@@ -119,7 +121,10 @@ function readEntry(entry: string): string | undefined {
   return canonize(ipv6 ?? ipv4 ?? entry);
 }
 
-/** Returns the canonical spelling of an address, of IPv4 if it is mapped; undefined if it is invalid. */
+/**
+ * Returns the canonical spelling of an address, of IPv4 if it is mapped; undefined if it is
+ * invalid.
+ */
 function canonize(text: string): string | undefined {
   const bytes = new Uint8Array(16);
   const length = readAddress(text, bytes, 0);

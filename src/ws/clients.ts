@@ -63,8 +63,8 @@ export class Clients {
   }
 
   /**
-   * Removes a connection. `removePeers` is called while nobody can find the client any more, but its
-   * slot is still in use. Returns false if it was removed before.
+   * Removes a connection. `removePeers` is called while nobody can find the client any more, but
+   * its slot is still in use. Returns false if it was removed before.
    */
   close(client: Client, removePeers: () => void): boolean {
     const slot = slotOf(client.name);

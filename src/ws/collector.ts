@@ -1,6 +1,6 @@
-// Decides when a socket worker's garbage is collected. The runtime lets a heap double first, and counts
-// the reserved shared memory of the tables as part of it, so hundreds of megabytes of garbage would pile
-// up, and no memory would still be in a cache when it is used again.
+// Decides when a socket worker's garbage is collected. The runtime lets a heap double first, and
+// counts the reserved shared memory of the tables as part of it, so hundreds of megabytes of
+// garbage would pile up, and no memory would still be in a cache when it is used again.
 
 import { edenGC, fullGC, heapSize } from "bun:jsc";
 

@@ -17,7 +17,9 @@ import { normalizeOrigin } from "./origin.ts";
 
 export type WsConfig = Config<typeof wsSchema>;
 
-/** The keys that were set and have no effect. They are accepted so that an old file still serves. */
+/**
+ * The keys that were set and have no effect. They are accepted so that an old file still serves.
+ */
 export function listUnusedKeys({ handlers }: WsConfig): string[] {
   const { channel_recv_timeout_microseconds: timeout } = wsSchema.handlers;
   const isDefault = handlers.channel_recv_timeout_microseconds === timeout.value;
@@ -102,7 +104,8 @@ last address that is not a trusted proxy is used.`,
       value: 4096,
       min: 1,
       max: 65536,
-      prose: `Maximum number of events that a thread takes from the system at once, with the backend 'epoll'.`,
+      prose: `\
+Maximum number of events that a thread takes from the system at once, with the backend 'epoll'.`,
     }),
     poll_timeout_milliseconds: integer({
       value: 50,

@@ -1,7 +1,7 @@
-// Which connections are open, their clients' addresses, and which of them accept no more offers: shared
-// memory that each worker writes for its own connections and reads for all. The name of a connection is
-// its worker and its slot there. Slots are reused, so a generation is kept with each name. To the link
-// thread of a cluster, which is the last worker, each other node is a connection.
+// Which connections are open, their clients' addresses, and which of them accept no more offers:
+// shared memory that each worker writes for its own connections and reads for all. The name of a
+// connection is its worker and its slot there. Slots are reused, so a generation is kept with each
+// name. To the link thread of a cluster, which is the last worker, each other node is a connection.
 //
 //   slot    [ generation << 2 · full · open | - | - | - | address · address · address · address ]
 //

@@ -1,5 +1,5 @@
-// How a socket worker waits for work: in the runtime's event loop, or with 'epoll' in a loop of its own,
-// which gives the event loop a turn now and then, for timers and messages of the main thread.
+// How a socket worker waits for work: in the runtime's event loop, or with 'epoll' in a loop of its
+// own, which gives the event loop a turn now and then, for timers and messages of the main thread.
 
 import { CONTROL, doorbellWord } from "../app/control.ts";
 import { LiveConfigReader } from "../app/live-config.ts";

@@ -1,6 +1,6 @@
-// One message in, deliveries out: what the tracker does with a message of a client. The handler knows
-// the table, and connections by name, but no sockets. Each socket worker has one. Nothing that a client
-// sends makes it throw.
+// One message in, deliveries out: what the tracker does with a message of a client. The handler
+// knows the table, and connections by name, but no sockets. Each socket worker has one. Nothing
+// that a client sends makes it throw.
 
 import type { ClientSampler } from "../app/client-samples.ts";
 import type { Counters } from "../app/counters.ts";
@@ -107,7 +107,9 @@ const CONNECTION_HALF = ID_WORDS * 2;
 /** Peers asked of the table for each offer, so that some may be passed over. */
 const CANDIDATES = 2;
 
-/** Maximum number of peers of one connection looked up at a time, to find those that have expired. */
+/**
+ * Maximum number of peers of one connection looked up at a time, to find those that have expired.
+ */
 const MAX_CHECKED = 2000;
 /** Seconds until the next look-up if few had expired. */
 const CHECK_SECONDS = 10;
@@ -167,8 +169,8 @@ export class Handler {
   }
 
   /**
-   * Handles the message in the inbox again, which had the outcome `held`. The node that was the holder
-   * is known not to hold the peer any more, though the table may still say so.
+   * Handles the message in the inbox again, which had the outcome `held`. The node that was the
+   * holder is known not to hold the peer any more, though the table may still say so.
    */
   handleAfter(gone: Pick<Sender, "name" | "generation">, from: Sender, now: number): Outcome {
     this.#gone = gone;
@@ -177,7 +179,10 @@ export class Handler {
     return outcome;
   }
 
-  /** The peer of the message with the outcome `held`: words of ANNOUNCE, valid until the next message. */
+  /**
+   * The peer of the message with the outcome `held`: words of ANNOUNCE, valid until the next
+   * message.
+   */
   get heldPeer(): Int32Array {
     return this.#request;
   }
@@ -195,7 +200,9 @@ export class Handler {
     this.#refuse(from, ERRORS.rateLimited);
   }
 
-  /** Removes all peers of a connection that is closing, except those that another has taken over. */
+  /**
+   * Removes all peers of a connection that is closing, except those that another has taken over.
+   */
   removePeers(from: Sender): void {
     const request = this.#request;
     const { limits, memberships } = this.parts;
@@ -366,8 +373,8 @@ export class Handler {
     this.parts.table.hashAnnounce(request, 0);
   }
 
-  // Notes that the connection has the peer of the request. Returns false, and removes the peer, if its
-  // address has as many as it may.
+  // Notes that the connection has the peer of the request. Returns false, and removes the peer, if
+  // its address has as many as it may.
   #notePeer(from: Sender, request: Int32Array): boolean {
     const { limits, memberships } = this.parts;
     const slot = slotOf(from.name);
@@ -402,9 +409,9 @@ export class Handler {
     );
   }
 
-  // Peers expire in the table only; their connection does not notice. This looks for such peers of a
-  // connection that has as many as it may: some at a time, and not again soon if few have expired.
-  // Returns whether any has.
+  // Peers expire in the table only; their connection does not notice. This looks for such peers of
+  // a connection that has as many as it may: some at a time, and not again soon if few have
+  // expired. Returns whether any has.
   #forgetExpired(from: Sender, now: number): boolean {
     const { memberships } = this.parts;
     const request = this.#checked;

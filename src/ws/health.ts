@@ -1,13 +1,13 @@
-// `aquatic-ws --health URL`: asks a tracker for its health as a container's health check would. Runs
-// instead of the tracker.
+// `aquatic-ws --health URL`: asks a tracker for its health as a container's health check would.
+// Runs instead of the tracker.
 
 import { StartupError } from "../app/startup-error.ts";
 
 const TIMEOUT_MILLISECONDS = 2000;
 
 /**
- * Resolves if the tracker at `text` (http, https, ws or wss; the path defaults to `/health`) responds
- * with 200 in time. Throws a StartupError if not.
+ * Resolves if the tracker at `text` (http, https, ws or wss; the path defaults to `/health`)
+ * responds with 200 in time. Throws a StartupError if not.
  */
 export async function checkHealth(text: string): Promise<void> {
   const url = URL.canParse(text) ? new URL(text) : undefined;

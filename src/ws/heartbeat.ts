@@ -27,14 +27,15 @@ export class Heartbeat {
   ) {}
 
   /**
-   * Pings the clients whose turn it is, and closes those that are silent or do not read. Call this about
-   * every second: the pings are spread over the seconds of the interval.
+   * Pings the clients whose turn it is, and closes those that are silent or do not read. Call this
+   * about every second: the pings are spread over the seconds of the interval.
    */
   tick(): void {
     const { clients } = this;
     const { now } = this.clock;
     const { pingInterval } = this.settings;
-    // Before the pings: after a time in which the process did not run, all clients have been silent.
+    // Before the pings: after a time in which the process did not run, all clients have been
+    // silent.
     this.#closeSilent(now);
     this.outgoing.closeStalled(now);
     const first = Math.max(this.#pingedAt + 1, now - pingInterval + 1);
@@ -52,8 +53,8 @@ export class Heartbeat {
     this.#silent.delete(client);
   }
 
-  // A client that has just said something need not be asked. A backend that answers pings itself may
-  // keep pongs for a client that never reads: such clients are found here.
+  // A client that has just said something need not be asked. A backend that answers pings itself
+  // may keep pongs for a client that never reads: such clients are found here.
   #ping(client: Client, now: number): void {
     if (client.sending === SENDING.closing) return;
     const { maxAge, pingInterval } = this.settings;

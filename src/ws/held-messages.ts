@@ -1,6 +1,6 @@
-// Messages that wait until it is known whether a connection is alive, up to a limit. At the limit, the
-// address that has the most gives way, and of its connections the one that has the most, so no client
-// can take the room of the others.
+// Messages that wait until it is known whether a connection is alive, up to a limit. At the limit,
+// the address that has the most gives way, and of its connections the one that has the most, so no
+// client can take the room of the others.
 
 import type { Client } from "./client.ts";
 
@@ -63,7 +63,8 @@ export class HeldMessages {
     this.#groups.add(group, -weigh(held));
   }
 
-  // The newest message of the connection that has the most, if that is more than the newcomer would have.
+  // The newest message of the connection that has the most, if that is more than the newcomer would
+  // have.
   #findToYield(client: Client, weight: number): Held | undefined {
     const group = client.addressHash;
     const heaviest = this.#groups.heaviest!;

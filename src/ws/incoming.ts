@@ -1,5 +1,5 @@
-// What happens with everything that a socket backend reports: connections that open and close, their
-// messages and pongs. Messages go to the handler.
+// What happens with everything that a socket backend reports: connections that open and close,
+// their messages and pongs. Messages go to the handler.
 
 import type { Counters } from "../app/counters.ts";
 import { log } from "../app/log.ts";

@@ -1,7 +1,7 @@
 // Measures how long responses take, of one batch in 16. A batch is what a worker handles before it
-// writes: the time is from the first message of the batch, when it is in the inbox, until all that the
-// batch has caused is written, or queued for clients that do not read. What waits in the kernel's
-// buffers is not seen. One for each socket worker.
+// writes: the time is from the first message of the batch, when it is in the inbox, until all that
+// the batch has caused is written, or queued for clients that do not read. What waits in the
+// kernel's buffers is not seen. One for each socket worker.
 
 import type { Counters } from "../app/counters.ts";
 import { COUNTER, LATENCY_BOUNDS } from "../app/metrics.ts";

@@ -1,5 +1,6 @@
-// The link thread of a cluster: tells other nodes what changes here, and puts into the table what changes
-// there. See link/link.ts. It sleeps in the runtime's event loop, where the client of the servers works.
+// The link thread of a cluster: tells other nodes what changes here, and puts into the table what
+// changes there. See link/link.ts. It sleeps in the runtime's event loop, where the client of the
+// servers works.
 
 import { awaitServing, CONTROL, doorbellWord } from "../app/control.ts";
 import { Counters } from "../app/counters.ts";

@@ -1,6 +1,6 @@
-// The peers, with their swarms, that each connection of a worker has announced: they are removed from
-// the table when it closes. Each connection has a ring of them, the newest first, and one hash table
-// over all finds them. It grows by one bucket at a time (linear hashing).
+// The peers, with their swarms, that each connection of a worker has announced: they are removed
+// from the table when it closes. Each connection has a ring of them, the newest first, and one hash
+// table over all finds them. It grows by one bucket at a time (linear hashing).
 //
 //   entry     [ next | previous | chain | hash | info hash x 5 | peer id x 5 ]     14 words
 //   slot      [ newest | count | checked ]                                         3 words
@@ -49,7 +49,9 @@ export class Memberships {
     return this.count(slot) < this.max || this.#find(this.#hash(slot, key, word), key, word) !== 0;
   }
 
-  /** Adds the membership at `key[word]`, for which there must be room. Returns false if it exists. */
+  /**
+   * Adds the membership at `key[word]`, for which there must be room. Returns false if it exists.
+   */
   add(slot: number, key: Int32Array, word: number): boolean {
     const hash = this.#hash(slot, key, word);
     if (this.#find(hash, key, word) !== 0) return false;
@@ -73,7 +75,10 @@ export class Memberships {
     return entry !== 0;
   }
 
-  /** Copies any membership of a connection to `key[word]` and removes it. Returns false if there is none. */
+  /**
+   * Copies any membership of a connection to `key[word]` and removes it. Returns false if there is
+   * none.
+   */
   removeAny(slot: number, key: Int32Array, word: number): boolean {
     if (this.count(slot) === 0) return false;
     const entry = this.#slots.get(slot, SLOT.newest);
@@ -129,7 +134,8 @@ export class Memberships {
     for (let i = 0; i < MEMBERSHIP_WORDS; i++) key[word + i] = words[from + i];
   }
 
-  // --- the ring of a connection --------------------------------------------------------------------
+  // --- the ring of a connection
+  // --------------------------------------------------------------------
 
   #enterRing(slot: number, entry: number): void {
     const entries = this.#entries;
@@ -157,7 +163,8 @@ export class Memberships {
     if (count === 0) this.#slots.set(slot, SLOT.checked, 0);
   }
 
-  // --- the index -----------------------------------------------------------------------------------
+  // --- the index
+  // -----------------------------------------------------------------------------------
 
   #find(hash: number, key: Int32Array, word: number): number {
     let entry = this.#buckets.get(this.#bucketOf(hash), 0);

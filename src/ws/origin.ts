@@ -1,5 +1,5 @@
-// The origins of web pages (RFC 6454): which of them may connect. Browsers send the origin of the page
-// with each handshake (RFC 6455, 10.2); other clients can send any.
+// The origins of web pages (RFC 6454): which of them may connect. Browsers send the origin of the
+// page with each handshake (RFC 6455, 10.2); other clients can send any.
 
 /** Returns the canonical spelling of an origin. Throws a RangeError that says what is allowed. */
 export function normalizeOrigin(text: string): string {

@@ -1,5 +1,5 @@
-// The frames that wait for one client that does not read, up to a limit: beyond it the oldest offers go
-// first.
+// The frames that wait for one client that does not read, up to a limit: beyond it the oldest
+// offers go first.
 
 import { KIND, type Kind } from "./deliveries.ts";
 import { frameBytes } from "./socket/frame.ts";

@@ -60,8 +60,8 @@ export class Outgoing {
   }
 
   /**
-   * Sends all that is due at second `now`, and closes what has to be closed. Returns false if there was
-   * nothing to do.
+   * Sends all that is due at second `now`, and closes what has to be closed. Returns false if there
+   * was nothing to do.
    */
   flush(now: number): boolean {
     // Closing a connection may have messages of others handled, which are sent then, too.
@@ -172,8 +172,8 @@ export class Outgoing {
     return outbox.length === 0;
   }
 
-  // Sends the messages of this turn. Returns false, and lets the rest wait, if the client does not take
-  // all.
+  // Sends the messages of this turn. Returns false, and lets the rest wait, if the client does not
+  // take all.
   #sendMessages(client: Client): boolean {
     if (client.firstMessage === NO_MESSAGE) return true;
     const spool = this.#spool;

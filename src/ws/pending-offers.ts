@@ -1,7 +1,7 @@
-// The offers that were relayed and may be answered: once, within a minute, by the peer that received
-// them. A table of fixed size in shared memory, because an offer and its answer may pass through
-// different workers. An offer is identified by a keyed hash of 64 bits. Where too many fall into one
-// set, the oldest are forgotten.
+// The offers that were relayed and may be answered: once, within a minute, by the peer that
+// received them. A table of fixed size in shared memory, because an offer and its answer may pass
+// through different workers. An offer is identified by a keyed hash of 64 bits. Where too many fall
+// into one set, the oldest are forgotten.
 //
 //   stripe    [ lock ]                                       a cache line each
 //   set       [ hash · hash · time ] x 5, one word unused    a cache line each
@@ -13,8 +13,8 @@ import { acquire, release } from "../memory/lock.ts";
 export const OFFER_SECONDS = 60;
 
 /**
- * What identifies an offer, as words: the info hash, the peer that received it, the peer that made it,
- * and its ID as `readOfferId` writes it.
+ * What identifies an offer, as words: the info hash, the peer that received it, the peer that made
+ * it, and its ID as `readOfferId` writes it.
  */
 export const OFFER = { infoHash: 0, answerer: 5, offerer: 10, id: 15, words: 20 } as const;
 

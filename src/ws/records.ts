@@ -1,5 +1,5 @@
-// Records of a fixed number of words, counted from 0, in memory that grows by chunks. Growing copies
-// nothing: a copy of all would delay every client.
+// Records of a fixed number of words, counted from 0, in memory that grows by chunks. Growing
+// copies nothing: a copy of all would delay every client.
 
 const CHUNK_BITS = 12;
 const CHUNK_RECORDS = 1 << CHUNK_BITS;

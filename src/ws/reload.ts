@@ -1,5 +1,5 @@
-// Replaces the certificate of a running tracker, on the main thread: all workers prepare to serve with
-// the new one. They use it if all could prepare, and else none does.
+// Replaces the certificate of a running tracker, on the main thread: all workers prepare to serve
+// with the new one. They use it if all could prepare, and else none does.
 
 import { log } from "../app/log.ts";
 import { StartupError } from "../app/startup-error.ts";

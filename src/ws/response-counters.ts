@@ -1,5 +1,5 @@
-// Where the messages to a client are counted: by their type, and by the IP version of the client behind
-// any trusted proxies.
+// Where the messages to a client are counted: by their type, and by the IP version of the client
+// behind any trusted proxies.
 
 import { COUNTER, type Counter } from "../app/metrics.ts";
 import { isIpv4Mapped } from "./client-address.ts";

@@ -1,4 +1,5 @@
-// What the main thread of the WebTorrent tracker passes to its workers, and what the workers make of it.
+// What the main thread of the WebTorrent tracker passes to its workers, and what the workers make
+// of it.
 
 import { allocateClientSamples, ClientSampler } from "../app/client-samples.ts";
 import { allocateControl, doorbellWord } from "../app/control.ts";
@@ -73,7 +74,9 @@ export interface Setup {
   readonly channels: ChannelMemory;
   readonly certificate: Certificate | undefined;
   readonly backend: BackendName;
-  /** By worker, with the backend 'epoll': an event that wakes it, see wake-event.ts. Else negative. */
+  /**
+   * By worker, with the backend 'epoll': an event that wakes it, see wake-event.ts. Else negative.
+   */
   readonly wakeEvents: readonly number[];
 }
 

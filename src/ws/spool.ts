@@ -1,7 +1,7 @@
-// The messages of one turn of the event loop for the clients of a worker, as the frames that go on the
-// wire (RFC 6455, 5.2). They are written one behind the other into the same memory, and those of one
-// client are chained. At the end of the turn the messages of each client leave in one write. So clients
-// need no memory of their own, except those that do not read: see outbox.ts.
+// The messages of one turn of the event loop for the clients of a worker, as the frames that go on
+// the wire (RFC 6455, 5.2). They are written one behind the other into the same memory, and those
+// of one client are chained. At the end of the turn the messages of each client leave in one write.
+// So clients need no memory of their own, except those that do not read: see outbox.ts.
 
 import type { Kind } from "./deliveries.ts";
 import { FRAME_HEAD_BYTES, writeFrameHead } from "./socket/frame.ts";
@@ -119,7 +119,8 @@ export class Spool {
     this.end = needed;
   }
 
-  // Makes room for another message. Only a very long one, or very many of a single message, exceed it.
+  // Makes room for another message. Only a very long one, or very many of a single message, exceed
+  // it.
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed > this.#bytes.length) {

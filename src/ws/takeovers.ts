@@ -1,8 +1,8 @@
-// What happens when a peer ID appears on a second connection: the tracker pings the first. If the first
-// answers, the second gets an error; if not, the first is closed, and the second has its message handled
-// again. Clients often reconnect before the tracker notices that their old connection is dead; and
-// nobody can take the place of a peer whose connection lives. In a cluster, the node that holds the peer
-// is asked, which does the same.
+// What happens when a peer ID appears on a second connection: the tracker pings the first. If the
+// first answers, the second gets an error; if not, the first is closed, and the second has its
+// message handled again. Clients often reconnect before the tracker notices that their old
+// connection is dead; and nobody can take the place of a peer whose connection lives. In a cluster,
+// the node that holds the peer is asked, which does the same.
 
 import { COUNTER } from "../app/metrics.ts";
 import type { Channels } from "./channel.ts";

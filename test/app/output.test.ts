@@ -1,4 +1,5 @@
-// Writes lines to a pipe with a reader, without one, and with a reader that is gone; and to a terminal.
+// Writes lines to a pipe with a reader, without one, and with a reader that is gone; and to a
+// terminal.
 
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from "node:fs";

@@ -1,5 +1,5 @@
-// A main thread with workers, run as a process of its own by `worker-pool.test.ts`: its arguments say
-// what each worker does. After "wait", it does not stop them, but goes on; after "patient", it
+// A main thread with workers, run as a process of its own by `worker-pool.test.ts`: its arguments
+// say what each worker does. After "wait", it does not stop them, but goes on; after "patient", it
 // gives nobody up; at "ask" it asks them all two questions.
 
 import { setLogName } from "../../src/app/log.ts";

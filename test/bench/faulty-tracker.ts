@@ -1,5 +1,5 @@
-// A tracker for one load tester: right, slow and plain, until told to answer an announce wrongly. It
-// counts what it has done, for the load tester's figures to be compared with.
+// A tracker for one load tester: right, slow and plain, until told to answer an announce wrongly.
+// It counts what it has done, for the load tester's figures to be compared with.
 
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { ACTION } from "../support/bep15.ts";

@@ -197,8 +197,8 @@ describe.skipIf(!hasSystemCalls)("against a faulty tracker", () => {
     }
     const sum = Object.values(invalid_by_fault).reduce((total, count) => total + count, 0);
     expect(invalid).toBe(sum);
-    // All that the tracker sent is told, but for what was on its way at the end. Of what came late it
-    // is not known whether it answered an announce.
+    // All that the tracker sent is told, but for what was on its way at the end. Of what came late
+    // it is not known whether it answered an announce.
     const made = [...tracker.made.values()].reduce((total, count) => total + count, 0);
     const told = invalid + responses.announce;
     expect(told).toBeLessThanOrEqual(made);

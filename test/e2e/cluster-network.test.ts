@@ -1,5 +1,5 @@
-// A cluster over a network that loses every tenth packet: trackers, clients and the server each in a
-// namespace of their own. Clients that know one tracker each find each other and move a file.
+// A cluster over a network that loses every tenth packet: trackers, clients and the server each in
+// a namespace of their own. Clients that know one tracker each find each other and move a file.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

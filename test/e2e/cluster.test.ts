@@ -1,5 +1,5 @@
-// Several UDP trackers that share their swarms over real Valkey and Redis servers, and all that fails.
-// With $AQUATIC_UDP set to a compiled binary, that is the tracker.
+// Several UDP trackers that share their swarms over real Valkey and Redis servers, and all that
+// fails. With $AQUATIC_UDP set to a compiled binary, that is the tracker.
 
 import { RedisClient } from "bun";
 import { expect, test } from "bun:test";
@@ -329,8 +329,8 @@ await testWith(
     const { url } = stack.use(await startValkey());
     const nodes = await Promise.all(
       ["-30s", "+0s", "+30s"].map(async (skew, index) => {
-        // The program `faketime` would stay between the test and the tracker. Waits of the runtime must
-        // not take their time from the clock that is changed.
+        // The program `faketime` would stay between the test and the tracker. Waits of the runtime
+        // must not take their time from the clock that is changed.
         const library = `LD_PRELOAD=${FAKETIME}`;
         const settings = ["DONT_FAKE_MONOTONIC=1", `FAKETIME=${skew}`, library];
         const command = ["env", ...settings, ...trackerCommand("udp")];

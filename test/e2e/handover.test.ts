@@ -34,7 +34,10 @@ test(
     let isOver = false;
     let answered = 0;
     const problems: unknown[] = [];
-    /** Announces a peer again and again, with the id of the first process. A lost packet is sent again. */
+    /**
+     * Announces a peer again and again, with the id of the first process. A lost packet is sent
+     * again.
+     */
     const announceOn = async (port: number) => {
       await using client = await openUdpClient({ address: "127.0.0.1", port: state.port });
       const connectionId = await client.connect();

@@ -1,4 +1,5 @@
-// The real Prometheus scrapes a tracker. In a file of its own, because it takes five seconds to begin.
+// The real Prometheus scrapes a tracker. In a file of its own, because it takes five seconds to
+// begin.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// A tracker reads its configuration file again at SIGHUP and SIGUSR1, without an end to what it serves.
+// A tracker reads its configuration file again at SIGHUP and SIGUSR1, without an end to what it
+// serves.
 
 import { expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
@@ -12,7 +13,9 @@ import { openUdpClient } from "../support/udp-client.ts";
 import { announce, connectWs, say } from "../support/ws-client.ts";
 import { readLog, readMessages } from "../support/log.ts";
 
-/** Sends the signal and returns the lines that the tracker logs, up to the `pattern` in the last. */
+/**
+ * Sends the signal and returns the lines that the tracker logs, up to the `pattern` in the last.
+ */
 async function reload(
   tracker: Tracker,
   config: string,

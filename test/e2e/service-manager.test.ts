@@ -1,5 +1,5 @@
-// What systemd hears of a tracker. A program in Python listens in its place, because the runtime has no
-// datagrams on Unix sockets.
+// What systemd hears of a tracker. A program in Python listens in its place, because the runtime
+// has no datagrams on Unix sockets.
 
 import { expect } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -86,7 +86,8 @@ describe.each(programs)("aquatic-%s", (program) => {
     while (!(await isServed(program, port))) await Bun.sleep(20);
     // Until after the first report, for which there is no room either.
     await Bun.sleep(1500);
-    // On a busy machine, a response may come too late; one of a tracker that waits for a reader never.
+    // On a busy machine, a response may come too late; one of a tracker that waits for a reader
+    // never.
     while (!(await isServed(program, port))) await Bun.sleep(20);
     tracker.kill("SIGTERM");
     expect(await tracker.exited).toBe(0);

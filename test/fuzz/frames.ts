@@ -25,7 +25,10 @@ export class Frames {
 
   constructor(private readonly random: Random) {}
 
-  /** The frames of one connection. The last one closes it. `isCompressed`: compression has been agreed. */
+  /**
+   * The frames of one connection. The last one closes it. `isCompressed`: compression has been
+   * agreed.
+   */
   next(isCompressed: boolean): FrameSequence {
     this.#kinds = [];
     const frames: Buffer[] = [];

@@ -25,7 +25,9 @@ const MAX_CONNECTIONS = 8000;
 /** How often each thing was sent, and how often connections ended with each code. */
 export type SocketTally = Record<string, number>;
 
-/** Fuzzes with `rounds` connections. Throws an Error that names the round if the backends differ. */
+/**
+ * Fuzzes with `rounds` connections. Throws an Error that names the round if the backends differ.
+ */
 export async function fuzzSockets(seed: number, rounds: number): Promise<SocketTally> {
   const tally: SocketTally = {};
   const random = new Random(seed, 0, 0);

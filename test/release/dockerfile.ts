@@ -1,5 +1,6 @@
-// Carries out a Dockerfile without Docker, as far as docker/Dockerfile goes: the first stage in a Debian
-// with npm, and what others copy out of it in directories with nothing else but the C library.
+// Carries out a Dockerfile without Docker, as far as docker/Dockerfile goes: the first stage in a
+// Debian with npm, and what others copy out of it in directories with nothing else but the C
+// library.
 
 import { mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -37,7 +38,9 @@ export function findInstruction({ instructions }: Stage, wanted: string): string
   return found[1];
 }
 
-/** Runs a stage in `root`, with files from `context`. `start` gives the command of a shell script. */
+/**
+ * Runs a stage in `root`, with files from `context`. `start` gives the command of a shell script.
+ */
 export function build(
   { instructions }: Stage,
   root: string,
@@ -68,7 +71,9 @@ export function build(
   }
 }
 
-/** Makes `root` of what a stage copies from the one in `source`, and of the libraries that it needs. */
+/**
+ * Makes `root` of what a stage copies from the one in `source`, and of the libraries that it needs.
+ */
 export function assemble({ instructions }: Stage, root: string, source: string): void {
   makeRoot(root, {});
   for (const [name, text] of instructions) {

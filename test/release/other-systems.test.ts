@@ -1,5 +1,5 @@
-// The trackers as they run where Linux is not: built with another platform's name in every module, so
-// that nothing only Linux has is found. The runtime remains that of Linux.
+// The trackers as they run where Linux is not: built with another platform's name in every module,
+// so that nothing only Linux has is found. The runtime remains that of Linux.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -54,8 +54,8 @@ function inShell(root: string, script: string, ...namespaces: string[]): string[
 }
 
 /**
- * Pastes a block into a shell in /root, and asks the tracker that its last command starts. That has a
- * network of its own: this machine's port 3000 may be taken. `program` is the tracker.
+ * Pastes a block into a shell in /root, and asks the tracker that its last command starts. That has
+ * a network of its own: this machine's port 3000 may be taken. `program` is the tracker.
  */
 async function paste(block: string, root: string, program: string): Promise<void> {
   const commands = block.trimEnd().split(" && ");

@@ -1,5 +1,5 @@
-// A finished release, unpacked and spoken to where nothing else is. Run by `test/release/run` and in CI,
-// not by `bun test`: $AQUATIC_RELEASE is the directory of the release, or of a part of one.
+// A finished release, unpacked and spoken to where nothing else is. Run by `test/release/run` and
+// in CI, not by `bun test`: $AQUATIC_RELEASE is the directory of the release, or of a part of one.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";

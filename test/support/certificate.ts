@@ -55,7 +55,9 @@ async function openssl(command: string, more: string[]): Promise<string> {
   return stdout.text();
 }
 
-/** The fingerprint of the certificate at a port of this host; "" if there is none at this moment. */
+/**
+ * The fingerprint of the certificate at a port of this host; "" if there is none at this moment.
+ */
 export async function fingerprintOf(port: number): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });

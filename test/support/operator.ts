@@ -18,8 +18,8 @@ export async function pagesOf(tracker: Tracker): Promise<string> {
 }
 
 /**
- * Announces a seeder and a leecher of one torrent, and a leecher of another; then sends nonsense, and
- * an announce with a wrong connection id.
+ * Announces a seeder and a leecher of one torrent, and a leecher of another; then sends nonsense,
+ * and an announce with a wrong connection id.
  */
 export async function announceThree(tracker: Tracker): Promise<void> {
   await using client = await openUdpClient({ address: "127.0.0.1", port: tracker.ports[0] });

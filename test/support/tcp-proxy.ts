@@ -1,5 +1,5 @@
-// A TCP proxy in front of one server, which fails as networks do: it can cut all connections, keep them
-// open and carry nothing, or hold each piece of data back for a while.
+// A TCP proxy in front of one server, which fails as networks do: it can cut all connections, keep
+// them open and carry nothing, or hold each piece of data back for a while.
 
 import { connect, createServer, type Socket } from "node:net";
 

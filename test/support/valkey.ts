@@ -29,8 +29,8 @@ export function findValkey(kind: ServerKind): string | undefined {
 }
 
 /**
- * Starts a server, at `host` of the network namespace `netns` if they are given. Throws if it does not
- * start.
+ * Starts a server, at `host` of the network namespace `netns` if they are given. Throws if it does
+ * not start.
  */
 export async function startValkey(
   kind: ServerKind = "redis",

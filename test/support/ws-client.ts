@@ -129,7 +129,9 @@ export function answer(torrent: string, peer: string, offer: Json, more: Json = 
   };
 }
 
-/** Announces, and gives the response, or the error; offers that came meanwhile stay in the inbox. */
+/**
+ * Announces, and gives the response, or the error; offers that came meanwhile stay in the inbox.
+ */
 export async function say(client: WsClient, message: Json): Promise<Json> {
   client.send(message);
   return client.take((response) => "complete" in response || "failure reason" in response);

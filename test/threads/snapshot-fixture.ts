@@ -1,5 +1,6 @@
-// Writes snapshots of a table to a directory without end, while a worker announces peers to it. Says
-// "ready" once the first is there. The arguments are the directory, and "announce" in the worker.
+// Writes snapshots of a table to a directory without end, while a worker announces peers to it.
+// Says "ready" once the first is there. The arguments are the directory, and "announce" in the
+// worker.
 
 import { SnapshotWriter } from "../../src/app/snapshot-file.ts";
 import { openStateDirectory, replaceState } from "../../src/app/state-directory.ts";

@@ -1,5 +1,5 @@
-// A process that is killed while it writes snapshots leaves one that loads. $KILLS sets how often that
-// is tried.
+// A process that is killed while it writes snapshots leaves one that loads. $KILLS sets how often
+// that is tried.
 
 import { expect, test } from "bun:test";
 import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";

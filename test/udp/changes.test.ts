@@ -74,8 +74,8 @@ describe.each([4, 16] as const)("announces from an address of %i bytes", (family
       for (let port = 1; port <= 20; port++) announce(port);
       for (const { port } of sent()) {
         times[port]++;
-        // The first time is somewhere in an epoch, the others are at the beginnings of epochs: every
-        // 100 seconds, at a step of 7.
+        // The first time is somewhere in an epoch, the others are at the beginnings of epochs:
+        // every 100 seconds, at a step of 7.
         if (times[port] > 2) {
           expect(harness.now - last[port]).toBeGreaterThan(100 - 7);
           expect(harness.now - last[port]).toBeLessThan(100 + 7);

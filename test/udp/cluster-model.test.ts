@@ -1,5 +1,5 @@
-// Three nodes of a cluster without sockets and servers: announces at random nodes, whose changes travel
-// late, twice, in another order or not at all. In the end, all nodes have the same swarms.
+// Three nodes of a cluster without sockets and servers: announces at random nodes, whose changes
+// travel late, twice, in another order or not at all. In the end, all nodes have the same swarms.
 
 import { expect, test } from "bun:test";
 import { allocateCounters, Counters } from "../../src/app/counters.ts";
@@ -157,8 +157,8 @@ class Model {
   }
 
   /**
-   * Some peer announces itself. At another node than last, or as a leecher after it was a seeder, only
-   * after a while, as clients do.
+   * Some peer announces itself. At another node than last, or as a leecher after it was a seeder,
+   * only after a while, as clients do.
    */
   announceSome(): void {
     const { random } = this;

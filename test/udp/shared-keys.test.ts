@@ -13,7 +13,9 @@ const SECRET: SharedSecret = { secret: "0123456789abcdef", name: "tracker" };
 /** A Unix time at which a period begins. */
 const BOUNDARY = 1_577_836_800 + 3600 * 60_000;
 
-/** A node whose clock is `skew` seconds ahead, and whose process started at the true time `start`. */
+/**
+ * A node whose clock is `skew` seconds ahead, and whose process started at the true time `start`.
+ */
 class Node {
   readonly keys = new Int32Array(CONNECTION_KEY_WORDS);
   readonly #ids: ConnectionIds;

@@ -1,6 +1,6 @@
-// The handlers of two workers on one table, with messages as values and deliveries as an array, for the
-// tests of the handler. A socket here is what a test opens. Each worker has an inbox and a draft; the
-// harness parses what is delivered as a client would.
+// The handlers of two workers on one table, with messages as values and deliveries as an array, for
+// the tests of the handler. A socket here is what a test opens. Each worker has an inbox and a
+// draft; the harness parses what is delivered as a client would.
 
 import { expect } from "bun:test";
 import { allocateCounters, Counters, sumCounter } from "../../src/app/counters.ts";
@@ -58,8 +58,8 @@ const NO_LIMITS = { max_connections_per_ip: 0, max_peers_per_ip: 0, max_messages
 const WORKERS = 2;
 const MAX_MESSAGE_BYTES = 2 ** 16;
 
-// The same for all harnesses: a new one for each case of a property would keep the collector busy. So
-// the rest of an earlier message is behind each message.
+// The same for all harnesses: a new one for each case of a property would keep the collector busy.
+// So the rest of an earlier message is behind each message.
 const inboxes = Array.from({ length: WORKERS }, () => new Inbox(MAX_MESSAGE_BYTES));
 const MOST_CONNECTIONS = 150;
 

@@ -1,5 +1,5 @@
-// What becomes of single messages; offers and answers have a file of their own, handler-offers.test.ts.
-// Whole conversations are compared with a model in handler-model.test.ts.
+// What becomes of single messages; offers and answers have a file of their own,
+// handler-offers.test.ts. Whole conversations are compared with a model in handler-model.test.ts.
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";

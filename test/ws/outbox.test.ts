@@ -1,5 +1,5 @@
-// The frames that wait for one client that does not read. Texts here are so short that the head of a
-// frame has two bytes, where nothing else is said.
+// The frames that wait for one client that does not read. Texts here are so short that the head of
+// a frame has two bytes, where nothing else is said.
 
 import { fullGC, heapSize } from "bun:jsc";
 import { describe, expect, test } from "bun:test";

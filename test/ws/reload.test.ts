@@ -29,7 +29,9 @@ const pemFiles = {
   tls_private_key_path: files?.privateKeyPath,
 };
 
-/** Reloads with workers that answer like this when they are to prepare; gives what they are asked. */
+/**
+ * Reloads with workers that answer like this when they are to prepare; gives what they are asked.
+ */
 async function reload(config: WsConfig, prepared: ReloadAnswer[]): Promise<Reload["step"][]> {
   const steps: Reload["step"][] = [];
   await reloadCertificate(config, async (question) => {

@@ -1,5 +1,5 @@
-// What happens with a message whose peer another connection holds, as one worker sees it. The clients,
-// the handler and the channels are stand-ins that log what they are asked.
+// What happens with a message whose peer another connection holds, as one worker sees it. The
+// clients, the handler and the channels are stand-ins that log what they are asked.
 
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { Client } from "../../src/ws/client.ts";

@@ -1,5 +1,5 @@
-// A socket worker without listeners, with sockets that are none: they take the bytes that the test lets them take.
-// The end of a turn of the event loop is `endOfTurn`.
+// A socket worker without listeners, with sockets that are none: they take the bytes that the test
+// lets them take. The end of a turn of the event loop is `endOfTurn`.
 
 import { ClientTally } from "../../src/app/client-samples.ts";
 import { defaultConfig } from "../../src/app/config.ts";

@@ -1,6 +1,6 @@
 // The page /, a live view of the tracker: one HTML file with its style and its script inside, which
-// asks for nothing but /stats.json. The policy allows that style and that script by their hashes, and
-// nothing else. page/ has the parts.
+// asks for nothing but /stats.json. The policy allows that style and that script by their hashes,
+// and nothing else. page/ has the parts.
 
 import { createHash } from "node:crypto";
 import plotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };

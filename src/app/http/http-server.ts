@@ -43,7 +43,10 @@ const HEADERS = {
 /** Seconds after which a connection without a request is closed. */
 const IDLE_SECONDS = 30;
 
-/** Starts to serve, beside another tracker if `isShared`. Throws a StartupError if the address cannot be bound. */
+/**
+ * Starts to serve, beside another tracker if `isShared`. Throws a StartupError if the address
+ * cannot be bound.
+ */
 export async function serveHttp(
   wanted: SocketAddress,
   hosts: readonly string[],

@@ -1,5 +1,5 @@
-// The page /metrics: the counters of the workers, and what the main thread knows of the process, the
-// tables and the swarms.
+// The page /metrics: the counters of the workers, and what the main thread knows of the process,
+// the tables and the swarms.
 
 import { version } from "../../../package.json" with { type: "json" };
 import { PROCESS } from "../process-stats.ts";

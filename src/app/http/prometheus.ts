@@ -10,7 +10,8 @@ export function renderMetrics(families: readonly Family[]): string {
 }
 
 function renderFamily({ help, kind, name, samples }: Family): string {
-  // Counters with the names of aquatic in Rust lack the suffix that Prometheus demands of a counter.
+  // Counters with the names of aquatic in Rust lack the suffix that Prometheus demands of a
+  // counter.
   const type = kind === "counter" && !name.endsWith("_total") ? "untyped" : kind;
   const lines = samples.map((sample) => renderSample(name, sample));
   return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n${lines.join("")}`;

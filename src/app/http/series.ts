@@ -1,5 +1,5 @@
-// The values of all metrics at one moment, as series of Prometheus: one for each metric, set of labels
-// and worker. The text of /metrics is made from them.
+// The values of all metrics at one moment, as series of Prometheus: one for each metric, set of
+// labels and worker. The text of /metrics is made from them.
 
 import { readCounter } from "../counters.ts";
 import { listMetrics, type Metric } from "../metrics.ts";

@@ -1,5 +1,5 @@
-// The pages about single swarms: /swarms lists the largest ones, /swarms/HASH counts one, /dump streams
-// all of them. They walk over the tables in short steps, and never show a peer's address.
+// The pages about single swarms: /swarms lists the largest ones, /swarms/HASH counts one, /dump
+// streams all of them. They walk over the tables in short steps, and never show a peer's address.
 
 import { INFO_HASH_WORDS, TORRENT } from "../../swarm/layout.ts";
 import type { Table } from "../../swarm/table.ts";
@@ -58,7 +58,9 @@ export class SwarmPages {
     return swarms.length === 0 ? undefined : jsonPage(swarms.map(describe));
   }
 
-  /** All swarms, a line for each: info hash, seeders, leechers, and the IP version if it matters. */
+  /**
+   * All swarms, a line for each: info hash, seeders, leechers, and the IP version if it matters.
+   */
   dump(query: URLSearchParams): Page {
     if (this.#walks >= MAX_WALKS) return BUSY;
     const isCompressed = query.has("zstd");

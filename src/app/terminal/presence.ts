@@ -1,6 +1,6 @@
-// How a tracker shows on its terminal, if it has one, that it serves: the start-up block on standard
-// error, and the status line on standard output. If only one of them is a terminal, the other one
-// has the lines of a pipe. Called by app/tracker.ts on the main thread.
+// How a tracker shows on its terminal, if it has one, that it serves: the start-up block on
+// standard error, and the status line on standard output. If only one of them is a terminal, the
+// other one has the lines of a pipe. Called by app/tracker.ts on the main thread.
 
 import { isatty } from "node:tty";
 import { isLogged, log } from "../log.ts";

@@ -1,5 +1,5 @@
-// The last line on a terminal, which is drawn again in place instead of scrolling. The log writes its
-// lines above it. Main thread only.
+// The last line on a terminal, which is drawn again in place instead of scrolling. The log writes
+// its lines above it. Main thread only.
 
 import { type Output, standardOutput } from "../output.ts";
 import { isForeground } from "./job.ts";
@@ -15,7 +15,9 @@ export class StatusLine {
     private readonly isOurs: () => boolean = () => true,
   ) {}
 
-  /** Shows a text that fits the width of the terminal, without line feeds, instead of the last one. */
+  /**
+   * Shows a text that fits the width of the terminal, without line feeds, instead of the last one.
+   */
   draw(text: string): void {
     this.#text = text;
     // The terminal of a job in the background belongs to the shell's prompt.

@@ -1,5 +1,5 @@
-// What the status line says (status-line.ts): how the tracker does at this second, from the counters.
-// Main thread only.
+// What the status line says (status-line.ts): how the tracker does at this second, from the
+// counters. Main thread only.
 
 import { CounterGains, sumCounter } from "../counters.ts";
 import { COUNTER, type Counter } from "../metrics.ts";

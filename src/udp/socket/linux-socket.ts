@@ -70,10 +70,10 @@ export function openLinuxSocket(address: SocketAddress, options: LinuxSocketOpti
 
 /**
  * Whether the kernel may split an IPv4 packet that is longer than the path takes; otherwise sending
- * it fails with EMSGSIZE. New sockets may. A packet that may be split needs a unique identification,
- * whose generator costs 2 to 7 % of a response. Packets on the path are the same either way: both
- * settings forbid routers to split them. IPv6 identifies only packets that are split. Does nothing
- * if the system refuses.
+ * it fails with EMSGSIZE. New sockets may. A packet that may be split needs a unique
+ * identification, whose generator costs 2 to 7 % of a response. Packets on the path are the same
+ * either way: both settings forbid routers to split them. IPv6 identifies only packets that are
+ * split. Does nothing if the system refuses.
  */
 export function allowSplitPackets(fd: number, isAllowed: boolean): void {
   const value = new Int32Array([isAllowed ? IP_PMTUDISC_WANT : IP_PMTUDISC_DO]);

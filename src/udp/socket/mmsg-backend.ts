@@ -104,8 +104,8 @@ export class MmsgBackend implements SocketBackend {
     for (const socket of sockets) socket.close();
   }
 
-  // Answers what has arrived: another process may have taken over the port, and what waits here never
-  // gets there. With request workers there is nobody left to answer.
+  // Answers what has arrived: another process may have taken over the port, and what waits here
+  // never gets there. With request workers there is nobody left to answer.
   #drain(now: number): void {
     if (this.dispatcher.isRelaying) return;
     for (const socket of this.#sockets) {

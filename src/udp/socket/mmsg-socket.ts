@@ -133,8 +133,8 @@ export class MmsgSocket {
     return count;
   }
 
-  // Returns the time for one batch in SAMPLED_BATCHES, otherwise 0. If request workers answer, a batch
-  // ends before they do.
+  // Returns the time for one batch in SAMPLED_BATCHES, otherwise 0. If request workers answer, a
+  // batch ends before they do.
   #beginSample(): number {
     this.#batch = (this.#batch + 1) % SAMPLED_BATCHES;
     return this.#batch === 1 && !this.dispatcher.isRelaying ? performance.now() : 0;

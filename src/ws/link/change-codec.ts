@@ -31,7 +31,10 @@ export class ChangeWriter {
     this.#bytes = Buffer.allocUnsafeSlow(maxBytes);
   }
 
-  /** Adds a change: an info hash and a peer ID in words, the flags of an announce, an age in seconds. */
+  /**
+   * Adds a change: an info hash and a peer ID in words, the flags of an announce, an age in
+   * seconds.
+   */
   add(
     hashes: Int32Array,
     infoHash: number,
@@ -85,8 +88,8 @@ export class ChangeWriter {
 }
 
 /**
- * Calls `visit` for each change in `payload`. Returns false, without a call, if it is no such payload.
- * `words` has the info hash, then the peer ID, and is the same for all calls.
+ * Calls `visit` for each change in `payload`. Returns false, without a call, if it is no such
+ * payload. `words` has the info hash, then the peer ID, and is the same for all calls.
  */
 export function readChanges(
   payload: Buffer,

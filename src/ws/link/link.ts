@@ -1,12 +1,12 @@
 // The link of a WebTorrent tracker to the other nodes of its cluster, as the link thread runs it.
-// Socket workers tell it what has changed, and it publishes that in batches; what other nodes publish, it
-// puts into the table. It passes on offers and answers, in batches for each node:
+// Socket workers tell it what has changed, and it publishes that in batches; what other nodes
+// publish, it puts into the table. It passes on offers and answers, in batches for each node:
 //
 //   socket worker ── change, offer, answer ──► link ══ Valkey ══► link of another node ──► its table,
 //   (handler.ts)        (channel.ts)                                                       its workers
 //
-// The offer is remembered by the node whose client it is for, and that node alone accepts the answer,
-// exactly as if the offer had been made there.
+// The offer is remembered by the node whose client it is for, and that node alone accepts the
+// answer, exactly as if the offer had been made there.
 
 import { Counters } from "../../app/counters.ts";
 import { COUNTER } from "../../app/metrics.ts";
@@ -95,7 +95,8 @@ export class Link<C extends LinkCluster = LinkCluster> implements ClusterEvents,
     return this.#exchange.countPeers(node);
   }
 
-  // --- what workers send ---------------------------------------------------------------------------
+  // --- what workers send
+  // ---------------------------------------------------------------------------
 
   /** Whether workers have sent anything of which this thread is told. */
   get hasMessages(): boolean {
@@ -171,7 +172,8 @@ export class Link<C extends LinkCluster = LinkCluster> implements ClusterEvents,
     this.#probes.conclude(name, generation, isAlive);
   }
 
-  // Offers go first: an offer tells of the peer that made it, which may stop in the next batch of changes.
+  // Offers go first: an offer tells of the peer that made it, which may stop in the next batch of
+  // changes.
   #publishChanges(payload: Buffer): void {
     this.flushRelays();
     this.cluster.publish(LINK_KIND.changes, payload);
@@ -181,7 +183,8 @@ export class Link<C extends LinkCluster = LinkCluster> implements ClusterEvents,
     if (relays.length > 0) this.cluster.send(node, LINK_KIND.relays, relays.take());
   }
 
-  // --- what other nodes send -----------------------------------------------------------------------
+  // --- what other nodes send
+  // -----------------------------------------------------------------------
 
   join(node: Node, silence: number): void {
     if (this.#nodes.open(node)) this.#exchange.expect(node, Number.isFinite(silence));

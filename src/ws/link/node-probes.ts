@@ -1,5 +1,6 @@
-// Questions between nodes whether a peer's connection is alive: see takeovers.ts. The node that holds
-// the peer pings the connection as for one of its own workers. The peers of a node that is lost are free.
+// Questions between nodes whether a peer's connection is alive: see takeovers.ts. The node that
+// holds the peer pings the connection as for one of its own workers. The peers of a node that is
+// lost are free.
 //
 //   questions    [ token: 4 | info hash: 20 | peer ID: 20 ] ...
 //   answers      [ token: 4 | held: 1 ] ...

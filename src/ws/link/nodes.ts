@@ -1,5 +1,5 @@
-// The other nodes of a cluster as connections of the link thread, so that their peers have a connection
-// as any others do: it is open as long as the node is here.
+// The other nodes of a cluster as connections of the link thread, so that their peers have a
+// connection as any others do: it is open as long as the node is here.
 
 import type { Node } from "../../cluster/members.ts";
 import {
@@ -34,8 +34,8 @@ export class Nodes {
   ) {}
 
   /**
-   * Gives a node a new connection, for peers that it tells of from now on. Those that it had stay open
-   * until `settle`. Returns false if there is no room.
+   * Gives a node a new connection, for peers that it tells of from now on. Those that it had stay
+   * open until `settle`. Returns false if there is no room.
    */
   open(node: Node): boolean {
     if (!this.own.hasRoom) return false;

@@ -1,5 +1,6 @@
-// The peers of this node, written for others that ask for them: one that has just joined, or has missed
-// messages. A walk over the table passes them on in payloads, step by step, while the workers serve.
+// The peers of this node, written for others that ask for them: one that has just joined, or has
+// missed messages. A walk over the table passes them on in payloads, step by step, while the
+// workers serve.
 
 import { tickAge } from "../../memory/clock.ts";
 import { FLAG_SEEDER, TORRENT } from "../../swarm/layout.ts";
@@ -28,9 +29,9 @@ export class OwnPeers {
   }
 
   /**
-   * Takes the next step at the time `tick`, the low 16 bits of the clock, and passes on the peers that it
-   * has found. None waits for more: a later change of a peer must not overtake it. Returns true at the
-   * end.
+   * Takes the next step at the time `tick`, the low 16 bits of the clock, and passes on the peers
+   * that it has found. None waits for more: a later change of a peer must not overtake it. Returns
+   * true at the end.
    */
   step(tick: number, pass: (payload: Buffer) => void): boolean {
     this.#tick = tick;

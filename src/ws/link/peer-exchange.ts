@@ -1,7 +1,7 @@
-// How nodes come to know each other's peers. A node that joins, or of which messages are lost, is asked
-// for all of its peers. It lists them to the nodes that ask, at a limited rate, beside the changes that it
-// publishes. Peers that a node has no more, and those of a node that is lost, are removed by a pass over
-// the table.
+// How nodes come to know each other's peers. A node that joins, or of which messages are lost, is
+// asked for all of its peers. It lists them to the nodes that ask, at a limited rate, beside the
+// changes that it publishes. Peers that a node has no more, and those of a node that is lost, are
+// removed by a pass over the table.
 
 import type { Cluster } from "../../cluster/cluster.ts";
 import type { Node } from "../../cluster/members.ts";
@@ -17,8 +17,8 @@ import { OwnPeers } from "./own-peers.ts";
 /** Milliseconds after which a node is asked again if nothing more of its list comes. */
 const RETRY_MILLISECONDS = 3000;
 /**
- * Milliseconds until a node that is back is asked. It knows of this one a little later, because messages
- * are missing in between.
+ * Milliseconds until a node that is back is asked. It knows of this one a little later, because
+ * messages are missing in between.
  */
 const RETURN_MILLISECONDS = 500;
 /** The same between two questions because messages are lost. */
@@ -77,8 +77,8 @@ export class PeerExchange {
   ) {}
 
   /**
-   * Expects the peers of a node that has joined, or is back. It is asked later, once it knows of this
-   * node, too.
+   * Expects the peers of a node that has joined, or is back. It is asked later, once it knows of
+   * this node, too.
    */
   expect(node: Node, isBack: boolean): void {
     const dueAt = isBack ? this.#workedAt + RETURN_MILLISECONDS : -Infinity;

@@ -2,8 +2,8 @@
 //
 //   [ kind: 1 | bytes of the message: 4 | route: 84 | message ] ...
 //
-// The kind is one of KIND; the route, in little-endian words, is ROUTE. The message is what the client
-// receives.
+// The kind is one of KIND; the route, in little-endian words, is ROUTE. The message is what the
+// client receives.
 
 import { FLAG_SEEDER } from "../../swarm/layout.ts";
 import { KIND, type Kind, ROUTE } from "../deliveries.ts";
@@ -64,8 +64,9 @@ export class RelayWriter {
 }
 
 /**
- * Calls `visit` for each offer and answer in `payload`: a message of `length` bytes at `payload[start]`.
- * Returns false, without a call, if it is no such payload. `route` is the same for all calls.
+ * Calls `visit` for each offer and answer in `payload`: a message of `length` bytes at
+ * `payload[start]`. Returns false, without a call, if it is no such payload. `route` is the same
+ * for all calls.
  */
 export function readRelays(
   payload: Buffer,

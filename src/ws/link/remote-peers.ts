@@ -1,5 +1,5 @@
-// The peers of other nodes, as the link thread puts them into the table. They are like all others, but
-// their connection is that of their node.
+// The peers of other nodes, as the link thread puts them into the table. They are like all others,
+// but their connection is that of their node.
 
 import type { Counters } from "../../app/counters.ts";
 import { COUNTER } from "../../app/metrics.ts";
@@ -40,8 +40,8 @@ export class RemotePeers {
 
   /**
    * Carries out a change of the peer whose info hash is at `words[infoHash]` and whose ID is at
-   * `words[peer]`: at second `second`, which may be negative, it announced itself to the node with these
-   * flags, FLAG_MERGE among them if that may be older than what is known.
+   * `words[peer]`: at second `second`, which may be negative, it announced itself to the node with
+   * these flags, FLAG_MERGE among them if that may be older than what is known.
    */
   change(
     { generation, name, node }: NodeConnection,
@@ -72,8 +72,8 @@ export class RemotePeers {
   }
 
   /**
-   * Looks up the peer whose info hash is at `words[infoHash]` and whose ID is at `words[peer]`. Returns
-   * whether its connection is open, and leaves that in `table.result`.
+   * Looks up the peer whose info hash is at `words[infoHash]` and whose ID is at `words[peer]`.
+   * Returns whether its connection is open, and leaves that in `table.result`.
    */
   find(words: Int32Array, infoHash: number, peer: number): boolean {
     const { connections, table } = this.parts;
@@ -94,9 +94,9 @@ export class RemotePeers {
     return refused;
   }
 
-  // Whether a node may take over the peer whose holder is in the table's result. As on one machine, a peer
-  // stays where its connection is open. But a node that takes a peer over from another one knows that the
-  // connection there is dead; and a node may have an older connection.
+  // Whether a node may take over the peer whose holder is in the table's result. As on one machine,
+  // a peer stays where its connection is open. But a node that takes a peer over from another one
+  // knows that the connection there is dead; and a node may have an older connection.
   #mayTakeOver(node: Node, flags: number): boolean {
     const { connections, nodes, table } = this.parts;
     const { connection, generation } = table.result;

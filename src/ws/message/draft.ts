@@ -1,5 +1,5 @@
-// The message that a worker is writing, as bytes. There is one at a time. Delivering it copies it to
-// where it is sent from.
+// The message that a worker is writing, as bytes. There is one at a time. Delivering it copies it
+// to where it is sent from.
 
 const FIRST_BYTES = 4096;
 /** Memory for larger messages is not kept. */

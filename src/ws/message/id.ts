@@ -1,6 +1,6 @@
-// Info hashes, peer IDs and offer IDs as WebTorrent clients write them, in JSON literals. An info hash
-// or a peer ID is a string of 20 characters, U+0000 to U+00FF, one for each byte. Most offer IDs are
-// too, but any string of 1 to 64 characters is one.
+// Info hashes, peer IDs and offer IDs as WebTorrent clients write them, in JSON literals. An info
+// hash or a peer ID is a string of 20 characters, U+0000 to U+00FF, one for each byte. Most offer
+// IDs are too, but any string of 1 to 64 characters is one.
 
 import { halfSipHash13 } from "../../memory/hash.ts";
 import { decodeBytes, decodeLiteral } from "./literal.ts";
@@ -47,9 +47,9 @@ export function isOfferId(bytes: Uint8Array, start: number, end: number): boolea
 }
 
 /**
- * Writes five words that identify an offer by the ID in a literal to `words[word]`: the ID itself if
- * it has 20 bytes, else a hash of it. `key` is four random words, the same for all workers. Returns
- * false if the literal is no offer ID.
+ * Writes five words that identify an offer by the ID in a literal to `words[word]`: the ID itself
+ * if it has 20 bytes, else a hash of it. `key` is four random words, the same for all workers.
+ * Returns false if the literal is no offer ID.
  */
 export function readOfferId(
   bytes: Uint8Array,

@@ -50,8 +50,9 @@ export class Inbox {
   }
 
   /**
-   * Completes a message whose `length` bytes have been written to `bytes`: XORs them with `mask`, the
-   * four bytes of a WebSocket mask as a little-endian word (RFC 6455, 5.3), and looks at all of them.
+   * Completes a message whose `length` bytes have been written to `bytes`: XORs them with `mask`,
+   * the four bytes of a WebSocket mask as a little-endian word (RFC 6455, 5.3), and looks at all of
+   * them.
    */
   end(length: number, mask: number): void {
     const { bytes, words } = this;

@@ -1,5 +1,5 @@
-// JSON string literals, with their quotes, in UTF-8 (RFC 8259, 7). The message is an Inbox: behind it
-// are quotes that stop every scan.
+// JSON string literals, with their quotes, in UTF-8 (RFC 8259, 7). The message is an Inbox: behind
+// it are quotes that stop every scan.
 
 import type { Inbox } from "./inbox.ts";
 
@@ -44,8 +44,8 @@ function findMark(bytes: Uint8Array, words: Int32Array, at: number): number {
   for (const aligned = (i + 3) & ~3; i < aligned; byte = bytes[++i]) {
     if (byte === QUOTE || byte === BACKSLASH) return i;
   }
-  // Four bytes at a time. The high bit of the lowest byte that is zero is set, and perhaps others. To
-  // compute which one it is would take longer than to look.
+  // Four bytes at a time. The high bit of the lowest byte that is zero is set, and perhaps others.
+  // To compute which one it is would take longer than to look.
   for (let word = i >> 2; ; word++) {
     const quotes = words[word] ^ QUOTES;
     const backslashes = words[word] ^ BACKSLASHES;
@@ -80,9 +80,9 @@ function scanEachByte(inbox: Inbox, start: number): number {
 }
 
 /**
- * Decodes the literal at `bytes[start]` to before `end`, which `scanLiteral` accepted, in valid UTF-8.
- * Writes its UTF-16 code units to `codes` and returns how many there are, or -1 if `codes` has no
- * room for them.
+ * Decodes the literal at `bytes[start]` to before `end`, which `scanLiteral` accepted, in valid
+ * UTF-8. Writes its UTF-16 code units to `codes` and returns how many there are, or -1 if `codes`
+ * has no room for them.
  */
 export function decodeLiteral(
   bytes: Uint8Array,

@@ -164,7 +164,8 @@ export class MessageReader {
     readOfferId(this.#bytes, start, end, this.offerKey, words, word);
   }
 
-  // --- values --------------------------------------------------------------------------------------
+  // --- values
+  // --------------------------------------------------------------------------------------
 
   // A value that has been scanned. A key without a value has 0, where no string begins.
 

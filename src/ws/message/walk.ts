@@ -1,6 +1,7 @@
-// Walks once through a message of a WebTorrent client, which is JSON (RFC 8259), and notes where the
-// parts are that the tracker needs. It creates no value of any part, and its time is proportional to
-// the length of the message, whatever that contains (bench/micro/ws-worst.ts). The reader asks it.
+// Walks once through a message of a WebTorrent client, which is JSON (RFC 8259), and notes where
+// the parts are that the tracker needs. It creates no value of any part, and its time is
+// proportional to the length of the message, whatever that contains (bench/micro/ws-worst.ts). The
+// reader asks it.
 
 import { isOfferId } from "./id.ts";
 import type { Inbox } from "./inbox.ts";
@@ -88,8 +89,8 @@ export class MessageWalk {
   ) {}
 
   /**
-   * Walks through the message in the inbox. Returns false if it is not a JSON object in valid UTF-8, or
-   * is nested too deeply.
+   * Walks through the message in the inbox. Returns false if it is not a JSON object in valid
+   * UTF-8, or is nested too deeply.
    */
   walk(): boolean {
     this.values.fill(0);
@@ -106,8 +107,8 @@ export class MessageWalk {
     return end !== NO_JSON && this.#skipSpaces(end) === length;
   }
 
-  // Each scan begins where a value does and returns where it ends, or NO_JSON. Where the message is cut
-  // off, it meets the quotes behind it, and no string that ends there.
+  // Each scan begins where a value does and returns where it ends, or NO_JSON. Where the message is
+  // cut off, it meets the quotes behind it, and no string that ends there.
 
   #scan(at: number, depth: number): number {
     switch (this.inbox.bytes[at]) {

@@ -1,5 +1,5 @@
-// The messages that WebTorrent clients receive, as JSON. IDs and SDPs are literals of the message in
-// the inbox and are copied as they are: the walk has checked them.
+// The messages that WebTorrent clients receive, as JSON. IDs and SDPs are literals of the message
+// in the inbox and are copied as they are: the walk has checked them.
 
 import type { Draft } from "./draft.ts";
 import type { Inbox } from "./inbox.ts";
@@ -100,9 +100,9 @@ export class MessageWriter {
   }
 
   /**
-   * An error response. `reason` is a text that needs no escapes. Clients drop their connection, with
-   * all its torrents, at an error without an action, and ignore one without their info hash: so
-   * whatever string came as info hash goes back, and an empty one (`undefined`) if none came.
+   * An error response. `reason` is a text that needs no escapes. Clients drop their connection,
+   * with all its torrents, at an error without an action, and ignore one without their info hash:
+   * so whatever string came as info hash goes back, and an empty one (`undefined`) if none came.
    */
   writeError(action: Uint8Array | Part, infoHash: Part | undefined, reason: Uint8Array): void {
     const { draft } = this;

@@ -1,13 +1,16 @@
 // Keeps the process from spinning when it has opened nearly all files that it may. Connections that
-// cannot be accepted stay in the queue of their listener and wake the event loops again and again, so
-// the loops stop waiting for listeners meanwhile. The main thread does this for all workers. Linux only.
+// cannot be accepted stay in the queue of their listener and wake the event loops again and again,
+// so the loops stop waiting for listeners meanwhile. The main thread does this for all workers.
+// Linux only.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { log } from "../../app/log.ts";
 import { openLibc } from "../../app/libc.ts";
 
 const CHECK_MILLISECONDS = 250;
-/** Once shut, the gate stays shut for a while: in a flood the files would be used up again at once. */
+/**
+ * Once shut, the gate stays shut for a while: in a flood the files would be used up again at once.
+ */
 const SHUT_CHECKS = 12;
 /** Files reserved for the tracker itself. */
 const SPARE_FILES = 16;

@@ -1,5 +1,5 @@
-// What a socket backend gives to the rest of the tracker, and what it reports. There are three: 'epoll',
-// 'bytes' and 'bun', each in a file of its name.
+// What a socket backend gives to the rest of the tracker, and what it reports. There are three:
+// 'epoll', 'bytes' and 'bun', each in a file of its name.
 
 import type { SocketAddress } from "../../app/socket-address.ts";
 import type { Client } from "../client.ts";
@@ -15,8 +15,8 @@ export type BackendName = "epoll" | "bytes" | "bun";
 export interface Socket {
   /**
    * Sends the frames from `start` to before `end` of `bytes`, as written by `writeFrameHead`, and
-   * returns how many bytes it took. If not all, the client has to read first: `drain` is reported then.
-   * `start` is that of a frame, or where the last write ended.
+   * returns how many bytes it took. If not all, the client has to read first: `drain` is reported
+   * then. `start` is that of a frame, or where the last write ended.
    */
   write(bytes: Buffer, start: number, end: number): number;
   /** Sends a ping. */
@@ -58,7 +58,9 @@ export interface SocketEvents {
   flush(client: Client): void;
   /** The client has read something after `write` returned false. */
   drain(client: Client): void;
-  /** A client was refused for another reason than a lack of room. 'bun' does not see all of them. */
+  /**
+   * A client was refused for another reason than a lack of room. 'bun' does not see all of them.
+   */
   refuse(reason: Refusal): void;
   /** The connection has closed; `violation` is the code if the client violated the protocol. */
   close(client: Client, violation?: number): void;
@@ -94,8 +96,8 @@ export interface Listener {
 }
 
 /**
- * Starts to listen, beside other listeners of the same address. `predecessor` is the listener of this
- * worker that the new one will replace. Throws if the system refuses.
+ * Starts to listen, beside other listeners of the same address. `predecessor` is the listener of
+ * this worker that the new one will replace. Throws if the system refuses.
  */
 export type Listen = (
   address: SocketAddress,

@@ -1,6 +1,7 @@
-// The queue of connections that the kernel holds for a listener until they are accepted. The runtime
-// asks for a length of 512. If more connect at once, as all clients do after a restart, the others are
-// ignored and retry after one second, then three. Linux only; elsewhere the queue stays short.
+// The queue of connections that the kernel holds for a listener until they are accepted. The
+// runtime asks for a length of 512. If more connect at once, as all clients do after a restart, the
+// others are ignored and retry after one second, then three. Linux only; elsewhere the queue stays
+// short.
 
 import { readdirSync } from "node:fs";
 import { openLibc } from "../../app/libc.ts";

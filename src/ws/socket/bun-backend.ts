@@ -10,8 +10,8 @@ import { frameBytes, payloadOffset } from "./frame.ts";
 import { type HttpResponse, plainResponse, RESPONSES } from "./plain-http.ts";
 
 /**
- * Bytes that the runtime keeps for a client beside its outbox, pongs among them. It takes no message
- * and answers no ping while it keeps more. A single message may be longer.
+ * Bytes that the runtime keeps for a client beside its outbox, pongs among them. It takes no
+ * message and answers no ping while it keeps more. A single message may be longer.
  */
 const BACKPRESSURE_BYTES = 64 * 2 ** 10;
 
@@ -47,8 +47,8 @@ export const listen: Listen = ({ host, port }, settings, inbox, events) => {
     websocket: {
       maxPayloadLength: settings.maxMessageBytes,
       backpressureLimit: BACKPRESSURE_BYTES,
-      // The tracker itself pings clients and closes silent ones: the runtime would ping only 16 seconds
-      // before the end. Its limit is for connections that are closed and do not read on.
+      // The tracker itself pings clients and closes silent ones: the runtime would ping only 16
+      // seconds before the end. Its limit is for connections that are closed and do not read on.
       sendPings: false,
       idleTimeout: Math.min(settings.maxAge + COARSE_SECONDS, MAX_IDLE_SECONDS),
       perMessageDeflate: {
@@ -81,8 +81,8 @@ export const listen: Listen = ({ host, port }, settings, inbox, events) => {
 };
 
 /**
- * The code of a client's violation for which the runtime has closed a connection. It reports 1006, which
- * no client can send, and what was wrong.
+ * The code of a client's violation for which the runtime has closed a connection. It reports 1006,
+ * which no client can send, and what was wrong.
  */
 function findViolation(code: number, reason: string): number | undefined {
   if (code !== ABNORMAL || !reason.startsWith(VIOLATION)) return undefined;

@@ -1,5 +1,5 @@
-// The backend 'bytes': TCP connections of Bun.listen, with our own handshake and framing, so that no
-// message becomes a string.
+// The backend 'bytes': TCP connections of Bun.listen, with our own handshake and framing, so that
+// no message becomes a string.
 
 import { openLibc } from "../../app/libc.ts";
 import { TCP_REUSE_PORT } from "../../app/reuse-port.ts";
@@ -19,8 +19,8 @@ interface ListenOptions extends Bun.TCPSocketListenOptions<Connection> {
 const libc = openLibc({ dup: { args: ["i32"], returns: "i32" } });
 
 /**
- * Starts to listen, on the predecessor's socket or beside other listeners of the same address. Throws
- * if the system refuses.
+ * Starts to listen, on the predecessor's socket or beside other listeners of the same address.
+ * Throws if the system refuses.
  */
 export const listen: Listen = ({ host, port }, settings, inbox, events, predecessor) => {
   const { certificate, ipv6Only } = settings;
@@ -35,8 +35,8 @@ export const listen: Listen = ({ host, port }, settings, inbox, events, predeces
       open(socket) {
         socket.data = new Connection(socket, context);
       },
-      // Without this, the runtime would call `open` only after the handshake of TLS, and a client that
-      // never completes one would stay connected for ever.
+      // Without this, the runtime would call `open` only after the handshake of TLS, and a client
+      // that never completes one would stay connected for ever.
       handshake(_socket, isDone, error) {
         if (!isDone && !hasLeft(error)) events.refuse("tls");
       },
@@ -61,8 +61,8 @@ export const listen: Listen = ({ host, port }, settings, inbox, events, predeces
 };
 
 /**
- * Another descriptor of the same socket. A process that has dropped its privileges could not bind the
- * port again, and clients in the socket's queue are not lost.
+ * Another descriptor of the same socket. A process that has dropped its privileges could not bind
+ * the port again, and clients in the socket's queue are not lost.
  */
 function shareSocket(listener: Listener | undefined): number | undefined {
   const fd = listener?.fd === undefined ? -1 : (libc?.dup(listener.fd) ?? -1);

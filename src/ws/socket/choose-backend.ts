@@ -11,8 +11,8 @@ export interface BackendSettings {
 }
 
 /**
- * Returns the backend for `network.socket_backend`. 'auto' selects 'epoll' if it works, for ws:// only,
- * else 'bytes'. Throws a StartupError if 'epoll' is configured and does not work.
+ * Returns the backend for `network.socket_backend`. 'auto' selects 'epoll' if it works, for ws://
+ * only, else 'bytes'. Throws a StartupError if 'epoll' is configured and does not work.
  */
 export function chooseBackend({ socket_backend: choice, use_tls }: BackendSettings): BackendName {
   if (choice === "bytes" || choice === "bun") return choice;

@@ -1,5 +1,5 @@
-// A TCP connection of a client, from its request to its end: the opening handshake, frames in, frames
-// out, the closing handshake (RFC 6455, 4 to 7). The backends that see bytes share this.
+// A TCP connection of a client, from its request to its end: the opening handshake, frames in,
+// frames out, the closing handshake (RFC 6455, 4 to 7). The backends that see bytes share this.
 
 import { type Client, SENDING } from "../client.ts";
 import type { Inbox } from "../message/inbox.ts";
@@ -143,7 +143,9 @@ export class Connection implements Socket, FrameReceiver {
     this.terminate();
   }
 
-  /** Reports, once, that the connection is closed: with the code of a violation, if there was one. */
+  /**
+   * Reports, once, that the connection is closed: with the code of a violation, if there was one.
+   */
   end(violation?: number): void {
     const client = this.#client;
     this.#head = undefined;
@@ -153,7 +155,8 @@ export class Connection implements Socket, FrameReceiver {
     if (client !== undefined) this.context.events.close(client, violation);
   }
 
-  // --- frames --------------------------------------------------------------------------------------
+  // --- frames
+  // --------------------------------------------------------------------------------------
 
   receiveMessage(): void {
     if (this.#client !== undefined) this.context.events.receive(this.#client);
@@ -190,7 +193,8 @@ export class Connection implements Socket, FrameReceiver {
     this.context.events.sendControl(client, OPCODE.pong, payload);
   }
 
-  // --- the request ---------------------------------------------------------------------------------
+  // --- the request
+  // ---------------------------------------------------------------------------------
 
   #readHead(chunk: Buffer): void {
     if (performance.now() / 1000 > this.#deadline) return this.expire();
@@ -226,7 +230,8 @@ export class Connection implements Socket, FrameReceiver {
     if (settings.compress && windowBits !== undefined) {
       this.compress = (message) => deflateMessage(message, windowBits);
     }
-    // Before the client learns it: its next connection, at another worker, must see this one counted.
+    // Before the client learns it: its next connection, at another worker, must see this one
+    // counted.
     this.#client = events.open(this, address);
     const text = Buffer.from(response);
     // Nothing has been sent yet, so there is room for it.
@@ -243,8 +248,8 @@ export class Connection implements Socket, FrameReceiver {
     this.#closeAfter(Buffer.from(writeResponse(response)));
   }
 
-  // Sends the last bytes and waits for the client to close: closed at once, with bytes of the client
-  // unread, the connection would be reset and the last bytes lost.
+  // Sends the last bytes and waits for the client to close: closed at once, with bytes of the
+  // client unread, the connection would be reset and the last bytes lost.
   #closeAfter(bytes: Buffer): void {
     this.#head = undefined;
     this.tcp.write(bytes);

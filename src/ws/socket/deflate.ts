@@ -25,8 +25,8 @@ export interface Deflate {
 }
 
 /**
- * Selects the first offer of a Sec-WebSocket-Extensions header that the tracker can accept, or returns
- * undefined.
+ * Selects the first offer of a Sec-WebSocket-Extensions header that the tracker can accept, or
+ * returns undefined.
  */
 export function negotiateDeflate(header: string): Deflate | undefined {
   for (const offer of header.split(",")) {

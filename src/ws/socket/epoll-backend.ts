@@ -1,6 +1,6 @@
-// The backend 'epoll': the connections of the backend 'bytes' on TCP sockets that this thread drives
-// itself, with system calls. What is received lands in one buffer, and nothing is allocated for it.
-// The worker alternates between this and its event loop. Linux only, and without TLS.
+// The backend 'epoll': the connections of the backend 'bytes' on TCP sockets that this thread
+// drives itself, with system calls. What is received lands in one buffer, and nothing is allocated
+// for it. The worker alternates between this and its event loop. Linux only, and without TLS.
 
 import { type Pointer, ptr } from "bun:ffi";
 import { checkResult } from "../../app/libc.ts";
@@ -49,8 +49,8 @@ export class EpollSet {
   readonly timed = new Set<EpollSocket>();
 
   /**
-   * Takes up to `maxEvents` events at a time. `wakeEvent` is an event of wake-event.ts that makes `wait`
-   * return; negative for none.
+   * Takes up to `maxEvents` events at a time. `wakeEvent` is an event of wake-event.ts that makes
+   * `wait` return; negative for none.
    */
   constructor(
     private readonly maxEvents: number,
@@ -75,8 +75,8 @@ export class EpollSet {
   }
 
   /**
-   * Handles what has happened on the sockets. Waits up to so many milliseconds if nothing has. Returns
-   * the number of events.
+   * Handles what has happened on the sockets. Waits up to so many milliseconds if nothing has.
+   * Returns the number of events.
    */
   wait(milliseconds: number): number {
     const events = this.#events;

@@ -1,9 +1,12 @@
-// Each connection is a file, and the system limits open files. max_connections is lowered to what fits,
-// so that a connection beyond it gets a response.
+// Each connection is a file, and the system limits open files. max_connections is lowered to what
+// fits, so that a connection beyond it gets a response.
 
 import type { WsConfig } from "../config.ts";
 
-/** Files of a tracker; files of each worker for its event loop; and for listeners, twice at a reload. */
+/**
+ * Files of a tracker; files of each worker for its event loop; and for listeners, twice at a
+ * reload.
+ */
 const FILES = 32;
 const WORKER_FILES = 4;
 const LISTENER_FILES = 2;

@@ -1,6 +1,6 @@
-// Reads the frames that a client sends (RFC 6455, 5) from the bytes of its TCP connection, and puts each
-// complete message into the inbox. One for each connection. Memory for a frame or a message that has
-// not come as a whole is at most twice what has come of it.
+// Reads the frames that a client sends (RFC 6455, 5) from the bytes of its TCP connection, and puts
+// each complete message into the inbox. One for each connection. Memory for a frame or a message
+// that has not come as a whole is at most twice what has come of it.
 
 import { isUtf8 } from "node:buffer";
 import type { Inbox } from "../message/inbox.ts";
@@ -225,7 +225,8 @@ function unmask(bytes: Buffer, mask: number, length: number): void {
   for (let i = 0; i < length; i++) bytes[payload + i] ^= bytes[mask + (i & 3)];
 }
 
-// Returns memory with the first `length` bytes of `to`, then those from `start` to before `end` of `from`.
+// Returns memory with the first `length` bytes of `to`, then those from `start` to before `end` of
+// `from`.
 function append(to: Buffer, length: number, from: Buffer, start: number, end: number): Buffer {
   const needed = length + end - start;
   let memory = to;

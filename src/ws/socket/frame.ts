@@ -19,8 +19,8 @@ const MAX_LENGTH_16 = 0xffff;
 export const FRAME_HEAD_BYTES = 10;
 
 /**
- * Writes the head of a final frame to `bytes[offset]` and returns where its payload goes. `opcode` may
- * include RSV1; the payload has `length` bytes.
+ * Writes the head of a final frame to `bytes[offset]` and returns where its payload goes. `opcode`
+ * may include RSV1; the payload has `length` bytes.
  */
 export function writeFrameHead(
   bytes: Uint8Array,

@@ -1,5 +1,5 @@
-// The opening handshake of a WebSocket (RFC 6455, 4.2), and the responses to other HTTP requests, for
-// the backend 'bytes'. Pure functions on text.
+// The opening handshake of a WebSocket (RFC 6455, 4.2), and the responses to other HTTP requests,
+// for the backend 'bytes'. Pure functions on text.
 
 import { createHash } from "node:crypto";
 import { negotiateDeflate } from "./deflate.ts";
@@ -113,7 +113,9 @@ export function shakeHands(
   return { response: `${lines.join("\r\n")}\r\n\r\n`, windowBits: deflate?.windowBits };
 }
 
-/** Writes the whole response to a request that asks for no WebSocket. The connection closes then. */
+/**
+ * Writes the whole response to a request that asks for no WebSocket. The connection closes then.
+ */
 export function answerPlainRequest({ method, target }: Request): string {
   return writeResponse(plainResponse(target), method === "HEAD");
 }

@@ -1,12 +1,16 @@
-// The listeners of one socket worker, one for each address. A new certificate takes new listeners beside
-// those in service: all of them, or none. Then the old ones stop listening, and their connections stay.
+// The listeners of one socket worker, one for each address. A new certificate takes new listeners
+// beside those in service: all of them, or none. Then the old ones stop listening, and their
+// connections stay.
 
 import { bindError } from "../../app/bind-error.ts";
 import type { SocketAddress } from "../../app/socket-address.ts";
 import type { Listener } from "./backend.ts";
 import type { Certificate } from "./tls.ts";
 
-/** Starts to listen on an address, beside other listeners of it, to replace one of them if it is given. */
+/**
+ * Starts to listen on an address, beside other listeners of it, to replace one of them if it is
+ * given.
+ */
 export type Listen = (
   address: SocketAddress,
   certificate: Certificate | undefined,
@@ -27,7 +31,9 @@ export class Listeners {
     return this.addresses.map(({ port }) => port);
   }
 
-  /** Starts to listen with another certificate. If it throws a StartupError, nothing has changed. */
+  /**
+   * Starts to listen with another certificate. If it throws a StartupError, nothing has changed.
+   */
   prepare(certificate: Certificate | undefined): void {
     this.abort();
     for (const [index, address] of this.addresses.entries()) {

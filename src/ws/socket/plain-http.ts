@@ -1,5 +1,5 @@
-// What the port answers to requests that are not, or cannot become, WebSockets. Both backends answer
-// the same.
+// What the port answers to requests that are not, or cannot become, WebSockets. Both backends
+// answer the same.
 
 export interface HttpResponse {
   readonly status: number;

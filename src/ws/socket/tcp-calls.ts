@@ -1,5 +1,5 @@
-// The system calls of TCP sockets and of epoll, without the runtime in between. Linux on x64 and arm64.
-// Each thread that imports this opens its own. epoll-backend.ts calls it.
+// The system calls of TCP sockets and of epoll, without the runtime in between. Linux on x64 and
+// arm64. Each thread that imports this opens its own. epoll-backend.ts calls it.
 
 import { ptr } from "bun:ffi";
 import { getSystemErrorName } from "node:util";
@@ -91,7 +91,10 @@ export class SocketName {
   }
 }
 
-/** Opens a listening socket that does not block and shares its port. Throws an Error with the code of the failed call. */
+/**
+ * Opens a listening socket that does not block and shares its port. Throws an Error with the code
+ * of the failed call.
+ */
 export function openListeningSocket(
   address: SocketAddress,
   ipv6Only: boolean,
@@ -100,7 +103,8 @@ export function openListeningSocket(
   const fd = check("socket", calls.socket(family, SOCK_STREAM | SOCK_NONBLOCK_CLOEXEC, 0));
   try {
     setReusePort(fd);
-    // Connections of the tracker's last run, which still wait for the end of their time, do not matter.
+    // Connections of the tracker's last run, which still wait for the end of their time, do not
+    // matter.
     setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     // Accepted sockets inherit it: each write is all that there is to send.
     setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);

@@ -32,7 +32,8 @@ export function readCertificate(settings: TlsSettings): Certificate | undefined 
   if (tls_pkcs12_path !== "") {
     if (!hasPem) return readPkcs12(tls_pkcs12_path, settings.tls_pkcs12_password);
     throw new StartupError(
-      "network.tls_pkcs12_path: set together with PEM files; the certificate is in one or the other",
+      "network.tls_pkcs12_path: set together with PEM files; the certificate is in one or the " +
+        "other",
     );
   }
   if (!hasPem) {
@@ -101,7 +102,10 @@ interface Parsed {
   readonly ca?: string | Buffer | (string | Buffer)[];
 }
 
-/** Whether the bytes are one DER sequence, as a PKCS#12 file is. If not, the parser would blame the password. */
+/**
+ * Whether the bytes are one DER sequence, as a PKCS#12 file is. If not, the parser would blame the
+ * password.
+ */
 function isWholeSequence(bytes: Buffer): boolean {
   if (bytes.length < 6 || bytes[0] !== 0x30) return false;
   if (bytes[1] < 0x80) return bytes.length === 2 + bytes[1];

@@ -4,8 +4,8 @@ import { SwarmPages } from "../../../src/app/http/swarm-pages.ts";
 import { TableHarness } from "../../swarm/harness.ts";
 
 /**
- * Torrent number n has n peers over IPv4, at most `maxSize`, the last of which is a seeder; torrent 3
- * has one over IPv6 as well.
+ * Torrent number n has n peers over IPv4, at most `maxSize`, the last of which is a seeder; torrent
+ * 3 has one over IPv6 as well.
  */
 function open(torrents: number, maxSize = torrents): SwarmPages {
   const limits = { maxTorrents: 5000, maxPeers: 5000 };

@@ -1,6 +1,6 @@
-// Conversations over three trackers whose messages are late, overtake nobody, and are lost at times,
-// while nodes come and go: whatever happens, no answer reaches anybody but the peer that made the offer,
-// and in the end all nodes have the same swarms.
+// Conversations over three trackers whose messages are late, overtake nobody, and are lost at
+// times, while nodes come and go: whatever happens, no answer reaches anybody but the peer that
+// made the offer, and in the end all nodes have the same swarms.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
@@ -274,8 +274,8 @@ class Conversation {
     this.#receipts.push({ socket, torrent: info_hash.slice(0, 1), offer });
   }
 
-  // Each node has the peers that some node's clients have. Two clients may have the same peer, at nodes
-  // that could not reach each other, and the others know one of them.
+  // Each node has the peers that some node's clients have. Two clients may have the same peer, at
+  // nodes that could not reach each other, and the others know one of them.
   #expectSameSwarms(): void {
     const { nodes } = this.network;
     const views = nodes.map(heldAt);

@@ -1,5 +1,5 @@
-// Several trackers of one cluster in one thread: each has socket workers, whose sockets are none, and a
-// link. What they publish waits in an array until the network delivers it, or loses it.
+// Several trackers of one cluster in one thread: each has socket workers, whose sockets are none,
+// and a link. What they publish waits in an array until the network delivers it, or loses it.
 
 import { defaultConfig } from "../../../src/app/config.ts";
 import { CONTROL } from "../../../src/app/control.ts";

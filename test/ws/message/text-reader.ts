@@ -1,5 +1,5 @@
-// A MessageReader for texts, which gives literals as strings. All readers share one inbox, so the rest
-// of an earlier message is behind each message.
+// A MessageReader for texts, which gives literals as strings. All readers share one inbox, so the
+// rest of an earlier message is behind each message.
 
 import { Inbox } from "../../../src/ws/message/inbox.ts";
 import { type Action, MessageReader, type Part } from "../../../src/ws/message/reader.ts";

@@ -1,4 +1,5 @@
-// What a connection reports and sends at its opening handshake, on a socket that logs what it is asked.
+// What a connection reports and sends at its opening handshake, on a socket that logs what it is
+// asked.
 
 import { beforeEach, expect, test } from "bun:test";
 import type { Client } from "../../../src/ws/client.ts";

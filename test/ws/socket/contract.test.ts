@@ -1,5 +1,5 @@
-// What all socket backends promise, with and without TLS, over real connections. Where 'bun' differs,
-// the test says how.
+// What all socket backends promise, with and without TLS, over real connections. Where 'bun'
+// differs, the test says how.
 
 import { AllowedOrigins } from "../../../src/ws/origin.ts";
 import { afterAll, afterEach, describe, expect, test } from "bun:test";

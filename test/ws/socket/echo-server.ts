@@ -1,6 +1,6 @@
-// A socket backend with nothing behind it but what sends: it echoes every message that it finds in the
-// inbox, and counts what is reported. A message comes back as a text frame, whatever frame it came in,
-// because the tracker knows no other.
+// A socket backend with nothing behind it but what sends: it echoes every message that it finds in
+// the inbox, and counts what is reported. A message comes back as a text frame, whatever frame it
+// came in, because the tracker knows no other.
 
 import { allocateCounters, Counters } from "../../../src/app/counters.ts";
 import { allocateConnections, OwnConnections } from "../../../src/ws/connections.ts";
@@ -133,7 +133,8 @@ export class EchoServer implements SocketEvents, Disposable {
     return set.listen.bind(set);
   }
 
-  // --- SocketEvents --------------------------------------------------------------------------------
+  // --- SocketEvents
+  // --------------------------------------------------------------------------------
 
   hasRoom(): boolean {
     return this.isRoomLeft;

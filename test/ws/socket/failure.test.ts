@@ -1,5 +1,5 @@
-// Both backends: a mistake of the tracker ends the connection for which it was made, and nothing else;
-// and what is no message is counted as garbage as well.
+// Both backends: a mistake of the tracker ends the connection for which it was made, and nothing
+// else; and what is no message is counted as garbage as well.
 
 import { afterAll, describe, expect, spyOn, test } from "bun:test";
 import { defaultConfig } from "../../../src/app/config.ts";

@@ -1,5 +1,5 @@
-// The frames that a server sends (RFC 6455, 5.2), read strictly: whole, not masked, and with lengths
-// in their shortest form.
+// The frames that a server sends (RFC 6455, 5.2), read strictly: whole, not masked, and with
+// lengths in their shortest form.
 
 export interface ServerFrame {
   readonly opcode: number;
@@ -7,7 +7,9 @@ export interface ServerFrame {
   readonly payload: Buffer;
 }
 
-/** Parses whole frames; `rest` is how many bytes are left. Throws for what a server must not send. */
+/**
+ * Parses whole frames; `rest` is how many bytes are left. Throws for what a server must not send.
+ */
 export function parseServerFrames(bytes: Buffer): { frames: ServerFrame[]; rest: number } {
   const frames: ServerFrame[] = [];
   let offset = 0;
