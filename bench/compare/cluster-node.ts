@@ -5,8 +5,8 @@
 
 import { Cluster } from "../../src/cluster/cluster.ts";
 import { BATCH_BYTES } from "../../src/cluster/message.ts";
-import { KIND } from "../../src/udp/catch-up.ts";
-import { ChangeEncoder } from "../../src/udp/change-codec.ts";
+import { KIND } from "../../src/udp/link/catch-up.ts";
+import { ChangeEncoder } from "../../src/udp/link/change-codec.ts";
 import { CHANGE } from "../../src/udp/changes.ts";
 import { CLUSTER_SECRET, VALKEY_URL } from "./cluster.ts";
 

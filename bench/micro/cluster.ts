@@ -11,10 +11,10 @@ import { Random } from "../../src/memory/random.ts";
 import { AccessList, allocateAccessList } from "../../src/swarm/access-list.ts";
 import { ANNOUNCE } from "../../src/swarm/layout.ts";
 import { createTable, Table } from "../../src/swarm/table.ts";
-import { ChangeEncoder } from "../../src/udp/change-codec.ts";
+import { ChangeEncoder } from "../../src/udp/link/change-codec.ts";
 import { allocateChanges, CHANGE, ChangeWriter, openChangeReader } from "../../src/udp/changes.ts";
-import { Merger } from "../../src/udp/merger.ts";
-import { Origins } from "../../src/udp/origins.ts";
+import { Merger } from "../../src/udp/link/merger.ts";
+import { Origins } from "../../src/udp/link/origins.ts";
 
 const TORRENTS = 250_000;
 const PEERS = 1_000_000;

@@ -17,13 +17,13 @@ import type { RingReader } from "../memory/ring.ts";
 import { AccessList } from "../swarm/access-list.ts";
 import { FLAG_STOPPED } from "../swarm/layout.ts";
 import { Table } from "../swarm/table.ts";
-import { CatchUp, KIND } from "./catch-up.ts";
-import { ChangeEncoder } from "./change-codec.ts";
+import { CatchUp, KIND } from "./link/catch-up.ts";
+import { ChangeEncoder } from "./link/change-codec.ts";
 import { CHANGE, openChangeReader } from "./changes.ts";
 import { udpSchema } from "./config.ts";
-import { FineClock } from "./fine-clock.ts";
-import { Merger } from "./merger.ts";
-import { Origins } from "./origins.ts";
+import { FineClock } from "./link/fine-clock.ts";
+import { Merger } from "./link/merger.ts";
+import { Origins } from "./link/origins.ts";
 import { countAnswering, type LinkWorkerSetup } from "./setup.ts";
 
 /**

@@ -10,7 +10,7 @@ import {
   changeAge,
   hasWholeChanges,
   readChange,
-} from "../../src/udp/change-codec.ts";
+} from "../../src/udp/link/change-codec.ts";
 import { allocateChanges, CHANGE, CHANGE_IPV6, openChangeReader } from "../../src/udp/changes.ts";
 import { HandlerHarness, source } from "./harness.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { Random } from "../../src/memory/random.ts";
-import { Origins } from "../../src/udp/origins.ts";
+import { Random } from "../../../src/memory/random.ts";
+import { Origins } from "../../../src/udp/link/origins.ts";
 
 const MAX_PEER_AGE = 1200;
 

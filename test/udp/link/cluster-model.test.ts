@@ -2,19 +2,24 @@
 // travel late, twice, in another order or not at all. In the end, all nodes have the same swarms.
 
 import { expect, test } from "bun:test";
-import { allocateCounters, Counters } from "../../src/app/counters.ts";
-import type { Message } from "../../src/cluster/message.ts";
-import { Sequence } from "../../src/cluster/sequence.ts";
-import { tickAge, tickOf } from "../../src/memory/clock.ts";
-import { Random } from "../../src/memory/random.ts";
-import { AccessList, allocateAccessList } from "../../src/swarm/access-list.ts";
-import { CleaningPass } from "../../src/swarm/clean.ts";
-import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED } from "../../src/swarm/layout.ts";
-import { readSnapshotPart, SNAPSHOT_SEEDER, SnapshotEncoder } from "../../src/swarm/snapshot.ts";
-import { createTable, Table } from "../../src/swarm/table.ts";
-import { ChangeEncoder } from "../../src/udp/change-codec.ts";
-import { allocateChanges, CHANGE, ChangeWriter, openChangeReader } from "../../src/udp/changes.ts";
-import { Merger } from "../../src/udp/merger.ts";
+import { allocateCounters, Counters } from "../../../src/app/counters.ts";
+import type { Message } from "../../../src/cluster/message.ts";
+import { Sequence } from "../../../src/cluster/sequence.ts";
+import { tickAge, tickOf } from "../../../src/memory/clock.ts";
+import { Random } from "../../../src/memory/random.ts";
+import { AccessList, allocateAccessList } from "../../../src/swarm/access-list.ts";
+import { CleaningPass } from "../../../src/swarm/clean.ts";
+import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED } from "../../../src/swarm/layout.ts";
+import { readSnapshotPart, SNAPSHOT_SEEDER, SnapshotEncoder } from "../../../src/swarm/snapshot.ts";
+import { createTable, Table } from "../../../src/swarm/table.ts";
+import { ChangeEncoder } from "../../../src/udp/link/change-codec.ts";
+import {
+  allocateChanges,
+  CHANGE,
+  ChangeWriter,
+  openChangeReader,
+} from "../../../src/udp/changes.ts";
+import { Merger } from "../../../src/udp/link/merger.ts";
 
 const MAX_PEER_AGE = 1200;
 const TORRENTS = 3;

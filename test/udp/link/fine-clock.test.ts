@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { allocateControl, CONTROL } from "../../src/app/control.ts";
-import { FineClock } from "../../src/udp/fine-clock.ts";
+import { allocateControl, CONTROL } from "../../../src/app/control.ts";
+import { FineClock } from "../../../src/udp/link/fine-clock.ts";
 
 test("the clock has the fraction of a second that has passed since the second began", () => {
   const control = new Int32Array(allocateControl(1));

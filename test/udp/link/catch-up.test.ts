@@ -1,13 +1,13 @@
 // Nodes that ask each other for what they have missed, over channels of this test.
 
 import { describe, expect, test } from "bun:test";
-import { allocateCounters, Counters } from "../../src/app/counters.ts";
-import type { Node } from "../../src/cluster/members.ts";
-import { BATCH_BYTES } from "../../src/cluster/message.ts";
-import { AccessList, allocateAccessList } from "../../src/swarm/access-list.ts";
-import { CatchUp, type Channels, KIND } from "../../src/udp/catch-up.ts";
-import { Merger } from "../../src/udp/merger.ts";
-import { TableHarness } from "../swarm/harness.ts";
+import { allocateCounters, Counters } from "../../../src/app/counters.ts";
+import type { Node } from "../../../src/cluster/members.ts";
+import { BATCH_BYTES } from "../../../src/cluster/message.ts";
+import { AccessList, allocateAccessList } from "../../../src/swarm/access-list.ts";
+import { CatchUp, type Channels, KIND } from "../../../src/udp/link/catch-up.ts";
+import { Merger } from "../../../src/udp/link/merger.ts";
+import { TableHarness } from "../../swarm/harness.ts";
 
 const TURN_MILLISECONDS = 50;
 

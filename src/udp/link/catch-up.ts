@@ -10,13 +10,13 @@
 // A node that was alone also sends all others what announced itself there meanwhile, or since it
 // started. Stops are not sent again: those peers expire.
 
-import { FIRST_KIND } from "../cluster/cluster.ts";
-import { MEMORY_MILLISECONDS, type Node } from "../cluster/members.ts";
-import { BATCH_BYTES } from "../cluster/message.ts";
-import { tickOf } from "../memory/clock.ts";
-import { SnapshotEncoder, snapshotStepWords } from "../swarm/snapshot.ts";
-import type { Table } from "../swarm/table.ts";
-import type { ByFamily } from "./address-family.ts";
+import { FIRST_KIND } from "../../cluster/cluster.ts";
+import { MEMORY_MILLISECONDS, type Node } from "../../cluster/members.ts";
+import { BATCH_BYTES } from "../../cluster/message.ts";
+import { tickOf } from "../../memory/clock.ts";
+import { SnapshotEncoder, snapshotStepWords } from "../../swarm/snapshot.ts";
+import type { Table } from "../../swarm/table.ts";
+import type { ByFamily } from "../address-family.ts";
 
 /** The kinds of messages between UDP trackers. */
 export const KIND = {

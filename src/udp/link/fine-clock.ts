@@ -1,8 +1,8 @@
 // The tracker's clock with fractions of seconds, as the link worker needs it. The shared word has
 // whole seconds; how far the current one has come is known by when the word was seen to advance.
 
-import { CONTROL } from "../app/control.ts";
-import { readClock } from "../memory/clock.ts";
+import { CONTROL } from "../../app/control.ts";
+import { readClock } from "../../memory/clock.ts";
 
 export class FineClock {
   /** The clock less this thread's time, in seconds: the most that was seen. */

@@ -2,17 +2,21 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { allocateCounters, Counters, sumCounter } from "../../src/app/counters.ts";
-import { COUNTER } from "../../src/app/metrics.ts";
-import { Random } from "../../src/memory/random.ts";
-import { RingReader, RingWriter, ringWords } from "../../src/memory/ring.ts";
-import { AccessList, AccessListWriter, allocateAccessList } from "../../src/swarm/access-list.ts";
-import { FLAG_SEEDER, FLAG_STOPPED } from "../../src/swarm/layout.ts";
-import { SnapshotEncoder } from "../../src/swarm/snapshot.ts";
-import { ChangeEncoder } from "../../src/udp/change-codec.ts";
-import { CHANGE_IPV6 } from "../../src/udp/changes.ts";
-import { Merger } from "../../src/udp/merger.ts";
-import { TableHarness } from "../swarm/harness.ts";
+import { allocateCounters, Counters, sumCounter } from "../../../src/app/counters.ts";
+import { COUNTER } from "../../../src/app/metrics.ts";
+import { Random } from "../../../src/memory/random.ts";
+import { RingReader, RingWriter, ringWords } from "../../../src/memory/ring.ts";
+import {
+  AccessList,
+  AccessListWriter,
+  allocateAccessList,
+} from "../../../src/swarm/access-list.ts";
+import { FLAG_SEEDER, FLAG_STOPPED } from "../../../src/swarm/layout.ts";
+import { SnapshotEncoder } from "../../../src/swarm/snapshot.ts";
+import { ChangeEncoder } from "../../../src/udp/link/change-codec.ts";
+import { CHANGE_IPV6 } from "../../../src/udp/changes.ts";
+import { Merger } from "../../../src/udp/link/merger.ts";
+import { TableHarness } from "../../swarm/harness.ts";
 
 const NOW = 5000;
 

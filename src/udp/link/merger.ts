@@ -7,25 +7,25 @@
 // announces within a second. So times have fractions until they become ticks, and a change of a
 // node is never dated before an earlier one of the same node.
 
-import type { Counters } from "../app/counters.ts";
-import { MAX_NODES } from "../cluster/members.ts";
-import { COUNTER } from "../app/metrics.ts";
-import { tickOf } from "../memory/clock.ts";
-import type { RingReader } from "../memory/ring.ts";
-import type { AccessList } from "../swarm/access-list.ts";
+import type { Counters } from "../../app/counters.ts";
+import { MAX_NODES } from "../../cluster/members.ts";
+import { COUNTER } from "../../app/metrics.ts";
+import { tickOf } from "../../memory/clock.ts";
+import type { RingReader } from "../../memory/ring.ts";
+import type { AccessList } from "../../swarm/access-list.ts";
 import {
   ANNOUNCE,
   FLAG_MERGE,
   FLAG_SEEDER,
   FLAG_STOPPED,
   INFO_HASH_WORDS,
-} from "../swarm/layout.ts";
-import { Prefetch } from "../swarm/prefetch.ts";
-import { readSnapshotPart, SNAPSHOT_MAX_AGE, SNAPSHOT_SEEDER } from "../swarm/snapshot.ts";
-import type { Table } from "../swarm/table.ts";
-import type { ByFamily } from "./address-family.ts";
+} from "../../swarm/layout.ts";
+import { Prefetch } from "../../swarm/prefetch.ts";
+import { readSnapshotPart, SNAPSHOT_MAX_AGE, SNAPSHOT_SEEDER } from "../../swarm/snapshot.ts";
+import type { Table } from "../../swarm/table.ts";
+import type { ByFamily } from "../address-family.ts";
 import { changeAddressBytes, changeAge, hasWholeChanges, readChange } from "./change-codec.ts";
-import { CHANGE, CHANGE_IPV6 } from "./changes.ts";
+import { CHANGE, CHANGE_IPV6 } from "../changes.ts";
 import { Departures } from "./departures.ts";
 import type { Origins } from "./origins.ts";
 

@@ -6,9 +6,9 @@
 // message was written, in the upper five bits. Addresses and ports are as in the table, in network
 // order. What comes from another node is checked before anything of it is used.
 
-import { tickAge } from "../memory/clock.ts";
-import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, INFO_HASH_WORDS } from "../swarm/layout.ts";
-import { CHANGE, CHANGE_IPV6 } from "./changes.ts";
+import { tickAge } from "../../memory/clock.ts";
+import { ANNOUNCE, FLAG_SEEDER, FLAG_STOPPED, INFO_HASH_WORDS } from "../../swarm/layout.ts";
+import { CHANGE, CHANGE_IPV6 } from "../changes.ts";
 
 const FLAGS = FLAG_SEEDER | FLAG_STOPPED;
 const AGE_SHIFT = 3;
