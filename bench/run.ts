@@ -7,7 +7,7 @@
 //
 // Sections: for UDP (udp: all of them) busy, wide, crowded, rates, memory, flat, cleaning, cluster,
 // operated; for WebTorrent (ws) ws-offers, ws-none, ws-setups, ws-latency, ws-workers, ws-deflate,
-// ws-overload, ws-readers, ws-memory, ws-peers, ws-burst, ws-operated. Without any, all.
+// ws-overload, ws-readers, ws-memory, ws-peers, ws-burst, ws-cluster, ws-operated. Without any, all.
 //
 //   --rounds N      5 if not given
 //   --seconds N     of each run, 6 if not given; the first is warm-up

@@ -149,6 +149,19 @@ export function operatedAquaticWs({ root, suffix }: Build): Contestant {
   };
 }
 
+/** An aquatic-ws that is the only node of its cluster. */
+export function clusteredAquaticWs({ root, suffix }: Build): Contestant {
+  return {
+    name: `aquatic-ws, cluster, alone${suffix}`,
+    isOurs: true,
+    beside: () => startCluster(0),
+    start(directory) {
+      const cluster = { servers: [VALKEY_URL], secret: CLUSTER_SECRET };
+      return startAquatic(directory, root, "ws", { cluster }, 1);
+    },
+  };
+}
+
 const DENIED_TORRENTS = 100_000;
 const ASK_MILLISECONDS = 5000;
 

@@ -10,6 +10,7 @@ import {
   type Build,
   cleaningAquaticUdp,
   clusteredAquaticUdp,
+  clusteredAquaticWs,
   hastyAquaticUdp,
   fastOthersUdp,
   type Contestant,
@@ -81,6 +82,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   "ws-memory": { protocol: "ws", run: compareHeld },
   "ws-peers": { protocol: "ws", run: comparePeers },
   "ws-burst": { protocol: "ws", run: compareBursts },
+  "ws-cluster": { protocol: "ws", run: compareClustersWs },
   "ws-operated": { protocol: "ws", run: compareOperatedWs },
 };
 
@@ -384,6 +386,12 @@ async function compareBursts(comparison: Comparison, setting: Setting): Promise<
       figure("peak MB", "rssPeak", 1, 1e6),
     ]);
   }
+}
+
+async function compareClustersWs(comparison: Comparison): Promise<void> {
+  const bare = aquaticWs(THIS_BUILD);
+  const rows = await comparison.run([bare, clusteredAquaticWs(THIS_BUILD)], tenOffers);
+  printTable(tenOffers.name, rows, costs("announce", [bare.name], 1));
 }
 
 async function compareOperatedWs(comparison: Comparison): Promise<void> {
