@@ -85,11 +85,6 @@ export class Members {
     return here.sort((a, b) => a.joinedAt - b.joinedAt);
   }
 
-  /** The node of a session, as far as it is remembered. */
-  find(session: string): Member | undefined {
-    return this.#members.get(session);
-  }
-
   /** The node of a session, remembered from now on; undefined if there are too many. */
   reach(session: string, now: number): Member | undefined {
     const known = this.#members.get(session);

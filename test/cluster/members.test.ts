@@ -52,13 +52,14 @@ test("time in which nothing could be heard is not silence", () => {
 
 test("lost nodes are forgotten, and their numbers used again", () => {
   const { members } = create();
-  for (let i = 0; i < MAX_NODES; i++) expect(members.reach(`s${i}`, 0)?.index).toBe(i);
+  const first = Array.from({ length: MAX_NODES }, (_, i) => members.reach(`s${i}`, 0)!);
+  expect(first.map(({ index }) => index)).toEqual(first.map((_, i) => i));
   expect(members.reach("one more", 0)).toBeUndefined();
-  members.find("s7")!.heardAt = 1000;
+  first[7].heardAt = 1000;
   members.tick(MEMORY_MILLISECONDS + 1);
-  expect(members.find("s6")).toBeUndefined();
-  expect(members.find("s7")).toBeDefined();
+  expect(members.reach("s7", 1000)).toBe(first[7]);
   expect(members.reach("one more", 0)?.index).toBe(0);
+  expect(members.reach("s6", 0)).not.toBe(first[6]);
 });
 
 test("lag is independent of the difference between clocks", () => {
